@@ -1,0 +1,67 @@
+//! Wall time as a parameter, so that a test can hold it.
+//!
+//! Durations (timeouts, graces, budgets) are measured by the monotonic clock of whoever waits;
+//! this clock only stamps what is stored and judges wall deadlines such as `notBefore`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+
+/// An instant in UTC, kept to the millisecond everywhere: in the store, in the API, in files.
+pub type Timestamp = DateTime<Utc>;
+
+/// Tells the wall time.
+pub trait Clock: Send + Sync {
+    /// The present instant, cut to whole milliseconds. May fall when the machine's clock is set.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+        let now = Utc::now();
+        to_millis(now)
+    }
+}
+
+/// A clock that stands still until it is told otherwise.
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<Mutex<Timestamp>>);
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    pub fn at(start: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(to_millis(start))))
+    }
+
+    /// Sets the clock `by` forward, or back where it is negative.
+    pub fn advance(&self, by: TimeDelta) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The instant with everything below a millisecond cut off.
+pub fn to_millis(at: Timestamp) -> Timestamp {
+    at.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(at)
+}
+
+/// The instant of a stored count of milliseconds since 1970; counts that chrono cannot show
+/// (years past 262,000) become its nearest end.
+pub fn from_unix_millis(millis: i64) -> Timestamp {
+    DateTime::from_timestamp_millis(millis).unwrap_or(if millis < 0 {
+        DateTime::<Utc>::MIN_UTC
+    } else {
+        DateTime::<Utc>::MAX_UTC
+    })
+}

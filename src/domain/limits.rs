@@ -1,0 +1,87 @@
+//! What is refused beyond: every bound that a caller or a command can run into (P12).
+
+use std::time::Duration;
+
+/// The limits in force. Each field is a key of `[limits]` in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of a request's body.
+    pub request_body: usize,
+    /// The deepest that a query may nest its fields.
+    pub query_depth: usize,
+    /// The most that a query may cost: see `api::transport::gate`.
+    pub query_cost: u64,
+    /// The most aliases in one operation.
+    pub query_aliases: usize,
+    /// The most root fields of a query; a mutation and a subscription have one.
+    pub query_root_fields: usize,
+    /// The most tokens of a document.
+    pub query_tokens: usize,
+    /// The deepest that brackets and braces of a document may nest.
+    pub query_nesting: usize,
+    /// The most jobs of a page.
+    pub page_size: u32,
+    /// The most lines of a page of a log.
+    pub log_page_lines: u32,
+    /// The most bytes of a page of a log.
+    pub log_page_bytes: usize,
+    /// The most bytes of a job's arguments as JSON text.
+    pub args_bytes: usize,
+    /// The most bytes of a result.
+    pub result_bytes: u64,
+    /// The most bytes of the arguments of all jobs that wait.
+    pub waiting_args_bytes: u64,
+    /// The most bytes of an idempotency key.
+    pub idempotency_key_bytes: usize,
+    /// The most bytes of a note.
+    pub note_bytes: usize,
+    /// The most bytes of a line of a log; longer ones are cut and marked.
+    pub log_line_bytes: usize,
+    /// The bytes kept of the beginning of an attempt's log.
+    pub log_head_bytes: u64,
+    /// The bytes kept of the end of an attempt's log.
+    pub log_tail_bytes: u64,
+    /// The bytes read of a progress file.
+    pub progress_bytes: u64,
+    /// The bytes that a `work/` folder may keep after the end.
+    pub work_bytes: u64,
+    /// The most subscriptions of one socket.
+    pub subscriptions_per_socket: usize,
+    /// The most sockets.
+    pub sockets: usize,
+    /// The longest that a request may take.
+    pub request_timeout: Duration,
+}
+
+const KIB: usize = 1024;
+const MIB: u64 = 1024 * 1024;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_body: 256 * KIB,
+            query_depth: 16,
+            query_cost: 2_000,
+            query_aliases: 30,
+            query_root_fields: 20,
+            query_tokens: 2_000,
+            query_nesting: 64,
+            page_size: 100,
+            log_page_lines: 5_000,
+            log_page_bytes: 1024 * KIB,
+            args_bytes: 64 * KIB,
+            result_bytes: MIB,
+            waiting_args_bytes: 1024 * MIB,
+            idempotency_key_bytes: 255,
+            note_bytes: KIB,
+            log_line_bytes: 64 * KIB,
+            log_head_bytes: 16 * MIB,
+            log_tail_bytes: 16 * MIB,
+            progress_bytes: MIB,
+            work_bytes: 1024 * MIB,
+            subscriptions_per_socket: 100,
+            sockets: 10_000,
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The `longhaul` program: dispatches, nothing else.
+
+fn main() {}
