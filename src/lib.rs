@@ -15,3 +15,7 @@
 //! ARCHITECTURE.md shows the flow and the promises (P1 to P15) that the code cites.
 
 pub mod domain;
+pub mod events;
+pub mod runner;
+pub mod shim;
+pub mod store;

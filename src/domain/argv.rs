@@ -83,7 +83,7 @@ impl Template {
 
     /// The program, without arguments.
     pub fn program(&self) -> String {
-        self.0.first().map(|a| a.fixed_text()).unwrap_or_default()
+        self.0.first().map(Argument::fixed_text).unwrap_or_default()
     }
 
     /// The command line for these arguments. A value that begins with `-` is refused where it would

@@ -7,7 +7,7 @@ use strum::{EnumIter, EnumString, IntoStaticStr};
 use super::clock::Timestamp;
 use super::id::{AcceptNo, EventNo, JobId, Seq};
 use super::job::Job;
-use super::names::QueueName;
+use super::names::{KindName, QueueName};
 use super::state::JobState;
 
 /// What happened to a job.
@@ -74,6 +74,8 @@ pub struct Promoted {
     pub job: JobId,
     /// Its line.
     pub queue: QueueName,
+    /// Its kind.
+    pub kind: KindName,
     /// Its place in the line.
     pub accepted: AcceptNo,
 }

@@ -33,9 +33,8 @@ pub fn judge(history: History, policy: &Policy, end: &AttemptEnd) -> JobEvent {
         EndReason::CancelRequested => JobEvent::Stopped,
         EndReason::Unkillable => JobEvent::Unkillable,
         EndReason::NotStarted => JobEvent::GivenBack,
-        EndReason::Shutdown => give_back_or_fail(),
         EndReason::Lost if history.losses + 1 > policy.max_lost => JobEvent::Failed,
-        EndReason::Lost => give_back_or_fail(),
+        EndReason::Lost | EndReason::Shutdown => give_back_or_fail(),
         EndReason::ExitCode
         | EndReason::Signal
         | EndReason::Timeout

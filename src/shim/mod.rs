@@ -1,0 +1,3 @@
+//! The supervisor process: one for each attempt, `longhaul shim <folder>`.
+
+pub mod protocol;

@@ -1,0 +1,298 @@
+//! What server and shim say to each other: the files of an attempt's folder, the bytes on the
+//! lifeline and the bytes on the status pipe. Versioned, so that a newer server can read what an
+//! older shim left behind.
+//!
+//! The folder is `{data}/attempts/<job>/<number>/`, mode 0700. **Who holds the `flock` on
+//! [`LOCK`] owns the attempt**; the shim keeps it until the attempt's process tree is empty. The
+//! folder is the truth: the status pipe only says when to look.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::id::{Fence, JobId};
+
+/// The version of everything here.
+pub const VERSION: u32 = 1;
+
+/// Held by whoever owns the attempt.
+pub const LOCK: &str = "lock";
+/// A [`Spec`], written by the server before the shim starts.
+pub const SPEC: &str = "spec.json";
+/// The job's arguments as JSON, named to the command by `LONGHAUL_ARGS`.
+pub const ARGS: &str = "args.json";
+/// Written by the shim, under the lock, before it starts the command.
+pub const STARTED: &str = "started";
+/// Written by recovery, under the lock: the attempt must never start.
+pub const VOID: &str = "void";
+/// An [`ExitRecord`], written by temporary file and rename.
+pub const EXIT: &str = "exit.json";
+/// The first bytes that the command printed, as frames.
+pub const LOG_HEAD: &str = "log.head";
+/// What the command appends its progress to, named by `LONGHAUL_PROGRESS`.
+pub const PROGRESS: &str = "progress";
+/// What the command may write its result to, named by `LONGHAUL_RESULT`.
+pub const RESULT: &str = "result";
+/// What the shim itself has to complain of, bounded.
+pub const SHIM_ERR: &str = "shim.err";
+/// The command's working folder where its kind names none.
+pub const WORK: &str = "work";
+
+/// How many segments the end of a log is kept in; the oldest is overwritten first.
+pub const LOG_TAIL_SEGMENTS: u32 = 16;
+
+/// The name of a segment of the end of a log.
+pub fn log_tail(segment: u32) -> String {
+    format!("log.tail.{segment}")
+}
+
+/// The variables that every command gets beside those of its kind.
+pub mod variables {
+    /// The job's id.
+    pub const JOB_ID: &str = "LONGHAUL_JOB_ID";
+    /// The attempt's number.
+    pub const ATTEMPT: &str = "LONGHAUL_ATTEMPT";
+    /// The attempt's random key, by which its processes are found.
+    pub const ATTEMPT_KEY: &str = "LONGHAUL_ATTEMPT_KEY";
+    /// The path of [`super::ARGS`].
+    pub const ARGS: &str = "LONGHAUL_ARGS";
+    /// The path of [`super::PROGRESS`].
+    pub const PROGRESS: &str = "LONGHAUL_PROGRESS";
+    /// The path of [`super::RESULT`].
+    pub const RESULT: &str = "LONGHAUL_RESULT";
+}
+
+/// What the shim is to run. Its own environment is the command's; nothing secret stands here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// [`VERSION`] of the server that wrote it.
+    pub version: u32,
+    /// Whose attempt.
+    pub job: JobId,
+    /// Its number.
+    pub attempt: u32,
+    /// Its claim.
+    pub fence: Fence,
+    /// The program's file; its name to the command stays `argv[0]`.
+    pub program: PathBuf,
+    /// The command line, program name included.
+    pub argv: Vec<String>,
+    /// Where it works; `None`: in [`WORK`], made fresh.
+    pub cwd: Option<PathBuf>,
+    /// It reads [`ARGS`] on standard input; else nothing.
+    pub stdin_args: bool,
+    /// How long it may run, in milliseconds of the monotonic clock.
+    pub timeout_ms: Option<u64>,
+    /// From TERM to KILL, in milliseconds.
+    pub grace_ms: u64,
+    /// The most bytes of [`LOG_HEAD`].
+    pub log_head_bytes: u64,
+    /// The most bytes of all tail segments together.
+    pub log_tail_bytes: u64,
+    /// The bytes that [`WORK`] may keep after the end.
+    pub work_bytes: u64,
+    /// The most bytes of [`RESULT`] that are hashed; a longer one is refused later anyway.
+    pub result_bytes: u64,
+}
+
+/// A byte on the lifeline, server to shim. End of file means that the server is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LifelineByte {
+    /// Somebody asked to stop: TERM, grace, KILL.
+    Cancel = b'c',
+    /// Somebody asked to stop at once: KILL.
+    CancelNow = b'C',
+    /// The server stops: TERM, grace, KILL.
+    Shutdown = b's',
+    /// The server stops at once: KILL.
+    ShutdownNow = b'S',
+    /// The worker's lease was renewed; reserved for several workers.
+    LeaseRenewed = b'r',
+    /// Go on without a server; reserved for adoption.
+    Detach = b'd',
+}
+
+impl LifelineByte {
+    /// The order that a byte stands for.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        [
+            Self::Cancel,
+            Self::CancelNow,
+            Self::Shutdown,
+            Self::ShutdownNow,
+            Self::LeaseRenewed,
+            Self::Detach,
+        ]
+        .into_iter()
+        .find(|&known| known as u8 == byte)
+    }
+}
+
+/// A byte on the status pipe, shim to server. Writes never block, so any but the last may be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StatusByte {
+    /// The command's process exists.
+    Started = b'S',
+    /// The log grew.
+    LogGrew = b'L',
+    /// The progress file grew.
+    Progress = b'P',
+    /// [`EXIT`] stands; end of file means that the tree is gone too.
+    Exited = b'E',
+}
+
+/// Why the shim stopped a tree, recorded before its first signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StopCause {
+    /// Somebody asked.
+    Cancel,
+    /// It ran past its timeout.
+    Timeout,
+    /// The server stops.
+    Shutdown,
+    /// The server died.
+    ServerGone,
+    /// The lease ran out; reserved for several workers.
+    Lease,
+}
+
+/// What the shim knows of an attempt's end: exit code and signal are what the kernel said (P9).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ExitRecord {
+    /// [`VERSION`] of the shim that wrote it.
+    pub version: u32,
+    /// Why the command could not be started; nothing else is set then.
+    pub spawn_error: Option<String>,
+    /// The command's exit code.
+    pub exit_code: Option<i32>,
+    /// The signal that ended the command.
+    pub signal: Option<i32>,
+    /// Why the tree was stopped, where the shim stopped it before the command's own end.
+    pub stop: Option<StopCause>,
+    /// KILL was needed, or ordered.
+    pub killed: bool,
+    /// Processes did not die in a minute of KILLs; the lock is still held for them.
+    pub unkillable: bool,
+    /// Processor time of the tree, in milliseconds.
+    pub cpu_ms: i64,
+    /// The most memory that one process of the tree held at one moment, in bytes.
+    pub peak_memory_bytes: Option<i64>,
+    /// Bytes that the command printed, those cut included.
+    pub log_bytes: u64,
+    /// Bytes of [`RESULT`]; `None` where the command wrote none.
+    pub result_bytes: Option<u64>,
+    /// SHA-256 of [`RESULT`] in hexadecimal, where it is no longer than it may be.
+    pub result_sha256: Option<String>,
+    /// When the command was started, in milliseconds since 1970.
+    pub started_at_ms: i64,
+    /// When its end was seen, in milliseconds since 1970.
+    pub ended_at_ms: i64,
+    /// SHA-256 of this record with an empty checksum.
+    pub checksum: String,
+}
+
+impl ExitRecord {
+    /// The record as it is written, with its checksum.
+    pub fn seal(mut self) -> String {
+        self.checksum = self.digest();
+        serde_json::to_string(&self).unwrap_or_default()
+    }
+
+    /// A record as it was written; `None` where it is damaged.
+    pub fn open(text: &str) -> Option<Self> {
+        let record: Self = serde_json::from_str(text).ok()?;
+        (record.checksum == record.digest()).then_some(record)
+    }
+
+    fn digest(&self) -> String {
+        let bare = Self { checksum: String::new(), ..self.clone() };
+        hex::encode(Sha256::digest(serde_json::to_vec(&bare).unwrap_or_default()))
+    }
+}
+
+/// The bytes before each piece of a log file.
+pub const FRAME_HEADER_BYTES: usize = 40;
+
+/// What stands before each piece of a log file: bytes of one stream, read together, in the order
+/// of reading. All numbers little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// 0 standard output, 1 standard error, 2 what the shim says.
+    pub stream: u8,
+    /// The first byte continues a line of the same stream that an earlier frame began.
+    pub continues: bool,
+    /// Bytes that follow.
+    pub length: u32,
+    /// When they were read, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Where the first of them stands in everything that was printed.
+    pub offset: u64,
+    /// The number of the line that the first byte belongs to.
+    pub first_line: u64,
+    /// The number of the line after that within this frame; the following ones count on.
+    pub next_line: u64,
+}
+
+impl FrameHeader {
+    /// The header as it is written.
+    pub fn encode(&self) -> [u8; FRAME_HEADER_BYTES] {
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        bytes[0] = self.stream;
+        bytes[1] = u8::from(self.continues);
+        bytes[4..8].copy_from_slice(&self.length.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.at_ms.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.offset.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.first_line.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.next_line.to_le_bytes());
+        bytes
+    }
+
+    /// A header as it was written.
+    pub fn decode(bytes: &[u8; FRAME_HEADER_BYTES]) -> Self {
+        let number = |at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(word)
+        };
+        Self {
+            stream: bytes[0],
+            continues: bytes[1] != 0,
+            length: u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]),
+            at_ms: number(8).cast_signed(),
+            offset: number(16),
+            first_line: number(24),
+            next_line: number(32),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_exit_record_is_none() {
+        let sealed = ExitRecord { exit_code: Some(0), ..ExitRecord::default() }.seal();
+        assert_eq!(ExitRecord::open(&sealed).and_then(|r| r.exit_code), Some(0));
+        assert_eq!(ExitRecord::open(&sealed.replace("\"exit_code\":0", "\"exit_code\":1")), None);
+        assert_eq!(ExitRecord::open(&sealed[..sealed.len() / 2]), None);
+    }
+
+    #[test]
+    fn a_frame_header_reads_back() {
+        let header = FrameHeader {
+            stream: 1,
+            continues: true,
+            length: 65_536,
+            at_ms: -5,
+            offset: u64::MAX - 1,
+            first_line: 7,
+            next_line: 9,
+        };
+        assert_eq!(FrameHeader::decode(&header.encode()), header);
+    }
+}

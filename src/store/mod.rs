@@ -1,0 +1,332 @@
+//! Where jobs are kept: the contract of every backend, in prose and in numbers.
+//!
+//! # Contract
+//!
+//! 1. An answer to a write is given only after its transaction is durable (P1). Writes that wait
+//!    together share one transaction; a bad one fails alone.
+//! 2. Acceptance numbers are drawn in commit order, event numbers too (P2, P6).
+//! 3. Two claims never return the same job, and within a queue they return the runnable job with
+//!    the smallest acceptance number first (P2, P4).
+//! 4. A message that carries another fence than the job's open one changes nothing and is
+//!    [`Guarded::Stale`], a normal answer (P4).
+//! 5. The state of a job follows [`JobState::after`](crate::domain::state::JobState::after) and
+//!    nothing else; a final one never changes (P5).
+//! 6. What a transaction made true is handed to [`CommitSink`] after COMMIT, in commit order, and
+//!    before any of its callers is answered; a read after that sees at least as much (P6).
+//! 7. One idempotency key makes one job, however many ask at once (P14).
+//! 8. Listing and claiming cost the same whatever the number of ended jobs.
+//!
+//! # Concurrency
+//!
+//! Every method may be called from any task. Dropping the future of a write does not undo it: no
+//! request owns a transaction.
+
+pub mod error;
+pub mod query;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::domain::attempt::{Attempt, AttemptEnd, Policy};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{Commit, Event};
+use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId};
+use crate::domain::job::{Job, NewJob};
+use crate::domain::kind::QueueSpec;
+use crate::domain::names::{KindName, QueueName};
+
+pub use error::{CancelError, QueueError, StartError, StoreError};
+use query::{JobsPage, JobsQuery};
+
+/// Is handed what became true, on the thread that committed it: it must not block and must not
+/// call the store.
+pub type CommitSink = Arc<dyn Fn(&Commit) + Send + Sync>;
+
+/// Whether the store does its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Serving,
+    /// It refuses writes for now and tries again by itself: a full disk.
+    Refusing(String),
+    /// It can't know what is durable any more: the process must end and recover (P13).
+    Broken(String),
+}
+
+/// The answer to a write that names a fence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Guarded<T> {
+    /// It was done.
+    Done(T),
+    /// The fence is not the job's open one: nothing was changed.
+    Stale,
+}
+
+/// The answer to an acceptance.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The job.
+    pub job: Arc<Job>,
+    /// `false`: the key was known, and this is the job that it made.
+    pub created: bool,
+}
+
+/// What limits an acceptance.
+#[derive(Debug, Clone, Copy)]
+pub struct AcceptLimits {
+    /// The most QUEUED jobs of the queue.
+    pub max_waiting: u64,
+    /// The most bytes of the arguments of all QUEUED jobs.
+    pub waiting_args_bytes: u64,
+}
+
+/// What makes a claim's command line, inside the transaction that claims.
+pub trait Planner: Send + Sync {
+    /// The command line and the policy of an attempt of `kind` with `args`, or why none can be
+    /// made from the configuration now in force.
+    fn plan(&self, kind: &KindName, args: &Value) -> Result<Plan, String>;
+
+    /// A fresh key for an attempt.
+    fn attempt_key(&self) -> AttemptKey;
+}
+
+/// What an attempt is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The command line.
+    pub argv: Vec<String>,
+    /// What its end will mean.
+    pub policy: Policy,
+}
+
+/// A request for jobs to run.
+#[derive(Clone)]
+pub struct ClaimRequest {
+    /// The queues to claim from, in this order, and how many of each at most.
+    pub queues: Vec<(QueueName, u32)>,
+    /// The kinds that this worker takes; jobs of others are passed over.
+    pub kinds: Arc<[KindName]>,
+    /// Makes the command lines.
+    pub planner: Arc<dyn Planner>,
+    /// The boot of this machine.
+    pub boot_id: Arc<str>,
+    /// Now: what was delayed until then comes into line first.
+    pub now: Timestamp,
+}
+
+/// A job that was given a slot.
+#[derive(Clone)]
+pub struct Claim {
+    /// The job as of the claim.
+    pub job: Arc<Job>,
+    /// Its arguments.
+    pub args: Value,
+    /// Marks the attempt's processes.
+    pub key: AttemptKey,
+    /// Tells this claim from every other.
+    pub fence: Fence,
+    /// What to run, or why nothing can be (its `argv` is stored empty then).
+    pub plan: Result<Plan, String>,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// The job.
+    pub job: JobId,
+    /// The claim that ends.
+    pub fence: Fence,
+    /// How.
+    pub end: AttemptEnd,
+    /// When.
+    pub at: Timestamp,
+    /// In `0.0..1.0`: where in its range the pause before a retry lies.
+    pub chance: f64,
+}
+
+/// A wish to stop a job.
+#[derive(Debug, Clone)]
+pub struct Cancel {
+    /// The job.
+    pub job: JobId,
+    /// Why, for a person.
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The answer to a wish to stop a job.
+#[derive(Debug, Clone)]
+pub struct CancelAnswer {
+    /// The job after it.
+    pub job: Arc<Job>,
+    /// `false`: it was already asked to stop, or is CANCELED.
+    pub changed: bool,
+}
+
+/// A queue as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueRow {
+    /// Its name.
+    pub name: QueueName,
+    /// The slots in force: the override, or the file's.
+    pub slots: u32,
+    /// The slots that the file last gave.
+    pub file_slots: u32,
+    /// Since when it is paused, and the note given with that.
+    pub paused: Option<Pause>,
+}
+
+/// A pause of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why, for a person.
+    pub note: Option<String>,
+}
+
+/// A change of a queue.
+#[derive(Debug, Clone)]
+pub enum QueueChange {
+    /// Start nothing more.
+    Pause(Pause),
+    /// Start again.
+    Resume,
+    /// So many slots, until the file says another number than it said last.
+    Slots(u32),
+}
+
+/// How many jobs of a queue are where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueCounts {
+    /// In line.
+    pub waiting: u64,
+    /// QUEUED, and delayed.
+    pub delayed: u64,
+    /// With an open attempt.
+    pub open: u64,
+}
+
+/// A QUEUED job without an open attempt, as the lines in memory are built from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The job.
+    pub job: JobId,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Its kind.
+    pub kind: KindName,
+    /// Its place.
+    pub accepted: AcceptNo,
+    /// Until when it is not in line.
+    pub delayed_until: Option<Timestamp>,
+}
+
+/// Reads. Each answer is one consistent moment, at least as new as every commit answered before.
+#[async_trait]
+pub trait Reader: Send + Sync {
+    /// The job, or `None` when unknown.
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, StoreError>;
+
+    /// The job that was started with this key.
+    async fn job_by_key(&self, key: &str) -> Result<Option<Arc<Job>>, StoreError>;
+
+    /// A job's arguments. They never change.
+    async fn args(&self, id: JobId) -> Result<Option<Value>, StoreError>;
+
+    /// A job's result. Once there, it never changes.
+    async fn result(&self, id: JobId) -> Result<Option<Value>, StoreError>;
+
+    /// A page of jobs.
+    async fn jobs(&self, query: JobsQuery) -> Result<JobsPage, StoreError>;
+
+    /// A job's last `limit` attempts, oldest first.
+    async fn attempts(&self, id: JobId, limit: u32) -> Result<Vec<Attempt>, StoreError>;
+
+    /// A job's events after `after`, oldest first, at most `limit`.
+    async fn job_events(
+        &self,
+        id: JobId,
+        after: EventNo,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError>;
+
+    /// All jobs' events after `after`, oldest first, at most `limit`, each with its job as it is at
+    /// this moment; and the number of the last event that this moment knows.
+    async fn events_after(&self, after: EventNo, limit: u32) -> Result<EventsPage, StoreError>;
+
+    /// The number of the last committed event; 0 when there is none.
+    async fn last_event(&self) -> Result<EventNo, StoreError>;
+
+    /// All queues ever declared.
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError>;
+
+    /// How many jobs of a queue are where.
+    async fn queue_counts(&self, queue: &QueueName) -> Result<QueueCounts, StoreError>;
+
+    /// All QUEUED jobs without an open attempt.
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
+
+    /// All open attempts with their jobs, by rising fence.
+    async fn open_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError>;
+
+    /// Whether it does its work; changes as that changes.
+    fn health(&self) -> watch::Receiver<Health>;
+}
+
+/// A page of events of all jobs.
+#[derive(Debug, Clone, Default)]
+pub struct EventsPage {
+    /// The events with their jobs (`None`: gone), oldest first.
+    pub events: Vec<(Event, Option<Arc<Job>>)>,
+    /// The last event that the moment of reading knew.
+    pub last: EventNo,
+}
+
+/// Writes. Only the scheduler calls them.
+#[async_trait]
+pub trait Store: Reader {
+    /// Accepts a job durably, or returns the one that its key made before.
+    async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError>;
+
+    /// Gives slots to the runnable jobs that come first. Sorted by rising fence, which within a
+    /// queue is acceptance order.
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError>;
+
+    /// Records that the process of an open attempt exists.
+    async fn started(
+        &self,
+        job: JobId,
+        fence: Fence,
+        at: Timestamp,
+    ) -> Result<Guarded<Arc<Job>>, StoreError>;
+
+    /// Records how an attempt ended and moves its job by
+    /// [`judge`](crate::domain::verdict::judge). An end whose `started` is missing, of a command
+    /// that may have begun, commits that first, in the same transaction.
+    async fn finish(&self, finish: Finish) -> Result<Guarded<Arc<Job>>, StoreError>;
+
+    /// Records that these open attempts are stopped because the server stops: should nobody be left
+    /// to say how one ended, it ended as SHUTDOWN and not as LOST. Attempts that are no longer open
+    /// are passed over.
+    async fn interrupt(&self, attempts: Vec<(JobId, Fence)>) -> Result<(), StoreError>;
+
+    /// Makes the wish to stop a job durable: CANCELED at once without an open attempt, else
+    /// CANCELING.
+    async fn cancel(&self, cancel: Cancel) -> Result<CancelAnswer, CancelError>;
+
+    /// Brings the declared queues in; a slots override falls where the file's number changed.
+    async fn declare_queues(&self, queues: Vec<QueueSpec>) -> Result<Vec<QueueRow>, StoreError>;
+
+    /// Changes a queue; the flag tells whether anything was different before.
+    async fn change_queue(
+        &self,
+        name: QueueName,
+        change: QueueChange,
+    ) -> Result<(QueueRow, bool), QueueError>;
+}
