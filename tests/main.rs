@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests by the lint")]
 
 mod layering;
+mod shim;

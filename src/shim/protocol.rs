@@ -165,15 +165,18 @@ pub enum StopCause {
 pub struct ExitRecord {
     /// [`VERSION`] of the shim that wrote it.
     pub version: u32,
-    /// Why the command could not be started; nothing else is set then.
+    /// Why the command could not be started: a sentence without a full stop. No process existed
+    /// then; exit code, signal and stop are not set.
     pub spawn_error: Option<String>,
     /// The command's exit code.
     pub exit_code: Option<i32>,
     /// The signal that ended the command.
     pub signal: Option<i32>,
-    /// Why the tree was stopped, where the shim stopped it before the command's own end.
+    /// Why the tree was stopped, where the shim stopped it before the command's own end. Alone, with
+    /// neither exit code nor signal: the order came before the start, and nothing was started.
     pub stop: Option<StopCause>,
-    /// KILL was needed, or ordered.
+    /// KILL was needed for a stop, or ordered. What the command's own end left behind is always
+    /// killed and not told here.
     pub killed: bool,
     /// Processes did not die in a minute of KILLs; the lock is still held for them.
     pub unkillable: bool,
@@ -181,7 +184,7 @@ pub struct ExitRecord {
     pub cpu_ms: i64,
     /// The most memory that one process of the tree held at one moment, in bytes.
     pub peak_memory_bytes: Option<i64>,
-    /// Bytes that the command printed, those cut included.
+    /// Bytes that the command printed, those cut included, what the shim says excluded.
     pub log_bytes: u64,
     /// Bytes of [`RESULT`]; `None` where the command wrote none.
     pub result_bytes: Option<u64>,
@@ -216,12 +219,31 @@ impl ExitRecord {
 
 /// The bytes before each piece of a log file.
 pub const FRAME_HEADER_BYTES: usize = 40;
+/// The most bytes that follow one header.
+pub const FRAME_BYTES: usize = 64 * 1024;
+
+/// The command's standard output.
+pub const STREAM_STDOUT: u8 = 0;
+/// The command's standard error.
+pub const STREAM_STDERR: u8 = 1;
+/// What the shim says: whole lines, and only of a cut, a stop or a removed [`WORK`].
+pub const STREAM_SYSTEM: u8 = 2;
 
 /// What stands before each piece of a log file: bytes of one stream, read together, in the order
 /// of reading. All numbers little-endian.
+///
+/// Offsets and line numbers run over all streams together, the shim's own lines included, so that
+/// each line has an offset of its own; where a header's offset is not the end of the frame before
+/// it, the bytes between are cut. Every `\n` and every `\r` ends a line: `\r\n` ends two, of which
+/// the second is empty. A line has its number from its first byte on, so that the rest of a line
+/// may follow on lines of another stream with higher numbers.
+///
+/// A frame never spans two files. A segment is never written over: it is removed and made anew, so
+/// that an open file stays what it was. The last frame of the last file may be incomplete while it
+/// is being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// 0 standard output, 1 standard error, 2 what the shim says.
+    /// [`STREAM_STDOUT`], [`STREAM_STDERR`] or [`STREAM_SYSTEM`].
     pub stream: u8,
     /// The first byte continues a line of the same stream that an earlier frame began.
     pub continues: bool,
@@ -233,7 +255,8 @@ pub struct FrameHeader {
     pub offset: u64,
     /// The number of the line that the first byte belongs to.
     pub first_line: u64,
-    /// The number of the line after that within this frame; the following ones count on.
+    /// The number of the line after that within this frame; the following ones count on. Where the
+    /// frame holds no second line, the number that the next line of any stream will get.
     pub next_line: u64,
 }
 

@@ -1,0 +1,98 @@
+//! Trees that spread: whatever leaves its group, its session or its parent goes with the rest (P8).
+//! That nothing is left is checked by the driver after every end.
+
+use std::time::Duration;
+
+use longhaul::shim::protocol::{LifelineByte, StopCause};
+
+use super::driver::{attempt, shell};
+
+const KILL: i32 = 9;
+
+#[test]
+fn what_leaves_its_parent_its_group_or_its_session_goes_with_the_rest() {
+    let spreads = [
+        "setsid sleep 600 & setsid setsid sleep 600 & echo ready; wait",
+        "( ( sleep 600 & ) & ) ; ( setsid sh -c '( sleep 600 & ) ; sleep 600' & ); echo ready; sleep 600",
+        "set -m; sleep 600 & (sleep 600; true) & echo ready; wait",
+        "trap '' TERM; ( trap '' TERM; setsid sleep 600 & ) ; echo ready; sleep 600",
+        "nohup setsid sleep 600 </dev/null >/dev/null 2>&1 & echo ready; wait",
+    ];
+    for spread in spreads {
+        for order in [LifelineByte::Cancel, LifelineByte::CancelNow] {
+            let mut shim = shell(spread).grace_ms(200).start();
+            shim.until_printed("ready");
+            shim.order(order);
+            assert_eq!(shim.end().exit().stop, Some(StopCause::Cancel), "{spread}");
+        }
+    }
+}
+
+#[test]
+fn a_daemon_left_after_success_goes_at_once_and_success_stays() {
+    let ended = shell("setsid sleep 600 </dev/null >/dev/null 2>&1 & exit 0").run();
+    assert_eq!((ended.exit().exit_code, ended.exit().stop), (Some(0), None));
+    assert!(!ended.exit().killed);
+    assert!(ended.took < Duration::from_secs(1), "nobody holds the pipes: {:?}", ended.took);
+}
+
+#[test]
+fn a_child_that_holds_the_pipe_gets_a_second_to_print() {
+    let ended = shell("( sleep 0.2; echo late; sleep 600 ) & echo early; exit 0").run();
+    assert_eq!(ended.exit().exit_code, Some(0));
+    assert_eq!(ended.log.text(), "early\nlate\n");
+    let second = Duration::from_secs(1);
+    assert!((second..3 * second).contains(&ended.took), "{:?}", ended.took);
+    let told = Duration::from_millis(
+        (ended.exit().ended_at_ms - ended.exit().started_at_ms).unsigned_abs(),
+    );
+    assert!(told < second, "the end is the command's own: {told:?}");
+}
+
+#[test]
+fn a_tree_that_ends_within_its_second_ends_the_wait() {
+    let ended = shell("( sleep 0.1; echo late ) & exit 0").run();
+    assert_eq!(ended.log.text(), "late\n");
+    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
+}
+
+#[test]
+fn killing_its_own_group_does_not_reach_the_shim() {
+    let ended = shell("trap 'kill 0' EXIT; sleep 600 & exit 0").run();
+    assert_eq!((ended.exit().exit_code, ended.exit().signal), (None, Some(15)));
+    let ended = shell("kill -9 0").run();
+    assert_eq!(ended.exit().signal, Some(KILL));
+    assert_eq!((ended.exit().stop, ended.exit().killed), (None, false));
+}
+
+#[test]
+fn a_command_that_joins_the_shims_group_is_asked_all_the_same() {
+    let script = "setpgrp(0, getppid()) or die $!; $| = 1; print qq(ready\\n); \
+                  $SIG{TERM} = sub { exit 8 }; kill TERM, 0 if @ARGV; sleep 600";
+    let mut shim = attempt(&["/usr/bin/perl", "-e", script]).start();
+    shim.until_printed("ready");
+    shim.order(LifelineByte::Cancel);
+    let ended = shim.end();
+    assert_eq!(ended.exit().stop, Some(StopCause::Cancel));
+    assert!(!ended.exit().killed, "{:?}", ended.exit());
+}
+
+#[test]
+fn what_forks_while_it_is_killed_is_killed_too() {
+    // Bounded, in case the test fails: 2,000 processes that each wait.
+    let script = "trap '' TERM; i=0; while [ $i -lt 2000 ]; do sleep 600 & i=$((i+1)); \
+                  [ $i -eq 20 ] && echo ready; done; wait";
+    let mut shim = shell(script).start();
+    shim.until_printed("ready");
+    shim.order(LifelineByte::CancelNow);
+    assert_eq!(shim.end().exit().signal, Some(KILL));
+}
+
+#[test]
+fn orphans_that_end_while_the_command_runs_are_reaped() {
+    let script = "i=0; while [ $i -lt 50 ]; do ( true & ) ; i=$((i+1)); done; \
+                  sleep 0.2; ls -d /proc/[0-9]* | while read p; do \
+                  grep -q \"^PPid:.$PPID$\" $p/status 2>/dev/null && cat $p/comm; done; exit 0";
+    let ended = shell(script).run();
+    assert_eq!(ended.log.text(), "sh\n", "the command is the shim's only child");
+}
