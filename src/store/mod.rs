@@ -23,6 +23,7 @@
 
 pub mod error;
 pub mod query;
+pub mod sqlite;
 
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ pub struct Accepted {
 /// What limits an acceptance.
 #[derive(Debug, Clone, Copy)]
 pub struct AcceptLimits {
-    /// The most QUEUED jobs of the queue.
+    /// The most QUEUED jobs of the queue, those that are delayed or claimed included.
     pub max_waiting: u64,
     /// The most bytes of the arguments of all QUEUED jobs.
     pub waiting_args_bytes: u64,
@@ -106,7 +107,8 @@ pub struct Plan {
 /// A request for jobs to run.
 #[derive(Clone)]
 pub struct ClaimRequest {
-    /// The queues to claim from, in this order, and how many of each at most.
+    /// The queues to claim from, in this order, and how many of each at most. One that is paused
+    /// in the store, or was never declared, gives nothing.
     pub queues: Vec<(QueueName, u32)>,
     /// The kinds that this worker takes; jobs of others are passed over.
     pub kinds: Arc<[KindName]>,
@@ -114,7 +116,8 @@ pub struct ClaimRequest {
     pub planner: Arc<dyn Planner>,
     /// The boot of this machine.
     pub boot_id: Arc<str>,
-    /// Now: what was delayed until then comes into line first.
+    /// Now: what was delayed until then comes into line first, in all queues. The instant of a
+    /// claim is this or the queue's previous one, whichever is later.
     pub now: Timestamp,
 }
 
@@ -298,7 +301,8 @@ pub trait Store: Reader {
     /// queue is acceptance order.
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError>;
 
-    /// Records that the process of an open attempt exists.
+    /// Records that the process of an open attempt exists. A job that was asked to stop meanwhile
+    /// stays CANCELING; a repeat changes nothing and answers the job as it is.
     async fn started(
         &self,
         job: JobId,
@@ -308,7 +312,13 @@ pub trait Store: Reader {
 
     /// Records how an attempt ended and moves its job by
     /// [`judge`](crate::domain::verdict::judge). An end whose `started` is missing, of a command
-    /// that may have begun, commits that first, in the same transaction.
+    /// that is known to have begun, commits that first, in the same transaction.
+    ///
+    /// The attempt keeps `end` as it was said, but for two: an OK of a job that was CANCELING is
+    /// recorded as `CANCEL_REQUESTED` (P9), and a LOST of an interrupted attempt as SHUTDOWN. The
+    /// job's reason says why it is what it is: `CANCEL_REQUESTED` where it is CANCELED. A result is
+    /// stored only with a success. An end that the law does not know is [`StoreError::Internal`]
+    /// and changes nothing.
     async fn finish(&self, finish: Finish) -> Result<Guarded<Arc<Job>>, StoreError>;
 
     /// Records that these open attempts are stopped because the server stops: should nobody be left
@@ -317,13 +327,15 @@ pub trait Store: Reader {
     async fn interrupt(&self, attempts: Vec<(JobId, Fence)>) -> Result<(), StoreError>;
 
     /// Makes the wish to stop a job durable: CANCELED at once without an open attempt, else
-    /// CANCELING.
+    /// CANCELING. The first wish and its note stay: a repeat answers `changed: false`.
     async fn cancel(&self, cancel: Cancel) -> Result<CancelAnswer, CancelError>;
 
     /// Brings the declared queues in; a slots override falls where the file's number changed.
+    /// Answers their rows, in the order given; queues of earlier declarations stay as they are.
     async fn declare_queues(&self, queues: Vec<QueueSpec>) -> Result<Vec<QueueRow>, StoreError>;
 
-    /// Changes a queue; the flag tells whether anything was different before.
+    /// Changes a queue; the flag tells whether anything was different before. A pause of a paused
+    /// queue leaves the first one and its note.
     async fn change_queue(
         &self,
         name: QueueName,

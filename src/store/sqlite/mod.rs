@@ -1,0 +1,206 @@
+//! The SQLite backend: one file in the data folder, one thread that writes, a few connections
+//! that read.
+//!
+//! - [`open`] readies the file: pragmas, migrations, refusals.
+//! - `writer` owns the one connection that writes and commits whatever waits together.
+//! - `write` says what each write does inside that transaction.
+//! - `tally` counts what waits, so that an acceptance need not.
+//! - `readers`, `read` and `list` answer questions, each from one moment.
+//! - `row` and `failure` translate rows and errors.
+//!
+//! That no second server opens the same file is for the lock of the data folder to see to.
+
+mod failure;
+mod list;
+pub mod open;
+#[cfg(test)]
+mod plans;
+mod read;
+mod readers;
+mod row;
+mod tally;
+mod write;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::query::{JobsPage, JobsQuery};
+use super::{
+    AcceptLimits, Accepted, Cancel, CancelAnswer, CancelError, Claim, ClaimRequest, CommitSink,
+    EventsPage, Finish, Guarded, Health, QueueChange, QueueCounts, QueueError, QueueRow, Reader,
+    StartError, Store, StoreError, Waiting,
+};
+use crate::domain::attempt::Attempt;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::Event;
+use crate::domain::id::{EventNo, Fence, JobId};
+use crate::domain::job::{Job, NewJob};
+use crate::domain::kind::QueueSpec;
+use crate::domain::names::QueueName;
+use open::OpenError;
+use readers::Readers;
+use tally::Tally;
+use write::{ChangeQueue, DeclareQueues, Interrupt, Start, Started};
+use writer::Writer;
+
+/// How to open it.
+#[derive(Clone)]
+pub struct Options {
+    /// The file; made where there is none, in a folder that must be there.
+    pub path: PathBuf,
+    /// How many connections read, at least one; 2 to 4 serve.
+    pub readers: usize,
+    /// The most bytes that the file may take, without its log; `None`: as many as the disk has.
+    /// Past it, writes are refused as by a full disk.
+    pub max_bytes: Option<u64>,
+    /// Is handed what each transaction made true.
+    pub on_commit: CommitSink,
+}
+
+impl Options {
+    /// The file at `path`, with three connections that read and no bound of its own.
+    pub fn new(path: impl Into<PathBuf>, on_commit: CommitSink) -> Self {
+        Self { path: path.into(), readers: 3, max_bytes: None, on_commit }
+    }
+}
+
+/// The store in one SQLite file. Dropping it waits for the writes that were handed over, and
+/// closes the file.
+pub struct SqliteStore {
+    // Dropped in this order: the connection that closes last copies the log into the file, and
+    // only the writer's may.
+    readers: Arc<Readers>,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the file, brings its schema up to date and starts the thread that writes. Blocks
+    /// while it does: the rows that wait are counted.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let Options { path, readers, max_bytes, on_commit } = options;
+        let sql = |source| OpenError::Sql { path: path.clone(), source };
+        let conn = open::writer(&path)?;
+        if let Some(bytes) = max_bytes {
+            open::limit(&conn, bytes).map_err(sql)?;
+        }
+        let tally = Tally::count(&conn).map_err(sql)?;
+        let readers = Readers::open(&path, readers)?;
+        let writer = Writer::spawn(conn, tally, on_commit).map_err(OpenError::Thread)?;
+        Ok(Self { readers, writer })
+    }
+}
+
+#[async_trait]
+impl Reader for SqliteStore {
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, StoreError> {
+        self.readers.read(move |conn| read::job(conn, id)).await
+    }
+
+    async fn job_by_key(&self, key: &str) -> Result<Option<Arc<Job>>, StoreError> {
+        let key = key.to_owned();
+        self.readers.read(move |conn| read::job_by_key(conn, &key)).await
+    }
+
+    async fn args(&self, id: JobId) -> Result<Option<Value>, StoreError> {
+        self.readers.read(move |conn| read::json(conn, read::ARGS, id)).await
+    }
+
+    async fn result(&self, id: JobId) -> Result<Option<Value>, StoreError> {
+        self.readers.read(move |conn| read::json(conn, read::RESULT, id)).await
+    }
+
+    async fn jobs(&self, query: JobsQuery) -> Result<JobsPage, StoreError> {
+        self.readers.read(move |conn| list::jobs(conn, &query)).await
+    }
+
+    async fn attempts(&self, id: JobId, limit: u32) -> Result<Vec<Attempt>, StoreError> {
+        self.readers.read(move |conn| read::attempts(conn, id, limit)).await
+    }
+
+    async fn job_events(
+        &self,
+        id: JobId,
+        after: EventNo,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.readers.read(move |conn| read::job_events(conn, id, after, limit)).await
+    }
+
+    async fn events_after(&self, after: EventNo, limit: u32) -> Result<EventsPage, StoreError> {
+        self.readers.read(move |conn| read::events_after(conn, after, limit)).await
+    }
+
+    async fn last_event(&self) -> Result<EventNo, StoreError> {
+        self.readers.read(read::last_event).await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
+        self.readers.read(read::queues).await
+    }
+
+    async fn queue_counts(&self, queue: &QueueName) -> Result<QueueCounts, StoreError> {
+        let queue = queue.clone();
+        self.readers.read(move |conn| read::queue_counts(conn, &queue)).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.readers.read(read::waiting).await
+    }
+
+    async fn open_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError> {
+        self.readers.read(read::open_attempts).await
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.writer.health()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError> {
+        self.writer.write(Start::new(job, limits)).await
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError> {
+        self.writer.write(request).await
+    }
+
+    async fn started(
+        &self,
+        job: JobId,
+        fence: Fence,
+        at: Timestamp,
+    ) -> Result<Guarded<Arc<Job>>, StoreError> {
+        self.writer.write(Started { job, fence, at }).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<Guarded<Arc<Job>>, StoreError> {
+        self.writer.write(finish).await
+    }
+
+    async fn interrupt(&self, attempts: Vec<(JobId, Fence)>) -> Result<(), StoreError> {
+        self.writer.write(Interrupt(attempts)).await
+    }
+
+    async fn cancel(&self, cancel: Cancel) -> Result<CancelAnswer, CancelError> {
+        self.writer.write(cancel).await
+    }
+
+    async fn declare_queues(&self, queues: Vec<QueueSpec>) -> Result<Vec<QueueRow>, StoreError> {
+        self.writer.write(DeclareQueues(queues)).await
+    }
+
+    async fn change_queue(
+        &self,
+        name: QueueName,
+        change: QueueChange,
+    ) -> Result<(QueueRow, bool), QueueError> {
+        self.writer.write(ChangeQueue { name, change }).await
+    }
+}

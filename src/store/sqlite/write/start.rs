@@ -1,0 +1,160 @@
+//! Accepting a job.
+
+use rusqlite::{OptionalExtension, named_params};
+
+use super::{Happened, Operation, Tx};
+use crate::domain::clock::to_millis;
+use crate::domain::event::JobChange;
+use crate::domain::id::{AcceptNo, Seq};
+use crate::domain::job::{Delay, Idempotency, Job, NewJob};
+use crate::domain::state::JobState;
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::row::{self, JOB_COLUMN_COUNT, JOB_COLUMNS};
+use crate::store::{AcceptLimits, Accepted, StartError};
+
+/// A job to accept.
+pub(in crate::store::sqlite) struct Start {
+    job: NewJob,
+    /// The arguments as they are stored: made by the caller, not on the writer's thread.
+    args: String,
+    limits: AcceptLimits,
+}
+
+impl Start {
+    /// A job to accept within `limits`.
+    pub(in crate::store::sqlite) fn new(job: NewJob, limits: AcceptLimits) -> Self {
+        Self { args: job.args.to_string(), job, limits }
+    }
+
+    /// What the key made before, where it was used: that job, or that it stands for other input.
+    fn made_before(&self, tx: &Tx<'_>) -> Result<Option<Result<Accepted, StartError>>, Failure> {
+        let Some(Idempotency { key, fingerprint }) = &self.job.idempotency else {
+            return Ok(None);
+        };
+        let mut select = tx.prepare(&format!(
+            "SELECT {JOB_COLUMNS}, fingerprint
+             FROM jobs INDEXED BY jobs_key
+             WHERE idempotency_key = ?1"
+        ))?;
+        let found = select
+            .query_one([key], |row| Ok((row::job(row)?, row.get::<_, [u8; 32]>(JOB_COLUMN_COUNT)?)))
+            .optional()?;
+        Ok(found.map(|(job, same)| {
+            if same == *fingerprint {
+                Ok(Accepted { job: job.into(), created: false })
+            } else {
+                Err(StartError::IdempotencyConflict(job.id))
+            }
+        }))
+    }
+
+    fn args_bytes(&self) -> u64 {
+        self.args.len().try_into().expect("a length fits 64 bits")
+    }
+
+    /// A key that is known is answered past any limit, so this is asked second.
+    fn past_limit(&self, tx: &Tx<'_>) -> Option<StartError> {
+        let queue = &self.job.queue;
+        let waiting = tx.tally.waiting(queue);
+        let limit = self.limits.max_waiting;
+        if waiting >= limit {
+            return Some(StartError::QueueFull { queue: queue.clone(), waiting, limit });
+        }
+        let bytes = tx.tally.args_bytes();
+        let limit = self.limits.waiting_args_bytes;
+        if bytes.saturating_add(self.args_bytes()) > limit {
+            return Some(StartError::WaitingBytesFull { queue: queue.clone(), bytes, limit });
+        }
+        None
+    }
+
+    /// The job, but for its acceptance number.
+    fn fresh(&self) -> Job {
+        let new = &self.job;
+        // What is told now is what a later read tells: stored instants have whole milliseconds.
+        let created_at = to_millis(new.created_at);
+        let not_before = new.not_before.map(to_millis);
+        let delayed = not_before.filter(|at| *at > created_at);
+        Job {
+            id: new.id,
+            accepted: AcceptNo::default(),
+            kind: new.kind.clone(),
+            queue: new.queue.clone(),
+            state: JobState::Queued,
+            seq: Seq(1),
+            created_at,
+            not_before,
+            delayed: delayed.map(|until| (until, Delay::NotBefore)),
+            started_at: None,
+            cancel_requested_at: None,
+            cancel_note: None,
+            ended_at: None,
+            reason: None,
+            reason_text: None,
+            exit_code: None,
+            signal: None,
+            attempt: 0,
+            open: None,
+            max_attempts: new.max_attempts,
+            failures: 0,
+            losses: 0,
+            timeout: new.timeout,
+            has_result: false,
+            idempotency_key: new.idempotency.as_ref().map(|i| i.key.clone()),
+            retry_of: new.retry_of,
+        }
+    }
+
+    fn insert(&self, tx: &mut Tx<'_>) -> Result<Job, Failure> {
+        let mut job = self.fresh();
+        let bytes = i64::try_from(self.args_bytes()).expect("no text is so long");
+        let accept_no = tx.prepare(INSERT_JOB)?.insert(named_params! {
+            ":id": job.id.as_bytes(),
+            ":kind": job.kind.as_str(),
+            ":queue": job.queue.as_str(),
+            ":state": <&str>::from(job.state),
+            ":seq": job.seq.0,
+            ":created_at": job.created_at.timestamp_millis(),
+            ":not_before": job.not_before.map(|at| at.timestamp_millis()),
+            ":delayed_until": job.delayed.map(|(until, _)| until.timestamp_millis()),
+            ":delay": job.delayed.map(|(_, why)| <&str>::from(why)),
+            ":max_attempts": job.max_attempts,
+            ":timeout_ms": job.timeout.map(row::to_millis),
+            ":args_bytes": bytes,
+            ":idempotency_key": job.idempotency_key,
+            ":fingerprint": self.job.idempotency.as_ref().map(|i| i.fingerprint),
+            ":retry_of": job.retry_of.map(|id| *id.as_bytes()),
+        })?;
+        job.accepted = AcceptNo(accept_no);
+        let mut insert = tx.prepare("INSERT INTO job_args (job, args) VALUES (?1, ?2)")?;
+        insert.execute((accept_no, &self.args))?;
+        tx.tally.add(&job.queue, 1, bytes);
+        Ok(job)
+    }
+}
+
+impl Operation for Start {
+    type Answer = Accepted;
+    type Refusal = StartError;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Accepted, StartError>, Failure> {
+        if let Some(answer) = self.made_before(tx)? {
+            return Ok(answer);
+        }
+        if let Some(refusal) = self.past_limit(tx) {
+            return Ok(Err(refusal));
+        }
+        let job = self.insert(tx)?;
+        let what = Happened { change: JobChange::Queued, at: job.created_at, attempt: None };
+        let job = tx.record(None, job, what)?;
+        Ok(Ok(Accepted { job, created: true }))
+    }
+}
+
+pub(in crate::store::sqlite) const INSERT_JOB: &str = "
+INSERT INTO jobs (
+    id, kind, queue, state, seq, created_at, not_before, delayed_until, delay, max_attempts,
+    timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of)
+VALUES (
+    :id, :kind, :queue, :state, :seq, :created_at, :not_before, :delayed_until, :delay,
+    :max_attempts, :timeout_ms, :args_bytes, :idempotency_key, :fingerprint, :retry_of)";

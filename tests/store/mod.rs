@@ -1,0 +1,18 @@
+//! The store's contract, tried on each backend by name: another backend adds one line below.
+
+mod accept;
+mod attempts;
+mod bed;
+mod cancels;
+mod claims;
+mod commits;
+mod contract;
+mod ends;
+mod lists;
+mod model;
+mod queues;
+mod sqlite;
+
+mod on_sqlite {
+    super::contract::honours_the_contract!(super::sqlite::open);
+}
