@@ -13,6 +13,17 @@
 //! 3. `Gone` means that no process of the attempt is left: only then is its slot free (P3, P8).
 //! 4. No order blocks its caller, and an order that comes too late is no error.
 
+mod folder;
+mod follow;
+mod launch;
+pub mod log;
+mod orphans;
+mod outcome;
+pub mod process;
+mod procfs;
+mod progress;
+mod recovery;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +35,9 @@ use crate::domain::attempt::{Attempt, AttemptEnd, Policy};
 use crate::domain::id::{AttemptKey, Fence, JobId};
 use crate::domain::job::Progress;
 use crate::domain::kind::Kind;
+
+pub use process::ProcessRunner;
+pub use recovery::boot_id;
 
 /// How many reports of one attempt may wait to be read. `Progress` and `LogGrew` are dropped when
 /// it is full; the others wait.

@@ -1,0 +1,87 @@
+//! Reads what attempts printed, from their folders, while it is being printed.
+//!
+//! # Invariants
+//!
+//! - Memory is bounded by a page and the lines that are open, whatever the length of the log.
+//! - No part of a log is parsed twice for one page, and a reader that follows with `After` parses
+//!   only what is new, as long as its place is remembered ([`resume`]).
+//!
+//! # Concurrency
+//!
+//! Any number of readers, beside the shim that writes: see [`frames`].
+
+mod follow;
+mod frames;
+mod lines;
+mod page;
+mod raw;
+mod resume;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::id::JobId;
+use crate::domain::limits::Limits;
+use crate::domain::log::{LogPage, LogQuery, LogStream};
+
+pub use raw::{RawLog, RawRead};
+
+pub(super) use follow::Follower;
+
+use page::Pager;
+use resume::Places;
+
+/// The logs below one data folder. Clones share what they remember.
+#[derive(Debug, Clone)]
+pub struct LogFiles {
+    root: PathBuf,
+    line_bytes: usize,
+    places: Arc<Mutex<Places>>,
+}
+
+impl LogFiles {
+    /// The logs of the attempts in `root` (`{data}/attempts`), with the default limits.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, line_bytes: Limits::default().log_line_bytes, places: Arc::default() }
+    }
+
+    /// The same, with lines cut at so many bytes.
+    #[must_use]
+    pub fn with_line_bytes(mut self, line_bytes: usize) -> Self {
+        self.line_bytes = line_bytes;
+        self
+    }
+
+    /// A part of a job's log. Blocks: call it off the threads that answer. `attempts` is the number
+    /// of the job's latest attempt, `ended` whether none can print any more.
+    ///
+    /// Lines come in the order in which they ended. The last line of a stream that has no end yet
+    /// is shown once its attempt has ended.
+    pub fn page(
+        &self,
+        job: JobId,
+        attempts: u32,
+        ended: bool,
+        query: &LogQuery,
+    ) -> io::Result<LogPage> {
+        Pager { files: self, job, attempts, ended, query }.page()
+    }
+
+    /// The bytes that are kept of what an attempt printed, without frames, as of now. `None`: both
+    /// streams in the order of reading, without what Longhaul says itself. Blocks.
+    pub fn raw(&self, job: JobId, attempt: u32, stream: Option<LogStream>) -> io::Result<RawLog> {
+        RawLog::open(&self.folder(job, attempt), stream)
+    }
+
+    fn folder(&self, job: JobId, attempt: u32) -> PathBuf {
+        self.root.join(job.to_string()).join(attempt.to_string())
+    }
+
+    fn places(&self) -> std::sync::MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,186 @@
+//! The server's own children: shims, and what becomes a child of the server when a shim is killed.
+//!
+//! The server is a child subreaper, so nothing below a shim can leave it: when a shim ends without
+//! having emptied its tree, what is left becomes a child of the server, whatever session or group
+//! it is in. Every child that is no shim is such an orphan, and is killed (P8).
+//!
+//! # Invariants
+//!
+//! - A shim is known before anybody can look for orphans: both happen under one lock.
+//! - Nothing is reaped but by its own number, and never a shim: its follower does that.
+//!
+//! # Concurrency
+//!
+//! What is below a process is a matter of the whole process, hence the one static. Children that a
+//! program which embeds this library started itself are left alone: they are in the program's own
+//! session, which nothing below a shim can ever be in, since a shim begins a session of its own.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, getsid, kill_process, pidfd_open,
+    pidfd_send_signal, waitpid,
+};
+use tokio::process::Child;
+
+use super::procfs::{self, Process, Seen};
+use crate::domain::id::AttemptKey;
+use crate::shim::protocol::variables::ATTEMPT_KEY;
+
+/// From one look for survivors to the next, where none of them ends in between.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// So many deaths are waited for at once; each takes a descriptor.
+const MAX_WATCHED: usize = 64;
+
+/// The shims that are not reaped yet.
+static SHIMS: Mutex<Option<HashSet<Process>>> = Mutex::new(None);
+
+fn shims() -> MutexGuard<'static, Option<HashSet<Process>>> {
+    SHIMS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A shim that is our child.
+#[derive(Debug)]
+pub(super) struct Shim {
+    child: Child,
+    process: Process,
+}
+
+impl Shim {
+    /// Starts a shim. Blocks for the time of a spawn, and while orphans are looked for; needs the
+    /// runtime's context. After an error a process may exist all the same, which nobody knows: it
+    /// is an orphan then.
+    pub(super) fn spawn(command: Command) -> io::Result<Self> {
+        // The command goes with its copies of the pipe ends: else no pipe would ever end.
+        let mut command = tokio::process::Command::from(command);
+        let mut shims = shims();
+        let child = command.spawn()?;
+        let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let pid = pid.expect("a child that was just started has its number");
+        // It is not reaped, so it is there to be seen.
+        let started = procfs::look(pid).map_or(0, |seen| seen.process.started);
+        let process = Process { pid, started };
+        shims.get_or_insert_default().insert(process);
+        Ok(Self { child, process })
+    }
+
+    /// Waits for its end and reaps it. Dropped before that, it stays a known shim: it stops by
+    /// itself when its lifeline ends, and nobody may take it for an orphan.
+    pub(super) async fn wait(mut self) -> io::Result<ExitStatus> {
+        let ended = self.child.wait().await;
+        if let Some(shims) = shims().as_mut() {
+            shims.remove(&self.process);
+        }
+        ended
+    }
+}
+
+/// Kills every orphan, and every process that carries the key, until none is left. `false`: some
+/// outlived `patience`. Blocks.
+pub(super) fn sweep(key: &AttemptKey, patience: Duration) -> io::Result<bool> {
+    let begun = Instant::now();
+    loop {
+        let Some(dying) = kill_round(key)? else { return Ok(true) };
+        if begun.elapsed() >= patience {
+            return Ok(false);
+        }
+        wait_for_any(&dying);
+    }
+}
+
+/// One look and one KILL to all that it found; `None`: nothing was found. Returns handles of some
+/// that are to die.
+fn kill_round(key: &AttemptKey) -> io::Result<Option<Vec<OwnedFd>>> {
+    // Held throughout: no number that was seen as an orphan's can become a shim's meanwhile.
+    let shims = shims();
+    let is_shim = |process| shims.as_ref().is_some_and(|known| known.contains(&process));
+    let strays = strays(&procfs::all()?, key, is_shim);
+    if strays.is_empty() {
+        return Ok(None);
+    }
+    let mut dying = Vec::new();
+    for seen in strays {
+        if !seen.is_zombie {
+            if let Some(handle) = kill(seen.process)
+                && dying.len() < MAX_WATCHED
+            {
+                dying.push(handle);
+            }
+        } else if seen.parent == Some(getpid()) {
+            // Reaped by its own number, and it is no shim: what it was is over.
+            let _ = waitpid(Some(seen.process.pid), WaitOptions::NOHANG);
+        }
+    }
+    Ok(Some(dying))
+}
+
+/// The processes that must go: our children that are no shims, with all below them, and whoever
+/// carries the key.
+fn strays(all: &[Seen], key: &AttemptKey, is_shim: impl Fn(Process) -> bool) -> Vec<Seen> {
+    let own = getpid();
+    let own_session = getsid(None).ok();
+    let mut family: HashSet<Pid> = all
+        .iter()
+        .filter(|seen| seen.parent == Some(own) && seen.session != own_session)
+        .filter(|seen| !is_shim(seen.process))
+        .map(|seen| seen.process.pid)
+        .collect();
+    loop {
+        let before = family.len();
+        let below = all.iter().filter(|seen| seen.parent.is_some_and(|p| family.contains(&p)));
+        let below: Vec<Pid> = below.map(|seen| seen.process.pid).collect();
+        family.extend(below);
+        if family.len() == before {
+            break;
+        }
+    }
+    let marked = |seen: &Seen| procfs::has_variable(seen.process.pid, ATTEMPT_KEY, key.as_str());
+    let is_stray = |seen: &&Seen| {
+        let pid = seen.process.pid;
+        pid != own && (family.contains(&pid) || marked(seen))
+    };
+    all.iter().filter(is_stray).copied().collect()
+}
+
+/// Kills a process through a handle, after a second look that the number still is its.
+fn kill(process: Process) -> Option<OwnedFd> {
+    match pidfd_open(process.pid, PidfdFlags::empty()) {
+        Ok(handle) => {
+            let same = procfs::look(process.pid).is_some_and(|seen| seen.process == process);
+            if same && let Err(error) = pidfd_send_signal(&handle, Signal::KILL) {
+                complain(process, error);
+            }
+            same.then_some(handle)
+        }
+        Err(Errno::SRCH) => None,
+        // No pidfd to be had, for want of descriptors: the number must do.
+        Err(_) => {
+            if let Err(error) = kill_process(process.pid, Signal::KILL) {
+                complain(process, error);
+            }
+            None
+        }
+    }
+}
+
+fn complain(process: Process, error: Errno) {
+    if error != Errno::SRCH {
+        let pid = process.pid.as_raw_nonzero();
+        tracing::warn!(pid, %error, "a process that a job left behind cannot be killed");
+    }
+}
+
+fn wait_for_any(dying: &[OwnedFd]) {
+    let mut fds: Vec<_> = dying.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+    let timeout = Timespec::try_from(LOOK_AGAIN).expect("a tenth of a second is a time");
+    // Whatever the answer, the next look tells what is left.
+    let _ = poll(&mut fds, Some(&timeout));
+}

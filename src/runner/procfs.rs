@@ -1,0 +1,91 @@
+//! Processes as `/proc` shows them.
+
+use std::fs;
+use std::io;
+
+use rustix::process::Pid;
+
+/// A process, told from a later one with the same number by when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Process {
+    pub(super) pid: Pid,
+    /// In clock ticks since the boot.
+    pub(super) started: u64,
+}
+
+/// What is seen of one process at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) process: Process,
+    pub(super) parent: Option<Pid>,
+    /// `None` for a kernel thread.
+    pub(super) session: Option<Pid>,
+    /// It ended and waits to be reaped.
+    pub(super) is_zombie: bool,
+}
+
+/// Every process of the machine that is visible. One that ends meanwhile may be missing.
+pub(super) fn all() -> io::Result<Vec<Seen>> {
+    let entries = fs::read_dir("/proc")?;
+    Ok(entries.filter_map(|entry| look(pid(entry.ok()?.file_name().to_str()?)?)).collect())
+}
+
+/// One process; `None` where there is none of that number.
+pub(super) fn look(pid: Pid) -> Option<Seen> {
+    let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    parse_stat(pid, &stat)
+}
+
+/// The process was started with this variable. One whose environment cannot be read was not.
+pub(super) fn has_variable(pid: Pid, name: &str, value: &str) -> bool {
+    let Ok(environment) = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else {
+        return false;
+    };
+    environment
+        .split(|&byte| byte == 0)
+        .filter_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        .any(|found| found == value.as_bytes())
+}
+
+/// Reads a `stat` line. The program's name, in parentheses, may hold anything, parentheses and
+/// bytes that are no UTF-8 included; the fields begin behind the last one.
+fn parse_stat(number: Pid, stat: &[u8]) -> Option<Seen> {
+    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+    let mut fields = std::str::from_utf8(&stat[name_end + 1..]).ok()?.split_whitespace();
+    let state = fields.next()?;
+    let parent = pid(fields.next()?);
+    let session = pid(fields.nth(1)?);
+    // Field 22 of proc(5); the state is 3 and the session 6.
+    let started = fields.nth(15)?.parse().ok()?;
+    let is_zombie = matches!(state, "Z" | "X" | "x");
+    Some(Seen { process: Process { pid: number, started }, parent, session, is_zombie })
+}
+
+fn pid(text: &str) -> Option<Pid> {
+    text.parse().ok().and_then(Pid::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_forge_a_stat_line() {
+        let line = b"42 (a) Z 1 (\xff) S 7 41 40 0 -1 4194560 1 2 3 4 5 6 7 8 30 10 1 0 987 1 1\n";
+        let number = Pid::from_raw(42).unwrap();
+        let seen = parse_stat(number, line).unwrap();
+        assert_eq!(seen.process, Process { pid: number, started: 987 });
+        assert_eq!((seen.parent, seen.session), (Pid::from_raw(7), Pid::from_raw(40)));
+        assert!(!seen.is_zombie);
+    }
+
+    #[test]
+    fn this_process_sees_itself_and_its_variables() {
+        let own = rustix::process::getpid();
+        assert!(all().unwrap().iter().any(|seen| seen.process.pid == own));
+        let path = std::env::var("PATH").unwrap();
+        assert!(has_variable(own, "PATH", &path));
+        assert!(!has_variable(own, "PAT", &path));
+        assert!(!has_variable(own, "PATH", &path[1..]));
+    }
+}
