@@ -17,5 +17,6 @@
 pub mod domain;
 pub mod events;
 pub mod runner;
+pub mod scheduler;
 pub mod shim;
 pub mod store;

@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests by the lint")]
 
 mod layering;
+mod scheduler;
 mod shim;
 mod store;
+mod support;

@@ -1,0 +1,184 @@
+//! What may become a job: the check of a request before the store is asked.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::core::Core;
+use super::handle::{StartRefusal, StartRequest};
+use crate::domain::clock::{Timestamp, to_millis};
+use crate::domain::id::JobId;
+use crate::domain::job::{Idempotency, Job, NewJob};
+use crate::domain::json::canonical;
+use crate::domain::kind::{ArgProblem, Kind};
+use crate::domain::limits::Limits;
+use crate::store::StoreError;
+
+impl Core {
+    /// The job that a request asks for, or everything that is wrong with it.
+    pub(super) async fn admit(&self, request: StartRequest) -> Result<NewJob, StartRefusal> {
+        let kind = self.declared(&request.kind)?;
+        let args = checked_args(kind, request.args, &self.limits)?;
+        let timeout = checked_timeout(kind, request.timeout_ms)?;
+        check_key(request.idempotency_key.as_deref(), &self.limits)?;
+        let now = self.clock.now();
+        let not_before = request.not_before.map(to_millis);
+        if let Some(at) = not_before
+            && at <= now
+            && !self.is_known(request.idempotency_key.as_deref()).await?
+        {
+            return Err(StartRefusal::InvalidInput {
+                argument: "notBefore",
+                message: format!(
+                    "`notBefore` is {}, which is past: expected an instant after now, {}",
+                    at.to_rfc3339(),
+                    now.to_rfc3339()
+                ),
+            });
+        }
+        let asked = Asked {
+            key: request.idempotency_key,
+            not_before,
+            timeout_ms: request.timeout_ms,
+            retry_of: None,
+        };
+        Ok(new_job(kind, args, timeout, asked, now))
+    }
+
+    /// The job that repeats an old one.
+    pub(super) fn admit_again(
+        &self,
+        old: &Job,
+        args: Value,
+        idempotency_key: Option<String>,
+    ) -> Result<NewJob, StartRefusal> {
+        let kind = self.declared(old.kind.as_str())?;
+        let args = checked_args(kind, Some(args), &self.limits)?;
+        check_key(idempotency_key.as_deref(), &self.limits)?;
+        let timeout = match (old.timeout, kind.timeout) {
+            (Some(old), Some(kind)) => Some(old.min(kind)),
+            (old, kind) => old.or(kind),
+        };
+        let asked = Asked {
+            key: idempotency_key,
+            not_before: None,
+            timeout_ms: None,
+            retry_of: Some(old.id),
+        };
+        Ok(new_job(kind, args, timeout, asked, self.clock.now()))
+    }
+
+    fn declared(&self, name: &str) -> Result<&Kind, StartRefusal> {
+        let kind = self.catalog.kinds.get(name).map(std::convert::AsRef::as_ref);
+        kind.ok_or_else(|| StartRefusal::UnknownKind {
+            name: name.chars().take(80).collect(),
+            known: self.catalog.kinds.keys().cloned().collect(),
+        })
+    }
+
+    /// A repeat of a request with a key is answered with its job even when its time has passed.
+    async fn is_known(&self, key: Option<&str>) -> Result<bool, StoreError> {
+        match key {
+            Some(key) => Ok(self.store.job_by_key(key).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+}
+
+/// What a caller asked for, as far as it is not the kind and its arguments.
+struct Asked {
+    key: Option<String>,
+    not_before: Option<Timestamp>,
+    timeout_ms: Option<i64>,
+    retry_of: Option<JobId>,
+}
+
+fn new_job(
+    kind: &Kind,
+    args: Value,
+    timeout: Option<Duration>,
+    asked: Asked,
+    now: Timestamp,
+) -> NewJob {
+    let fingerprint = asked.key.is_some().then(|| fingerprint(kind, &args, &asked));
+    let idempotency =
+        asked.key.zip(fingerprint).map(|(key, fingerprint)| Idempotency { key, fingerprint });
+    NewJob {
+        id: JobId::new(now, rand::random()),
+        kind: kind.name.clone(),
+        queue: kind.queue.clone(),
+        args,
+        created_at: now,
+        not_before: asked.not_before,
+        timeout,
+        max_attempts: kind.max_attempts(),
+        idempotency,
+        retry_of: asked.retry_of,
+    }
+}
+
+/// Everything that must be the same when a key comes again (P14).
+fn fingerprint(kind: &Kind, args: &Value, asked: &Asked) -> [u8; 32] {
+    let content = json!({
+        "kind": kind.name.as_str(),
+        "args": args,
+        "notBefore": asked.not_before.map(|at| at.timestamp_millis()),
+        "timeoutMs": asked.timeout_ms,
+        "retryOf": asked.retry_of.map(|id| id.to_string()),
+    });
+    Sha256::digest(canonical(&content)).into()
+}
+
+fn checked_args(kind: &Kind, args: Option<Value>, limits: &Limits) -> Result<Value, StartRefusal> {
+    let args = match args {
+        None | Some(Value::Null) => Value::Object(Map::new()),
+        Some(args) => args,
+    };
+    let refuse = |problems| Err(StartRefusal::InvalidArgs { kind: kind.name.clone(), problems });
+    let bytes = args.to_string().len();
+    if bytes > limits.args_bytes {
+        return refuse(vec![ArgProblem {
+            pointer: String::new(),
+            keyword: "maxBytes".to_owned(),
+            message: format!(
+                "`args` is {bytes} bytes of JSON, {} may be: put large input in a file and pass its path",
+                limits.args_bytes
+            ),
+        }]);
+    }
+    let problems = kind.problems(&args);
+    if problems.is_empty() { Ok(args) } else { refuse(problems) }
+}
+
+fn checked_timeout(kind: &Kind, asked: Option<i64>) -> Result<Option<Duration>, StartRefusal> {
+    let Some(asked) = asked else { return Ok(kind.timeout) };
+    let refuse = |message| Err(StartRefusal::InvalidInput { argument: "timeoutMs", message });
+    let timeout = match u64::try_from(asked) {
+        Ok(millis) if millis > 0 => Duration::from_millis(millis),
+        _ => return refuse(format!("`timeoutMs` is {asked}: expected 1 or more")),
+    };
+    match kind.timeout {
+        Some(most) if timeout > most => refuse(format!(
+            "`timeoutMs` is {asked}: the kind `{}` allows at most {}",
+            kind.name,
+            most.as_millis()
+        )),
+        _ => Ok(Some(timeout)),
+    }
+}
+
+fn check_key(key: Option<&str>, limits: &Limits) -> Result<(), StartRefusal> {
+    match key.map(str::len) {
+        Some(bytes) if bytes == 0 || bytes > limits.idempotency_key_bytes => {
+            Err(StartRefusal::InvalidInput {
+                argument: "idempotencyKey",
+                message: format!(
+                    "`idempotencyKey` is {bytes} bytes: expected 1 to {}",
+                    limits.idempotency_key_bytes
+                ),
+            })
+        }
+        _ => Ok(()),
+    }
+}

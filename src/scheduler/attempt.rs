@@ -1,0 +1,162 @@
+//! From spawn to record: one task per open attempt that writes down what its runner reports and
+//! gives the slots back when the end is stored *and* no process is left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::core::{Board, Core};
+use super::slots::Slot;
+use crate::domain::attempt::AttemptEnd;
+use crate::domain::id::{Fence, JobId};
+use crate::domain::names::QueueName;
+use crate::domain::state::EndReason;
+use crate::events::News;
+use crate::runner::Report;
+use crate::store::{Claim, Finish, Guarded, StoreError};
+
+/// The first pause before an end is written again to a store that refused it; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The slots of one attempt: the worker's and its queue's (none where the queue is no longer
+/// declared). Dropping it gives both back and wakes whoever waits for them.
+pub(super) struct Held {
+    slots: Option<(Slot, Option<Slot>)>,
+    queue: QueueName,
+    board: Board,
+}
+
+impl Held {
+    pub(super) fn new(
+        board: &Board,
+        worker: Slot,
+        of_queue: Option<Slot>,
+        queue: QueueName,
+    ) -> Self {
+        Self { slots: Some((worker, of_queue)), queue, board: board.clone() }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.slots.take());
+        self.board.slots_moved(&self.queue);
+    }
+}
+
+/// Follows an attempt to its end, in a task of its own.
+pub(super) fn follow(
+    core: &Arc<Core>,
+    job: JobId,
+    fence: Fence,
+    reports: mpsc::Receiver<Report>,
+    held: Held,
+) {
+    let follower = Follower { core: Arc::clone(core), job, fence };
+    core.tasks.spawn(async move {
+        follower.run(reports).await;
+        drop(held);
+    });
+}
+
+/// Records the end of a claim that never became a process.
+pub(super) fn end_unspawned(core: &Arc<Core>, claim: &Claim, end: AttemptEnd, held: Held) {
+    let follower = Follower { core: Arc::clone(core), job: claim.job.id, fence: claim.fence };
+    core.tasks.spawn(async move {
+        follower.record(end).await;
+        follower.core.live.leave(follower.job, follower.fence);
+        drop(held);
+    });
+}
+
+struct Follower {
+    core: Arc<Core>,
+    job: JobId,
+    fence: Fence,
+}
+
+impl Follower {
+    async fn run(&self, mut reports: mpsc::Receiver<Report>) {
+        let mut end = None;
+        let mut recorded = false;
+        while let Some(report) = reports.recv().await {
+            match report {
+                Report::Started => self.started().await,
+                Report::Progress(progress) => {
+                    let progress = Arc::new(progress);
+                    self.core.live.set_progress(self.job, Arc::clone(&progress));
+                    self.core.board.bus.tell(self.job, || News::Progress(progress));
+                }
+                Report::LogGrew => self.core.board.bus.tell(self.job, || News::LogGrew),
+                // An end is recorded once no process is left (P8), except that of a tree which
+                // does not die: its job ends now, and its slot stays taken.
+                Report::Ended(unkillable) if unkillable.reason == EndReason::Unkillable => {
+                    self.record(unkillable).await;
+                    recorded = true;
+                }
+                Report::Ended(ended) => end = Some(ended),
+                Report::Gone => break,
+            }
+        }
+        if !recorded {
+            // A runner that broke its contract told us nothing: that is what we know (P9).
+            let end = end.unwrap_or_else(|| {
+                tracing::error!(job.id = %self.job, "the runner reported no end");
+                AttemptEnd::unrecorded(EndReason::Lost, "nobody knows how it ended", true)
+            });
+            self.record(end).await;
+        }
+        self.core.live.leave(self.job, self.fence);
+    }
+
+    async fn started(&self) {
+        let at = self.core.clock.now();
+        match self.core.store.started(self.job, self.fence, at).await {
+            Ok(Guarded::Done(_)) => {}
+            Ok(Guarded::Stale) => {
+                tracing::warn!(job.id = %self.job, fence = %self.fence, "a start of an old claim was refused");
+            }
+            // Its end commits the start with it.
+            Err(error) => {
+                tracing::warn!(job.id = %self.job, %error, "a start was not recorded yet");
+            }
+        }
+    }
+
+    /// Writes the end down; tries again for as long as the store says that it may work later.
+    async fn record(&self, end: AttemptEnd) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let finish = Finish {
+                job: self.job,
+                fence: self.fence,
+                end: end.clone(),
+                at: self.core.clock.now(),
+                chance: rand::random(),
+            };
+            match self.core.store.finish(finish).await {
+                Ok(Guarded::Done(_)) => return,
+                Ok(Guarded::Stale) => {
+                    tracing::warn!(job.id = %self.job, fence = %self.fence, "an end of an old claim was refused");
+                    return;
+                }
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::warn!(job.id = %self.job, why, "an end is not recorded yet; trying again");
+                }
+                // The process ends for this, and recovery reads the end from the folder.
+                Err(error @ StoreError::OutcomeUnknown(_)) => {
+                    tracing::error!(job.id = %self.job, %error, "an end may not be recorded");
+                    return;
+                }
+                Err(error @ StoreError::Internal { .. }) => {
+                    tracing::error!(job.id = %self.job, %error, ?end, "an end could not be recorded; trying again");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What all parts of the scheduler share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::lines::Lines;
+use super::live::Live;
+use super::slots::Slots;
+use crate::domain::clock::Clock;
+use crate::domain::event::Commit;
+use crate::domain::kind::Catalog;
+use crate::domain::limits::Limits;
+use crate::domain::names::QueueName;
+use crate::events::Bus;
+use crate::runner::Runner;
+use crate::runner::log::LogFiles;
+use crate::store::{CommitSink, Store};
+
+/// How far the server is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// It accepts and runs.
+    Serving = 0,
+    /// It accepts, and starts nothing more.
+    Draining = 1,
+    /// It accepts nothing more.
+    Closed = 2,
+}
+
+/// What the commits drive: made before the store, which hands its commits to it.
+#[derive(Clone)]
+pub struct Board {
+    pub(super) lines: Arc<Mutex<Lines>>,
+    pub(super) bus: Bus,
+    /// Wakes the dispatcher.
+    pub(super) wake: Arc<Notify>,
+}
+
+impl Board {
+    /// A board for what is declared.
+    pub fn new(catalog: &Catalog) -> Self {
+        Self {
+            lines: Arc::new(Mutex::new(Lines::new(catalog))),
+            bus: Bus::default(),
+            wake: Arc::new(Notify::new()),
+        }
+    }
+
+    /// What the store must call with every commit: the lines first, so that whoever hears of a
+    /// change finds its place already right.
+    pub fn sink(&self) -> CommitSink {
+        let board = self.clone();
+        Arc::new(move |commit: &Commit| {
+            board.lines().apply(commit);
+            board.bus.publish(commit);
+            board.wake.notify_one();
+        })
+    }
+
+    pub(super) fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Slots of a queue changed hands: who waits may wait for another reason now.
+    pub(super) fn slots_moved(&self, queue: &QueueName) {
+        self.lines().touch(queue);
+        self.wake.notify_one();
+    }
+}
+
+/// A queue's slots and whether it starts anything.
+pub(super) struct Gate {
+    pub(super) slots: Arc<Slots>,
+    pub(super) paused: AtomicBool,
+    /// Held while the queue is changed.
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+/// A question to the dispatcher that it answers between two rounds: once it is answered, nothing
+/// that was claimed before is still on its way to its process.
+pub(super) type Barrier = oneshot::Sender<()>;
+
+/// The shared parts.
+pub(super) struct Core {
+    pub(super) board: Board,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) runner: Arc<dyn Runner>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) limits: Limits,
+    pub(super) logs: LogFiles,
+    pub(super) boot_id: Arc<str>,
+    pub(super) worker: Arc<Slots>,
+    pub(super) gates: HashMap<QueueName, Gate>,
+    pub(super) live: Live,
+    pub(super) tasks: TaskTracker,
+    pub(super) barriers: mpsc::Sender<Barrier>,
+    phase: AtomicU8,
+}
+
+/// The parts that a [`Core`] is made of, as far as the composition root gives them.
+pub(super) struct Parts {
+    pub(super) board: Board,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) runner: Arc<dyn Runner>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) limits: Limits,
+    pub(super) logs: LogFiles,
+    pub(super) boot_id: Arc<str>,
+    pub(super) slots: u32,
+}
+
+impl Core {
+    pub(super) fn new(
+        parts: Parts,
+        gates: HashMap<QueueName, Gate>,
+        barriers: mpsc::Sender<Barrier>,
+    ) -> Self {
+        Self {
+            board: parts.board,
+            store: parts.store,
+            runner: parts.runner,
+            clock: parts.clock,
+            catalog: parts.catalog,
+            limits: parts.limits,
+            logs: parts.logs,
+            boot_id: parts.boot_id,
+            worker: Slots::new(parts.slots),
+            gates,
+            live: Live::default(),
+            tasks: TaskTracker::new(),
+            barriers,
+            phase: AtomicU8::new(Phase::Serving as u8),
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Serving,
+            1 => Phase::Draining,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// Moves on; never back.
+    pub(super) fn enter_phase(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.board.lines().touch_all();
+        self.board.wake.notify_one();
+    }
+
+    /// Returns once nothing that was claimed before is still on its way to its process. Where the
+    /// dispatcher has ended, nothing is.
+    pub(super) async fn barrier(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.barriers.send(answer).await.is_ok() {
+            let _ = answered.await;
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The dispatcher: one loop that holds a slot first, then claims, then spawns.
+//!
+//! A task per job that waits for the semaphore would not be first in, first out: tokio's semaphore
+//! is fair in the order of first polls, and the order in which tasks are first polled is not that
+//! of acceptance. One loop has no such order to lose.
+//!
+//! # Concurrency
+//!
+//! This task is the only one that claims and the only one that spawns. It answers barriers between
+//! rounds, when nothing is between a claim's commit and its spawn.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::attempt::{self, Held};
+use super::core::{Barrier, Core, Gate, Phase};
+use super::slots::Slot;
+use crate::domain::attempt::AttemptEnd;
+use crate::domain::id::{AcceptNo, AttemptKey};
+use crate::domain::kind::Catalog;
+use crate::domain::names::{KindName, QueueName};
+use crate::domain::state::EndReason;
+use crate::runner::{AttemptSpec, REPORTS_BOUND};
+use crate::store::{Claim, ClaimRequest, Plan, Planner, StoreError};
+
+/// A wall deadline is looked at again after at most this long, whatever the clock was set to.
+const DEADLINE_RECHECK: Duration = Duration::from_secs(30);
+/// How long to leave a store alone that refused a claim.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The loop and what only it holds.
+pub(super) struct Dispatcher {
+    core: Arc<Core>,
+    barriers: mpsc::Receiver<Barrier>,
+    kinds: Arc<[KindName]>,
+    planner: Arc<dyn Planner>,
+}
+
+/// The slots that were taken for one round, by queue.
+type Taken = HashMap<QueueName, Vec<Held>>;
+
+impl Dispatcher {
+    pub(super) fn new(core: Arc<Core>, barriers: mpsc::Receiver<Barrier>) -> Self {
+        let kinds = core.catalog.kinds.keys().cloned().collect();
+        let planner = Arc::new(CatalogPlanner(Arc::clone(&core.catalog)));
+        Self { core, barriers, kinds, planner }
+    }
+
+    /// Claims and spawns until the server drains; then answers barriers until the core is gone.
+    pub(super) async fn run(mut self) {
+        while self.core.phase() == Phase::Serving {
+            let Some(slot) = self.next_slot().await else { continue };
+            if let Err(error) = self.round(slot).await {
+                tracing::error!(%error, "could not claim; trying again in a second");
+                self.wait_for_wake(Some(Instant::now() + STORE_PAUSE), false).await;
+            }
+        }
+        self.barriers.close();
+        while let Some(barrier) = self.barriers.recv().await {
+            let _ = barrier.send(());
+        }
+    }
+
+    /// A slot of this worker, once it has one and there is something to give it to. `None`: look
+    /// again from the start.
+    async fn next_slot(&mut self) -> Option<Slot> {
+        let worker = Arc::clone(&self.core.worker);
+        let slot = tokio::select! {
+            biased;
+            Some(barrier) = self.barriers.recv() => {
+                let _ = barrier.send(());
+                return None;
+            }
+            slot = worker.take() => slot,
+            () = phase_change(&self.core) => return None,
+        };
+        if self.pick(&Taken::new()).is_some() || self.something_is_due() {
+            return Some(slot);
+        }
+        // The slot goes back while there is nothing to do: it is not busy.
+        drop(slot);
+        let until = self.next_look();
+        self.wait_for_wake(until, true).await;
+        None
+    }
+
+    /// Waits for work, a barrier or an instant.
+    async fn wait_for_wake(&mut self, until: Option<Instant>, early: bool) {
+        let wake = Arc::clone(&self.core.board.wake);
+        let at = async {
+            match until {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(barrier) = self.barriers.recv() => { let _ = barrier.send(()); }
+            () = wake.notified(), if early => {}
+            () = at => {}
+        }
+    }
+
+    fn something_is_due(&self) -> bool {
+        self.core.board.lines().next_due().is_some_and(|due| due <= self.core.clock.now())
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        let due = self.core.board.lines().next_due()?;
+        let left = (due - self.core.clock.now()).to_std().unwrap_or_default();
+        Some(Instant::now() + left.min(DEADLINE_RECHECK))
+    }
+
+    /// One claim of as many jobs as there are slots for, and their spawns, in order.
+    async fn round(&mut self, slot: Slot) -> Result<(), StoreError> {
+        if self.something_is_due() {
+            // What came due takes its place by its acceptance number before anybody is picked.
+            self.core.store.claim(self.request(Vec::new())).await?;
+        }
+        let mut taken = Taken::new();
+        let mut next = Some(slot);
+        while let Some(slot) = next.take() {
+            let Some(queue) = self.pick(&taken) else { break };
+            let Some(queue_slot) = self.gate(&queue).and_then(|gate| gate.slots.try_take()) else {
+                break;
+            };
+            let held = Held::new(&self.core.board, slot, Some(queue_slot), queue.clone());
+            taken.entry(queue).or_default().push(held);
+            next = self.core.worker.try_take();
+        }
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let wanted = taken.iter().map(|(queue, held)| (queue.clone(), count(held.len()))).collect();
+        let claims = self.core.store.claim(self.request(wanted)).await?;
+        if claims.is_empty() {
+            // Somebody canceled what was picked, and its commit wakes us. Should lines and store
+            // ever disagree, this keeps the loop from spinning.
+            drop(taken);
+            self.wait_for_wake(Some(Instant::now() + STORE_PAUSE), true).await;
+            return Ok(());
+        }
+        for claim in claims {
+            let held = taken.get_mut(&claim.job.queue).and_then(Vec::pop);
+            let held = held.expect("no more are claimed of a queue than slots were taken for it");
+            self.spawn(claim, held).await;
+        }
+        Ok(())
+    }
+
+    fn gate(&self, queue: &QueueName) -> Option<&Gate> {
+        self.core.gates.get(queue)
+    }
+
+    fn request(&self, queues: Vec<(QueueName, u32)>) -> ClaimRequest {
+        ClaimRequest {
+            queues,
+            kinds: Arc::clone(&self.kinds),
+            planner: Arc::clone(&self.planner),
+            boot_id: Arc::clone(&self.core.boot_id),
+            now: self.core.clock.now(),
+        }
+    }
+
+    /// The queue that the next slot goes to: of those with a free slot and a job for it, the one
+    /// that uses the least share of its slots, ties to the oldest head.
+    fn pick(&self, taken: &Taken) -> Option<QueueName> {
+        let lines = self.core.board.lines();
+        let mut best: Option<(f64, AcceptNo, &QueueName)> = None;
+        for (name, gate) in &self.core.gates {
+            if gate.paused.load(Ordering::Acquire) || !gate.slots.has_free() {
+                continue;
+            }
+            let Some((ready, head)) = lines.ready(name) else { continue };
+            if ready <= taken.get(name).map_or(0, Vec::len) {
+                continue;
+            }
+            let (slots, busy) = gate.slots.usage();
+            let share = f64::from(busy) / f64::from(slots.max(1));
+            if best.is_none_or(|(s, h, _)| share.total_cmp(&s).then(head.cmp(&h)).is_lt()) {
+                best = Some((share, head, name));
+            }
+        }
+        best.map(|(_, _, name)| name.clone())
+    }
+
+    /// Brings one claim to its process, or to its end where there will be none.
+    async fn spawn(&self, claim: Claim, held: Held) {
+        let core = &self.core;
+        if core.live.take_early(claim.fence).is_some() {
+            let end = AttemptEnd::unrecorded(
+                EndReason::NotStarted,
+                "canceled before its program began",
+                false,
+            );
+            return attempt::end_unspawned(core, &claim, end, held);
+        }
+        let kind = core.catalog.kinds.get(&claim.job.kind);
+        let (plan, kind) = match (&claim.plan, kind) {
+            (Ok(plan), Some(kind)) => (plan.clone(), Arc::clone(kind)),
+            (Err(why), _) => return attempt::end_unspawned(core, &claim, no_plan(why), held),
+            (Ok(_), None) => {
+                return attempt::end_unspawned(core, &claim, no_plan("its kind is gone"), held);
+            }
+        };
+        let grace = plan.policy.grace;
+        let spec = AttemptSpec {
+            job: claim.job.id,
+            number: claim.job.attempt,
+            fence: claim.fence,
+            key: claim.key.clone(),
+            kind,
+            argv: plan.argv,
+            args: Arc::new(claim.args.clone()),
+            timeout: claim.job.timeout,
+            policy: plan.policy,
+        };
+        let (sender, reports) = mpsc::channel(REPORTS_BOUND);
+        match core.runner.spawn(spec, sender).await {
+            Ok(control) => {
+                core.live.enter(claim.job.id, claim.fence, grace, control);
+                attempt::follow(core, claim.job.id, claim.fence, reports, held);
+            }
+            Err(end) => attempt::end_unspawned(core, &claim, end, held),
+        }
+    }
+}
+
+async fn phase_change(core: &Core) {
+    // A change of phase wakes the dispatcher like work does.
+    loop {
+        if core.phase() != Phase::Serving {
+            return;
+        }
+        core.board.wake.notified().await;
+    }
+}
+
+fn no_plan(why: &str) -> AttemptEnd {
+    AttemptEnd::unrecorded(
+        EndReason::SpawnFailed,
+        format!("no command line could be made from its arguments: {why}"),
+        false,
+    )
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// Makes command lines from what is declared.
+struct CatalogPlanner(Arc<Catalog>);
+
+impl Planner for CatalogPlanner {
+    fn plan(&self, kind: &KindName, args: &Value) -> Result<Plan, String> {
+        let kind = self.0.kinds.get(kind).ok_or("its kind is not declared")?;
+        let args = args.as_object().ok_or("its arguments are no object")?;
+        let argv = kind.argv(args).map_err(|error| error.message)?;
+        Ok(Plan { argv, policy: kind.policy.clone() })
+    }
+
+    fn attempt_key(&self) -> AttemptKey {
+        AttemptKey::new(rand::random())
+    }
+}

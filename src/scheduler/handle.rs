@@ -1,0 +1,275 @@
+//! The door to the scheduler: everything that anybody may ask of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::core::{Core, Phase};
+use crate::domain::attempt::CancelMode;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::JobId;
+use crate::domain::job::{Job, NewJob, Progress};
+use crate::domain::kind::{ArgProblem, Catalog};
+use crate::domain::limits::Limits;
+use crate::domain::log::{LogPage, LogQuery};
+use crate::domain::names::{KindName, QueueName};
+use crate::domain::state::JobState;
+use crate::domain::wait::Wait;
+use crate::events::Bus;
+use crate::store::{self, Accepted, CancelAnswer, QueueRow, Reader, StoreError};
+
+/// A request to start a job, not yet checked.
+#[derive(Clone, Default)]
+pub struct StartRequest {
+    /// The kind's name.
+    pub kind: String,
+    /// Its arguments; `None`: `{}`.
+    pub args: Option<Value>,
+    /// Makes repeats of this request one job (P14).
+    pub idempotency_key: Option<String>,
+    /// Not to start before.
+    pub not_before: Option<Timestamp>,
+    /// How long an attempt may run, in milliseconds; never more than the kind allows.
+    pub timeout_ms: Option<i64>,
+}
+
+/// Why a job was not started. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StartRefusal {
+    /// No such kind.
+    #[error("no kind has the name `{name}`")]
+    UnknownKind {
+        /// What was asked for.
+        name: String,
+        /// What could have been.
+        known: Vec<KindName>,
+    },
+    /// The arguments do not fit the kind.
+    #[error("the arguments do not fit the kind `{kind}`")]
+    InvalidArgs {
+        /// Which kind.
+        kind: KindName,
+        /// What does not fit, at least one.
+        problems: Vec<ArgProblem>,
+    },
+    /// Another part of the input is not allowed.
+    #[error("{message}")]
+    InvalidInput {
+        /// The input field, as the API names it.
+        argument: &'static str,
+        /// What would be valid.
+        message: String,
+    },
+    /// The server is stopping.
+    #[error("the server is stopping and accepts nothing more")]
+    NotAccepting,
+    /// The store refused it.
+    #[error(transparent)]
+    Store(#[from] store::StartError),
+}
+
+impl From<StoreError> for StartRefusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(store::StartError::Store(error))
+    }
+}
+
+/// Why a job was not started again. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryRefusal {
+    /// No such job.
+    #[error("no job has the id `{0}`")]
+    NotFound(JobId),
+    /// It has not ended.
+    #[error("the job is {0:?}: only a job that ended can be started again")]
+    NotEnded(JobState),
+    /// As for a start.
+    #[error(transparent)]
+    Start(#[from] StartRefusal),
+}
+
+/// Why a log cannot be read now.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The store is in the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The files are.
+    #[error("the log cannot be read")]
+    Io(#[from] std::io::Error),
+}
+
+/// The door to the scheduler. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) core: Arc<Core>,
+}
+
+impl Handle {
+    /// Accepts a job durably and returns it at once, before anything runs (P1).
+    pub async fn start_job(&self, request: StartRequest) -> Result<Accepted, StartRefusal> {
+        if self.core.phase() == Phase::Closed {
+            return Err(StartRefusal::NotAccepting);
+        }
+        let job = self.core.admit(request).await?;
+        self.accept(job).await
+    }
+
+    /// Makes the wish to stop a job durable and passes it on (P10). Once this returns, nothing of
+    /// the job starts any more.
+    pub async fn cancel_job(
+        &self,
+        id: JobId,
+        mode: CancelMode,
+        note: Option<String>,
+    ) -> Result<CancelAnswer, store::CancelError> {
+        let cancel = store::Cancel { job: id, note, at: self.core.clock.now() };
+        let answer = self.core.store.cancel(cancel).await?;
+        if answer.job.state == JobState::Canceling
+            && let Some(fence) = answer.job.open
+            && (answer.changed || mode == CancelMode::Force)
+            && !self.core.live.cancel(id, fence, mode)
+        {
+            // The claim is between its commit and its spawn: wait until the dispatcher has seen
+            // the cancel, or the order has reached the process.
+            self.core.barrier().await;
+            // Had it ended meanwhile, nobody will ask for the order any more.
+            self.core.live.take_early(fence);
+        }
+        Ok(answer)
+    }
+
+    /// Starts a job that ended once more, as a new job.
+    pub async fn retry_job(
+        &self,
+        id: JobId,
+        idempotency_key: Option<String>,
+    ) -> Result<Accepted, RetryRefusal> {
+        if self.core.phase() == Phase::Closed {
+            return Err(StartRefusal::NotAccepting.into());
+        }
+        let store = &self.core.store;
+        let old = store.job(id).await.map_err(StartRefusal::from)?;
+        let old = old.ok_or(RetryRefusal::NotFound(id))?;
+        // A job that ended stays as it is (P5), so nothing can change between this and the start.
+        if !old.state.is_terminal() {
+            return Err(RetryRefusal::NotEnded(old.state));
+        }
+        let args = store.args(id).await.map_err(StartRefusal::from)?;
+        let job = self.core.admit_again(&old, args.unwrap_or_default(), idempotency_key)?;
+        Ok(self.accept(job).await?)
+    }
+
+    async fn accept(&self, job: NewJob) -> Result<Accepted, StartRefusal> {
+        let queue = self.core.catalog.queues.get(&job.queue);
+        let limits = store::AcceptLimits {
+            max_waiting: queue.map_or(u64::MAX, |queue| queue.max_waiting),
+            waiting_args_bytes: self.core.limits.waiting_args_bytes,
+        };
+        Ok(self.core.store.start(job, limits).await?)
+    }
+
+    /// Lets running jobs finish and starts no other; the flag tells whether that is new. Once this
+    /// returns, no job of the queue starts.
+    pub async fn pause_queue(
+        &self,
+        name: QueueName,
+        note: Option<String>,
+    ) -> Result<(QueueRow, bool), store::QueueError> {
+        let pause = store::Pause { at: self.core.clock.now(), note };
+        self.change_queue(name, store::QueueChange::Pause(pause)).await
+    }
+
+    /// Starts jobs of the queue again; the flag tells whether that is new.
+    pub async fn resume_queue(
+        &self,
+        name: QueueName,
+    ) -> Result<(QueueRow, bool), store::QueueError> {
+        self.change_queue(name, store::QueueChange::Resume).await
+    }
+
+    /// Changes how many jobs of the queue may run at once. None is stopped; none starts until fewer
+    /// run. The flag tells whether the number is another one.
+    pub async fn set_queue_slots(
+        &self,
+        name: QueueName,
+        slots: u32,
+    ) -> Result<(QueueRow, bool), store::QueueError> {
+        self.change_queue(name, store::QueueChange::Slots(slots)).await
+    }
+
+    async fn change_queue(
+        &self,
+        name: QueueName,
+        change: store::QueueChange,
+    ) -> Result<(QueueRow, bool), store::QueueError> {
+        let Some(gate) = self.core.gates.get(&name) else {
+            return Err(store::QueueError::NotFound(name));
+        };
+        // One change of a queue at a time: what is in force is what was committed last.
+        let _turn = gate.turn.lock().await;
+        let (row, changed) = self.core.store.change_queue(name.clone(), change).await?;
+        gate.paused.store(row.paused.is_some(), Ordering::Release);
+        gate.slots.set(row.slots);
+        self.core.board.slots_moved(&name);
+        self.core.barrier().await;
+        Ok((row, changed))
+    }
+
+    /// Why this job waits and where; `None` unless QUEUED.
+    pub fn wait(&self, job: &Job) -> Option<Wait> {
+        self.core.wait(job)
+    }
+
+    /// What a running job last reported; `None` before its first report and once it has ended.
+    pub fn progress(&self, id: JobId) -> Option<Arc<Progress>> {
+        self.core.live.progress(id)
+    }
+
+    /// Changes whenever a place or a reason to wait in this queue may have changed; `None` for a
+    /// queue that is not declared, where neither ever does.
+    pub fn line_changes(&self, queue: &QueueName) -> Option<watch::Receiver<u64>> {
+        self.core.board.lines().changes(queue)
+    }
+
+    /// A part of what a job printed.
+    pub async fn log_page(&self, job: Arc<Job>, query: LogQuery) -> Result<LogPage, LogError> {
+        let logs = self.core.logs.clone();
+        let ended = job.open.is_none() && job.state.is_terminal();
+        let page =
+            tokio::task::spawn_blocking(move || logs.page(job.id, job.attempt, ended, &query));
+        Ok(page.await.map_err(std::io::Error::other)??)
+    }
+
+    /// What is declared.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.core.catalog
+    }
+
+    /// What is refused beyond.
+    pub fn limits(&self) -> &Limits {
+        &self.core.limits
+    }
+
+    /// Who tells what happened.
+    pub fn bus(&self) -> &Bus {
+        &self.core.board.bus
+    }
+
+    /// Reads.
+    pub fn reader(&self) -> &dyn Reader {
+        self.core.store.as_ref()
+    }
+
+    /// The server is neither stopping nor stopped.
+    pub fn is_accepting(&self) -> bool {
+        self.core.phase() == Phase::Serving
+    }
+
+    /// The slots of this worker, and how many attempts hold one.
+    pub fn worker_slots(&self) -> (u32, u32) {
+        self.core.worker.usage()
+    }
+}

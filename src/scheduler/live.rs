@@ -1,0 +1,134 @@
+//! The attempts that are open in this process: the line to each, and what it last reported.
+//!
+//! An order may come before there is anybody to obey it: between the commit of a claim and the
+//! spawn. It is kept here under the attempt's fence until the dispatcher looks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::domain::attempt::CancelMode;
+use crate::domain::id::{Fence, JobId};
+use crate::domain::job::Progress;
+use crate::runner::{Control, Order};
+
+/// The table. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub(super) struct Live(Arc<Mutex<Table>>);
+
+#[derive(Default)]
+struct Table {
+    attempts: HashMap<JobId, Entry>,
+    /// Cancels of claims that are not spawned yet.
+    early: HashMap<Fence, CancelMode>,
+    /// What everybody who comes from now on is told, too.
+    stopping: Option<Order>,
+}
+
+struct Entry {
+    fence: Fence,
+    control: Box<dyn Control>,
+    progress: Option<Arc<Progress>>,
+    /// How long its kind lets it take to stop.
+    grace: Duration,
+    /// It was told to stop because the server does.
+    stopped: bool,
+}
+
+impl Live {
+    /// Passes a cancel on to the attempt, or keeps it until there is one. `true`: somebody got it.
+    pub(super) fn cancel(&self, job: JobId, fence: Fence, mode: CancelMode) -> bool {
+        let mut table = self.lock();
+        match table.attempts.get(&job) {
+            Some(entry) if entry.fence == fence => {
+                entry.control.order(cancel_order(mode));
+                true
+            }
+            _ => {
+                let kept = table.early.entry(fence).or_insert(mode);
+                *kept = mode.max(*kept);
+                false
+            }
+        }
+    }
+
+    /// Takes the cancel that came for a claim before its spawn.
+    pub(super) fn take_early(&self, fence: Fence) -> Option<CancelMode> {
+        self.lock().early.remove(&fence)
+    }
+
+    /// Brings an attempt in, and passes on what it should have heard before.
+    pub(super) fn enter(
+        &self,
+        job: JobId,
+        fence: Fence,
+        grace: Duration,
+        control: Box<dyn Control>,
+    ) {
+        let mut table = self.lock();
+        if let Some(mode) = table.early.remove(&fence) {
+            control.order(cancel_order(mode));
+        }
+        if let Some(order) = table.stopping {
+            control.order(order);
+        }
+        table.attempts.insert(job, Entry { fence, control, progress: None, grace, stopped: false });
+    }
+
+    /// Takes an attempt out once its end is recorded.
+    pub(super) fn leave(&self, job: JobId, fence: Fence) {
+        let mut table = self.lock();
+        table.early.remove(&fence);
+        if table.attempts.get(&job).is_some_and(|entry| entry.fence == fence) {
+            table.attempts.remove(&job);
+        }
+    }
+
+    /// Keeps what an attempt reported.
+    pub(super) fn set_progress(&self, job: JobId, progress: Arc<Progress>) {
+        if let Some(entry) = self.lock().attempts.get_mut(&job) {
+            entry.progress = Some(progress);
+        }
+    }
+
+    /// What an attempt last reported.
+    pub(super) fn progress(&self, job: JobId) -> Option<Arc<Progress>> {
+        self.lock().attempts.get(&job).and_then(|entry| entry.progress.clone())
+    }
+
+    /// The open attempts that were not told yet to stop with the server, with their graces.
+    pub(super) fn unstopped(&self) -> Vec<(JobId, Fence, Duration)> {
+        let table = self.lock();
+        let unstopped = table.attempts.iter().filter(|(_, entry)| !entry.stopped);
+        unstopped.map(|(&job, entry)| (job, entry.fence, entry.grace)).collect()
+    }
+
+    /// Tells one attempt to stop because the server does.
+    pub(super) fn shut_down(&self, job: JobId, fence: Fence) {
+        if let Some(entry) = self.lock().attempts.get_mut(&job).filter(|e| e.fence == fence) {
+            entry.stopped = true;
+            entry.control.order(Order::Shutdown);
+        }
+    }
+
+    /// Tells all attempts, and all that may still come, to stop at once.
+    pub(super) fn shut_down_now(&self) {
+        let mut table = self.lock();
+        table.stopping = Some(Order::ShutdownNow);
+        for entry in table.attempts.values_mut() {
+            entry.stopped = true;
+            entry.control.order(Order::ShutdownNow);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cancel_order(mode: CancelMode) -> Order {
+    match mode {
+        CancelMode::Graceful => Order::Cancel,
+        CancelMode::Force => Order::CancelNow,
+    }
+}

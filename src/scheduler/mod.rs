@@ -1,0 +1,151 @@
+//! The only writer of job state: accepts, dispatches, records, recovers, drains.
+//!
+//! ```text
+//! Handle ── start, cancel, pause ──▶ store ── commit ──▶ Board: lines, bus, wake
+//!                                      ▲                            │
+//!              follow (one task per    │ claim                      ▼
+//!              open attempt) ◀── spawn ─┴── Dispatcher (slot first, then claim)
+//! ```
+//!
+//! # Concurrency
+//!
+//! One dispatcher task claims and spawns; one task per open attempt records what its runner
+//! reports; everybody else goes through [`Handle`]. Lock order: the table of live attempts, the
+//! lines and the slots are each locked alone, never one inside another.
+
+mod admission;
+mod attempt;
+mod core;
+mod dispatch;
+pub mod handle;
+mod lines;
+mod live;
+mod ranked;
+mod recovery;
+mod shutdown;
+mod slots;
+mod waiting;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+pub use self::core::Board;
+use self::core::{Core, Gate, Parts, Phase};
+use self::dispatch::Dispatcher;
+use self::slots::Slots;
+pub use handle::Handle;
+pub use recovery::Found;
+
+use crate::domain::clock::Clock;
+use crate::domain::kind::Catalog;
+use crate::domain::limits::Limits;
+use crate::runner::Runner;
+use crate::runner::log::LogFiles;
+use crate::store::{Store, StoreError};
+
+/// How many barriers may wait for the dispatcher.
+const BARRIERS_BOUND: usize = 64;
+
+/// What a scheduler is made of.
+pub struct Options {
+    /// Made first; its sink was given to the store.
+    pub board: Board,
+    /// Where jobs are kept.
+    pub store: Arc<dyn Store>,
+    /// What runs them.
+    pub runner: Arc<dyn Runner>,
+    /// The wall time.
+    pub clock: Arc<dyn Clock>,
+    /// What is declared.
+    pub catalog: Arc<Catalog>,
+    /// What is refused beyond.
+    pub limits: Limits,
+    /// What they printed.
+    pub logs: LogFiles,
+    /// The boot of this machine.
+    pub boot_id: String,
+    /// How many attempts this worker may run at once.
+    pub slots: u32,
+}
+
+/// A scheduler that runs. Dropping it stops nothing: use [`Scheduler::stop`].
+pub struct Scheduler {
+    core: Arc<Core>,
+    found: Found,
+}
+
+impl Scheduler {
+    /// Brings in the declared queues and what waits, finds what an earlier server left open, and
+    /// begins to claim.
+    pub async fn start(options: Options) -> Result<Self, StoreError> {
+        let specs = options.catalog.queues.values().cloned().collect();
+        let rows = options.store.declare_queues(specs).await?;
+        let gates: HashMap<_, _> = rows
+            .into_iter()
+            .filter(|row| options.catalog.queues.contains_key(&row.name))
+            .map(|row| {
+                let gate = Gate {
+                    slots: Slots::new(row.slots),
+                    paused: AtomicBool::new(row.paused.is_some()),
+                    turn: tokio::sync::Mutex::default(),
+                };
+                (row.name, gate)
+            })
+            .collect();
+        let waiting = options.store.waiting().await?;
+        options.board.lines().load(waiting);
+        let (sender, barriers) = mpsc::channel(BARRIERS_BOUND);
+        let parts = Parts {
+            board: options.board,
+            store: options.store,
+            runner: options.runner,
+            clock: options.clock,
+            catalog: options.catalog,
+            limits: options.limits,
+            logs: options.logs,
+            boot_id: options.boot_id.into(),
+            slots: options.slots,
+        };
+        let core = Arc::new(Core::new(parts, gates, sender));
+        let found = recovery::recover(&core).await?;
+        let dispatcher = Dispatcher::new(Arc::clone(&core), barriers);
+        core.tasks.spawn(dispatcher.run());
+        Ok(Self { core, found })
+    }
+
+    /// The door to it.
+    pub fn handle(&self) -> Handle {
+        Handle { core: Arc::clone(&self.core) }
+    }
+
+    /// What recovery found.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// Ends claims; starts are still accepted. Returns once nothing more can start.
+    pub async fn drain(&self) {
+        self.core.drain().await;
+    }
+
+    /// Ends claims and waits until nothing runs: what still runs when `budget` less its grace is
+    /// over is stopped, and given back as SHUTDOWN. Starts are accepted all the while.
+    pub async fn stop(&self, budget: Duration) {
+        self.core.drain().await;
+        self.core.stop_within(budget).await;
+    }
+
+    /// Accepts nothing more.
+    pub fn close(&self) {
+        self.core.enter_phase(Phase::Closed);
+    }
+
+    /// Hurries a [`Scheduler::stop`] that waits: what runs is killed now.
+    pub async fn stop_now(&self) {
+        self.core.stop_now().await;
+    }
+}

@@ -1,0 +1,11 @@
+//! The scheduler over a real SQLite store, with a runner whose attempts end when the test says so
+//! and a clock that stands still.
+
+mod cancel;
+mod fifo;
+mod limits;
+mod model;
+mod recovery;
+mod retry;
+mod rig;
+mod shutdown;

@@ -1,0 +1,165 @@
+//! P1, P3, P11: what a server finds of the one before it.
+
+use std::path::Path;
+
+use longhaul::domain::id::JobId;
+use longhaul::domain::kind::Catalog;
+use longhaul::domain::state::{EndReason, JobState};
+use longhaul::domain::wait::WaitReason;
+use tokio::sync::mpsc;
+
+use super::rig::{Rig, life, plain, with};
+use crate::support::gated::{Found, Gated, Seen, ended, exit};
+use crate::support::kinds::{catalog, kind, queue};
+
+type Bench = (Gated, mpsc::Receiver<Seen>);
+
+/// A server that starts `count` jobs of which `slots` run, and dies.
+fn first_life(
+    folder: &Path,
+    catalog: Catalog,
+    count: usize,
+    running: usize,
+) -> (Vec<JobId>, Bench) {
+    life(async {
+        let mut rig = Rig::new(folder, catalog).await;
+        let jobs = rig.start_many(count).await;
+        for &job in &jobs[..running] {
+            assert_eq!(rig.spawned().await, job);
+            rig.runner.begin(job).await;
+            rig.reaches(job, JobState::Running).await;
+        }
+        (jobs, (rig.runner, rig.seen))
+    })
+}
+
+async fn second_life(folder: &Path, catalog: Catalog, bench: Bench) -> Rig {
+    Rig::with(folder, catalog, 64, bench).await
+}
+
+#[test]
+fn ends_that_nobody_saw_are_recorded_and_the_line_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (jobs, bench) = first_life(folder.path(), plain(2), 4, 2);
+    let found = [Found::Settled(exit(0)), Found::Settled(ended(EndReason::Lost))];
+    bench.0.found.lock().unwrap().extend(jobs.iter().copied().zip(found));
+    life(async {
+        let mut rig = second_life(folder.path(), plain(2), bench).await;
+        assert_eq!(rig.job(jobs[0]).await.state, JobState::Succeeded, "P1");
+        // The lost one is back in its old place, before what was accepted after it.
+        assert_eq!(rig.next().await, Seen::Spawned(jobs[1], 2), "P11");
+        assert_eq!(rig.next().await, Seen::Spawned(jobs[2], 1));
+        rig.is_quiet().await;
+        let lost = &rig.handle.reader().attempts(jobs[1], 10).await.unwrap()[0];
+        assert_eq!(lost.reason, Some(EndReason::Lost));
+        assert_eq!(rig.scheduler.found().settled.values().sum::<u32>(), 2);
+    });
+}
+
+#[test]
+fn what_is_still_there_holds_its_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let (jobs, bench) = first_life(folder.path(), plain(2), 4, 2);
+    let found = [Found::Alive, Found::Alive];
+    bench.0.found.lock().unwrap().extend(jobs.iter().copied().zip(found));
+    life(async {
+        // One slot less than what lives: the shortfall is paid before anything starts (P3).
+        let mut rig = second_life(folder.path(), plain(1), bench).await;
+        assert_eq!(rig.scheduler.found().alive, 2);
+        rig.is_quiet().await;
+        rig.ends(jobs[0], 0, JobState::Succeeded).await;
+        rig.is_quiet().await;
+        rig.runner.end(jobs[1], ended(EndReason::Lost)).await;
+        assert_eq!(rig.next().await, Seen::Spawned(jobs[1], 2));
+        rig.is_quiet().await;
+    });
+}
+
+#[test]
+fn a_claim_that_never_ran_counts_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut once = kind("work", &["true"]);
+    once.policy.at_most_once = true;
+    let (jobs, bench) = life(async {
+        let mut rig = Rig::new(folder.path(), with(once.clone(), 1)).await;
+        let job = rig.start().await;
+        rig.spawned().await;
+        (job, (rig.runner, rig.seen))
+    });
+    life(async {
+        let mut rig = second_life(folder.path(), with(once, 1), bench).await;
+        assert_eq!(rig.next().await, Seen::Spawned(jobs, 2), "even under at_most_once");
+        let row = rig.job(jobs).await;
+        assert_eq!((row.failures, row.losses), (0, 0));
+    });
+}
+
+#[test]
+fn a_cancel_outlives_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let (jobs, bench) = life(async {
+        let mut rig = Rig::new(folder.path(), plain(1)).await;
+        let jobs = rig.start_many(2).await;
+        rig.spawned().await;
+        let mode = longhaul::domain::attempt::CancelMode::Graceful;
+        rig.handle.cancel_job(jobs[0], mode, None).await.unwrap();
+        (jobs, (rig.runner, rig.seen))
+    });
+    bench.0.found.lock().unwrap().insert(jobs[0], Found::Settled(ended(EndReason::Lost)));
+    life(async {
+        let rig = second_life(folder.path(), plain(1), bench).await;
+        let row = rig.job(jobs[0]).await;
+        assert_eq!(row.state, JobState::Canceled, "P10: canceled, not given back");
+        assert_eq!(row.reason, Some(EndReason::CancelRequested));
+    });
+}
+
+#[test]
+fn pause_and_slots_outlive_the_server_until_the_file_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let default: longhaul::domain::names::QueueName = "default".parse().unwrap();
+    life(async {
+        let rig = Rig::new(folder.path(), plain(2)).await;
+        rig.handle.pause_queue(default.clone(), None).await.unwrap();
+        rig.handle.set_queue_slots(default.clone(), 5).await.unwrap();
+        rig.start().await;
+    });
+    life(async {
+        let mut rig = Rig::new(folder.path(), plain(2)).await;
+        rig.is_quiet().await;
+        let (row, _) = rig.handle.resume_queue(default.clone()).await.unwrap();
+        assert_eq!((row.slots, row.file_slots), (5, 2));
+        rig.spawned().await;
+    });
+    life(async {
+        let rig = Rig::new(folder.path(), plain(3)).await;
+        let (row, _) = rig.handle.resume_queue(default.clone()).await.unwrap();
+        assert_eq!((row.slots, row.file_slots), (3, 3));
+    });
+}
+
+#[test]
+fn a_job_whose_kind_is_gone_waits_and_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = life(async {
+        let rig = Rig::new(folder.path(), plain(0)).await;
+        rig.start().await
+    });
+    life(async {
+        let other =
+            catalog(vec![kind("other", &["true"])], vec![queue("default", 1), queue("aside", 1)]);
+        let mut rig = Rig::new(folder.path(), other).await;
+        let wait = rig.handle.wait(&*rig.job(job).await).unwrap();
+        assert_eq!((wait.reason, wait.position), (WaitReason::NoWorker, None));
+        let default: longhaul::domain::names::QueueName = "default".parse().unwrap();
+        rig.handle.pause_queue(default.clone(), None).await.unwrap();
+        let first = rig.start_kind("other").await;
+        let place = rig.handle.wait(&*rig.job(first).await).unwrap().position;
+        assert_eq!(place, Some(1), "nobody is ahead of it");
+        rig.handle.resume_queue(default).await.unwrap();
+        assert_eq!(rig.spawned().await, first);
+        rig.ends(first, 0, JobState::Succeeded).await;
+        let behind = rig.start_kind("other").await;
+        assert_eq!(rig.spawned().await, behind);
+    });
+}

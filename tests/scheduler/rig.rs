@@ -1,0 +1,177 @@
+//! A scheduler on a bench: started, stopped and started again on one data folder.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use longhaul::domain::clock::{Clock, ManualClock, from_unix_millis};
+use longhaul::domain::id::JobId;
+use longhaul::domain::job::Job;
+use longhaul::domain::kind::{Catalog, Kind};
+use longhaul::domain::limits::Limits;
+use longhaul::domain::state::JobState;
+use longhaul::events::Heard;
+use longhaul::runner::log::LogFiles;
+use longhaul::scheduler::handle::StartRequest;
+use longhaul::scheduler::{self, Board, Handle, Scheduler};
+use longhaul::store::sqlite::{self, SqliteStore};
+use tokio::sync::mpsc;
+
+use crate::support::deadline::within;
+use crate::support::gated::{Gated, Seen};
+use crate::support::kinds::{catalog, kind, queue};
+
+/// A scheduler and everything that a test turns.
+pub(crate) struct Rig {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) handle: Handle,
+    pub(crate) runner: Gated,
+    pub(crate) clock: ManualClock,
+    pub(crate) seen: mpsc::Receiver<Seen>,
+    /// What was seen, for the message of a deadline.
+    pub(crate) history: Vec<Seen>,
+}
+
+/// A kind `work` in `default` with these slots, and a queue `aside` that nothing waits in.
+pub(crate) fn plain(slots: u32) -> Catalog {
+    catalog(vec![kind("work", &["true"])], vec![queue("default", slots), queue("aside", 1)])
+}
+
+/// The same with another kind `work`.
+pub(crate) fn with(work: Kind, slots: u32) -> Catalog {
+    catalog(vec![work], vec![queue("default", slots), queue("aside", 1)])
+}
+
+impl Rig {
+    /// A scheduler with many worker slots.
+    pub(crate) async fn new(folder: &Path, catalog: Catalog) -> Self {
+        Self::with(folder, catalog, 64, Gated::new()).await
+    }
+
+    /// A scheduler with these worker slots and this runner.
+    pub(crate) async fn with(
+        folder: &Path,
+        catalog: Catalog,
+        slots: u32,
+        (runner, seen): (Gated, mpsc::Receiver<Seen>),
+    ) -> Self {
+        let clock = ManualClock::at(from_unix_millis(1_800_000_000_000));
+        let board = Board::new(&catalog);
+        let store =
+            SqliteStore::open(sqlite::Options::new(folder.join("longhaul.db"), board.sink()));
+        let limits = Limits::default();
+        let scheduler = Scheduler::start(scheduler::Options {
+            board,
+            store: Arc::new(store.unwrap()),
+            runner: Arc::new(runner.clone()),
+            clock: Arc::new(clock.clone()),
+            catalog: Arc::new(catalog),
+            logs: LogFiles::new(folder.join("attempts")),
+            limits,
+            boot_id: "boot".to_owned(),
+            slots,
+        })
+        .await
+        .unwrap();
+        let handle = scheduler.handle();
+        Self { scheduler, handle, runner, clock, seen, history: Vec::new() }
+    }
+
+    /// Starts a job of the kind `work`.
+    pub(crate) async fn start(&self) -> JobId {
+        self.start_kind("work").await
+    }
+
+    /// Starts a job of a kind.
+    pub(crate) async fn start_kind(&self, kind: &str) -> JobId {
+        let request = StartRequest { kind: kind.to_owned(), ..StartRequest::default() };
+        self.handle.start_job(request).await.unwrap().job.id
+    }
+
+    /// Starts so many jobs, one after the other.
+    pub(crate) async fn start_many(&self, count: usize) -> Vec<JobId> {
+        let mut jobs = Vec::new();
+        for _ in 0..count {
+            jobs.push(self.start().await);
+        }
+        jobs
+    }
+
+    /// Starts a job that may not run for a time.
+    pub(crate) async fn start_in(&self, delay: TimeDelta) -> JobId {
+        let request = StartRequest {
+            kind: "work".to_owned(),
+            not_before: Some(self.clock.now() + delay),
+            ..StartRequest::default()
+        };
+        self.handle.start_job(request).await.unwrap().job.id
+    }
+
+    /// What the runner sees next.
+    pub(crate) async fn next(&mut self) -> Seen {
+        let seen = within("a spawn or an order", &self.history, self.seen.recv()).await;
+        let seen = seen.expect("the runner lives");
+        self.history.push(seen.clone());
+        seen
+    }
+
+    /// The job that is spawned next; nothing else may come before.
+    pub(crate) async fn spawned(&mut self) -> JobId {
+        match self.next().await {
+            Seen::Spawned(job, _) => job,
+            other @ Seen::Ordered(..) => panic!("expected a spawn, saw {other:?}"),
+        }
+    }
+
+    /// Lets the dispatcher do everything that it has to do: each change of a queue is answered
+    /// between two of its rounds.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..3 {
+            self.handle.resume_queue("aside".parse().unwrap()).await.unwrap();
+        }
+    }
+
+    /// Nothing more is spawned or ordered by itself.
+    pub(crate) async fn is_quiet(&mut self) {
+        self.settle().await;
+        assert_eq!(self.seen.try_recv().ok(), None, "after {:?}", self.history);
+    }
+
+    /// The row as it is.
+    pub(crate) async fn job(&self, id: JobId) -> Arc<Job> {
+        self.handle.reader().job(id).await.unwrap().expect("the job exists")
+    }
+
+    /// Waits until a job is in a state; for QUEUED, without an open attempt.
+    pub(crate) async fn reaches(&self, id: JobId, state: JobState) -> Arc<Job> {
+        let mut watch = self.handle.bus().watch(id);
+        let arrives = async {
+            loop {
+                let job = self.job(id).await;
+                let back = job.open.is_none() || state != JobState::Queued;
+                if job.state == state && back {
+                    return job;
+                }
+                assert!(!job.state.is_terminal(), "wanted {state:?}, ended as {job:?}");
+                assert!(!matches!(watch.next().await, Heard::Closed), "the bus ended");
+            }
+        };
+        within(&format!("{state:?}"), &self.history, arrives).await
+    }
+
+    /// Ends an attempt and waits until that is recorded.
+    pub(crate) async fn ends(&self, id: JobId, code: i32, state: JobState) -> Arc<Job> {
+        self.runner.end(id, crate::support::gated::exit(code)).await;
+        self.reaches(id, state).await
+    }
+}
+
+/// One life of a server: when the future ends, everything that it started is dropped where it
+/// stands, as a crash would.
+pub(crate) fn life<T>(life: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let value = runtime.block_on(life);
+    drop(runtime);
+    value
+}
