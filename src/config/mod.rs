@@ -1,0 +1,117 @@
+//! Reads what may run and how: a strict TOML file, a few variables and flags, and defaults.
+//!
+//! A flag wins over a variable, a variable over the file, the file over the default. Variables are
+//! there for the scalars of `[server]` and `[worker]` only, like `LONGHAUL_SERVER_LISTEN`; others
+//! with the prefix are ignored, since a job may run `longhaul` itself. What is wrong anywhere is
+//! refused even where something else wins over it: a file is right or it is not used.
+//!
+//! The file is the one that was named, else `$XDG_CONFIG_HOME/longhaul/longhaul.toml` where there
+//! is one, else the four built-in kinds. The current folder is not looked at: what a server may
+//! run must not depend on where somebody stood when it was started.
+
+pub mod error;
+mod kinds;
+mod paths;
+mod placeholders;
+mod sections;
+mod sources;
+mod suggest;
+mod table;
+pub mod value;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::domain::kind::Catalog;
+use crate::domain::limits::Limits;
+
+pub use error::ConfigError;
+pub use paths::Environment;
+pub use sources::data_folder;
+pub use suggest::nearest;
+
+/// Everything that a server is told at its start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `[worker]`.
+    pub worker: Worker,
+    /// The kinds and queues.
+    pub catalog: Catalog,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// Where the kinds come from.
+    pub origin: Origin,
+    warnings: Vec<String>,
+}
+
+/// How the server is reached and where it keeps its things.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The address to listen on; port 0: any free one.
+    pub listen: SocketAddr,
+    /// The data folder, absolute; it may not exist yet.
+    pub data: PathBuf,
+    /// The whole budget of a graceful stop.
+    pub drain_timeout: Duration,
+    /// Origins, in lower case, whose pages may send requests.
+    pub allowed_origins: Vec<String>,
+    /// Hosts, in lower case, that a request may name beside the loopback ones.
+    pub allowed_hosts: Vec<String>,
+    /// Other machines may reach it although it asks for no token.
+    pub insecure_no_auth: bool,
+}
+
+/// What this process runs at once.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// How many jobs.
+    pub slots: u32,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// This file, absolute.
+    File(PathBuf),
+    /// No file was named, and none is at the default place, which this is where one is known.
+    BuiltIn(Option<PathBuf>),
+}
+
+/// What the command line says.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--data`.
+    pub data: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<SocketAddr>,
+    /// `--slots`.
+    pub slots: Option<u32>,
+    /// `--insecure-no-auth`.
+    pub insecure_no_auth: bool,
+}
+
+impl Config {
+    /// Reads everything; all that is wrong is told at once.
+    pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Self, ConfigError> {
+        sources::load(overrides, environment)
+    }
+
+    /// What will not work although the configuration is valid, like a program that is not
+    /// installed: sentences for a person.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The folder that relative paths of the file begin with.
+    pub fn base_dir(&self) -> &Path {
+        match &self.origin {
+            Origin::File(path) => path.parent().unwrap_or(Path::new("/")),
+            Origin::BuiltIn(_) => Path::new("/"),
+        }
+    }
+}

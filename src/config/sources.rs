@@ -1,0 +1,261 @@
+//! Joins the sources of a configuration: flags, variables, the file, defaults.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::domain::kind::Catalog;
+use crate::domain::limits::Limits;
+
+use super::error::{ConfigError, Problem};
+use super::paths::{Base, Environment, why_not_startable};
+use super::sections::{self, NO_DATABASE, NO_LEASE, ServerSection};
+use super::table::{Document, Section};
+use super::value::{self, Expected, MAX_SLOTS};
+use super::{Config, Origin, Overrides, Server, Worker, kinds};
+
+const BUILT_IN: &str = include_str!("builtin.toml");
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// See [`Config::load`].
+pub(super) fn load(
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Config, ConfigError> {
+    let file = File::read(overrides, environment).map_err(|p| ConfigError::new(vec![p]))?;
+    let variables = Variables::read(environment);
+    let told_slots = overrides.slots.or(variables.slots);
+    let document = Document::new(&file.name, &file.source);
+    let parsed = document.parse();
+    let sections = parsed
+        .as_ref()
+        .map(|table| Sections::read(&document.root(table.get_ref()), told_slots, &file.base));
+    drop(parsed);
+    let mut problems = variables.problems;
+    let server =
+        server(overrides, environment, &variables.server, sections.as_ref(), &mut problems);
+    problems.extend(document.into_problems());
+    match (server, sections) {
+        (Some(server), Some(sections)) if problems.is_empty() => {
+            let warnings = warnings(&sections.catalog, environment);
+            Ok(Config {
+                server,
+                worker: Worker { slots: sections.slots },
+                catalog: sections.catalog,
+                limits: sections.limits,
+                origin: file.origin,
+                warnings,
+            })
+        }
+        _ => Err(ConfigError::new(problems)),
+    }
+}
+
+/// The data folder of the server that `overrides`, the environment or the default file describe,
+/// for a client that looks for it. Only what names the folder is judged.
+pub fn data_folder(
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<PathBuf, ConfigError> {
+    let one = |problem| ConfigError::new(vec![problem]);
+    let told = overrides.data.as_deref().or(environment.get("LONGHAUL_SERVER_DATA").map(Path::new));
+    if let Some(told) = told {
+        return std::path::absolute(told)
+            .map_err(|error| one(Problem::general(format!("`{}`: {error}", told.display()))));
+    }
+    let file = File::read(overrides, environment).map_err(one)?;
+    let document = Document::new(&file.name, &file.source);
+    let parsed = document.parse();
+    let named = parsed.as_ref().and_then(|table| {
+        let server = document.root(table.get_ref()).section("server")?;
+        sections::folder(&server.take("data")?, &file.base)
+    });
+    drop(parsed);
+    let problems = document.into_problems();
+    if !problems.is_empty() {
+        return Err(ConfigError::new(problems));
+    }
+    named.or_else(|| environment.default_data()).ok_or_else(|| one(no_data_folder()))
+}
+
+fn no_data_folder() -> Problem {
+    Problem::general(
+        "there is no HOME, so no default data folder: name one with `--data`, LONGHAUL_SERVER_DATA or `data` in [server]",
+    )
+}
+
+/// The file that is in force, or what stands for it.
+struct File {
+    name: String,
+    source: String,
+    origin: Origin,
+    base: Base,
+}
+
+impl File {
+    fn read(overrides: &Overrides, environment: &Environment) -> Result<Self, Problem> {
+        let default = environment.default_file();
+        let (path, named) = match (&overrides.config, &default) {
+            (Some(path), _) => (path, true),
+            (None, Some(path)) => (path, false),
+            (None, None) => return Ok(Self::built_in(None)),
+        };
+        let name = path.display().to_string();
+        let cannot = |error| Problem::general(format!("{name}: cannot be read: {error}"));
+        match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
+                Ok(Self::built_in(default))
+            }
+            Err(error) => Err(cannot(error)),
+            Ok(source) => {
+                let path = std::path::absolute(path).map_err(cannot)?;
+                let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
+                let base = Base { dir, own_program: None };
+                Ok(Self { name, source, origin: Origin::File(path), base })
+            }
+        }
+    }
+
+    fn built_in(default: Option<PathBuf>) -> Self {
+        Self {
+            name: "(built in)".to_owned(),
+            source: BUILT_IN.to_owned(),
+            origin: Origin::BuiltIn(default),
+            base: Base { dir: PathBuf::from("/"), own_program: std::env::current_exe().ok() },
+        }
+    }
+}
+
+/// What the file says.
+struct Sections {
+    server: ServerSection,
+    slots: u32,
+    catalog: Catalog,
+    limits: Limits,
+}
+
+impl Sections {
+    fn read(root: &Section<'_>, told_slots: Option<u32>, base: &Base) -> Self {
+        let server = root.section("server").map(|s| sections::server(&s, base));
+        let file_slots = root.section("worker").and_then(|s| sections::worker(&s));
+        let slots = told_slots.or(file_slots).unwrap_or_else(cores);
+        let queues = root.section("queues").map(sections::queues).unwrap_or_default();
+        let queues = sections::queue_specs(queues, slots);
+        let kinds = root.section("kinds").map(|s| kinds::kinds(s, &queues, base));
+        let limits = root.section("limits").map(|s| sections::limits(&s));
+        root.finish();
+        Self {
+            server: server.unwrap_or_default(),
+            slots,
+            catalog: Catalog { kinds: kinds.unwrap_or_default(), queues },
+            limits: limits.unwrap_or_default(),
+        }
+    }
+}
+
+fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from(cores).unwrap_or(MAX_SLOTS).min(MAX_SLOTS)
+}
+
+/// What the variables say, and what is wrong with them.
+struct Variables {
+    server: ServerSection,
+    slots: Option<u32>,
+    problems: Vec<Problem>,
+}
+
+impl Variables {
+    fn read(environment: &Environment) -> Self {
+        let mut problems = Vec::new();
+        for (name, why) in
+            [("LONGHAUL_SERVER_DATABASE", NO_DATABASE), ("LONGHAUL_WORKER_LEASE", NO_LEASE)]
+        {
+            if environment.get(name).is_some() {
+                problems.push(Problem::general(format!("{name}: {why}")));
+            }
+        }
+        let (env, told) = (environment, &mut problems);
+        let server = ServerSection {
+            listen: variable(env, "LONGHAUL_SERVER_LISTEN", value::listen, told),
+            data: env.get("LONGHAUL_SERVER_DATA").map(PathBuf::from),
+            drain_timeout: variable(env, "LONGHAUL_SERVER_DRAIN_TIMEOUT", value::duration, told),
+            ..ServerSection::default()
+        };
+        let slots = variable(env, "LONGHAUL_WORKER_SLOTS", value::slots, told);
+        Self { server, slots, problems }
+    }
+}
+
+fn variable<T>(
+    environment: &Environment,
+    name: &str,
+    read: impl FnOnce(&str) -> Result<T, Expected>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let text = environment.get(name)?.to_string_lossy();
+    let told = |e| Problem::general(format!("{name}: `{text}` is not valid: {e}"));
+    read(&text).map_err(|expected| problems.push(told(expected))).ok()
+}
+
+fn server(
+    overrides: &Overrides,
+    environment: &Environment,
+    variables: &ServerSection,
+    sections: Option<&Sections>,
+    problems: &mut Vec<Problem>,
+) -> Option<Server> {
+    let nothing = ServerSection::default();
+    let file = sections.map_or(&nothing, |sections| &sections.server);
+    let default_listen = || DEFAULT_LISTEN.parse().expect("an address");
+    let listen =
+        overrides.listen.or(variables.listen).or(file.listen).unwrap_or_else(default_listen);
+    if !listen.ip().is_loopback() && !overrides.insecure_no_auth {
+        problems.push(Problem::general(format!(
+            "other machines could reach `{listen}`, and this version has no tokens: listen on a loopback address like `{DEFAULT_LISTEN}`, or allow it with `--insecure-no-auth`"
+        )));
+    }
+    let told = overrides.data.as_ref().or(variables.data.as_ref()).or(file.data.as_ref());
+    let data = told.cloned().or_else(|| environment.default_data());
+    let data = data.and_then(|data| std::path::absolute(data).ok());
+    if data.is_none() {
+        problems.push(no_data_folder());
+    }
+    Some(Server {
+        listen,
+        data: data?,
+        drain_timeout: variables
+            .drain_timeout
+            .or(file.drain_timeout)
+            .unwrap_or(DEFAULT_DRAIN_TIMEOUT),
+        allowed_origins: file.allowed_origins.clone(),
+        allowed_hosts: file.allowed_hosts.clone(),
+        insecure_no_auth: overrides.insecure_no_auth,
+    })
+}
+
+fn warnings(catalog: &Catalog, environment: &Environment) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if catalog.kinds.is_empty() {
+        warnings.push(
+            "no kind is declared, so no job can be started: add a [kinds.NAME] with a `command`"
+                .to_owned(),
+        );
+    }
+    for kind in catalog.kinds.values() {
+        let (name, program) = (&kind.name, kind.command.program());
+        if let Some(why) = why_not_startable(&program, environment) {
+            warnings.push(format!(
+                "kind `{name}`: its program `{program}` {why}: its jobs will end with SPAWN_FAILED until it can be started"
+            ));
+        }
+        if let Some(cwd) = kind.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
+            warnings.push(format!(
+                "kind `{name}`: its `cwd` `{}` is no folder: its jobs will end with SPAWN_FAILED until it is one",
+                cwd.display()
+            ));
+        }
+    }
+    warnings
+}

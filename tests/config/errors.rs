@@ -1,0 +1,119 @@
+//! Each thing that can be wrong with a file, and the words that tell of it.
+
+use super::Home;
+
+/// A kind that is valid, so that a row is about one thing only.
+const KIND: &str = "[kinds.k]\ncommand = [\"true\"]\n";
+
+const ROWS: &[&str] = &[
+    // No TOML.
+    "[server\nlisten = 1",
+    "[server]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"",
+    "[worker]\nslots = 4 4",
+    // Unknown keys.
+    "[sever]\nlisten = \"127.0.0.1:1\"",
+    "[server]\nlisen = \"127.0.0.1:1\"",
+    "[server]\ncolour = \"red\"",
+    "[limits]\nquery_dept = 3",
+    "[kinds.k]\ncommand = [\"true\"]\ntime_out = \"3s\"",
+    "[kinds.k]\ncommand = [\"true\"]\n[kinds.k.progress]\npatern = \"x\"",
+    // [server] and [worker].
+    "server = 8080",
+    "[server]\nlisten = \"localhost:8080\"",
+    "[server]\nlisten = 8080",
+    "[server]\nlisten = \"0.0.0.0:8080\"",
+    "[server]\ndata = \"\"",
+    "[server]\ndrain_timeout = \"30\"",
+    "[server]\ndrain_timeout = 30",
+    "[server]\nallowed_origins = [\"http://localhost:5173/\"]",
+    "[server]\nallowed_origins = \"http://localhost:5173\"",
+    "[server]\nallowed_hosts = [\"ok.example\", 7]",
+    "[server]\nallowed_hosts = [\"http://ok.example\"]",
+    "[server]\ndatabase = \"postgres://localhost/longhaul\"",
+    "[worker]\nslots = 0",
+    "[worker]\nslots = 10_001",
+    "[worker]\nslots = 2.5",
+    "[worker]\nslots = \"4\"",
+    "[worker]\nlease = \"60s\"",
+    // [queues] and [limits].
+    "[queues.\"two words\"]\nslots = 1",
+    "[queues.q]\nslots = -1",
+    "[queues.q]\nmax_waiting = 0",
+    "[queues]\nq = 4",
+    "[limits]\nargs_bytes = 1",
+    "[limits]\nrequest_timeout = \"0s\"",
+    "[limits]\nquery_nesting = 99999999999999999999",
+    // [kinds].
+    "[kinds.\"a/b\"]\ncommand = [\"true\"]",
+    "[kinds.k]\ndescription = \"nothing to run\"",
+    "[kinds.k]\ncommand = \"true\"",
+    "[kinds.k]\ncommand = []",
+    "[kinds.k]\ncommand = [\"{program}\"]",
+    "[kinds.k]\ncommand = [\"echo\", \"{x\"]",
+    "[kinds.k]\ncommand = [\"echo\", \"{a b}\"]",
+    "[kinds.k]\ncommand = [\"true\"]\nqueue = \"defualt\"",
+    "[kinds.k]\ncommand = [\"true\"]\nqueue = \"gpu\"",
+    "[kinds.k]\ncommand = [\"true\"]\ntimeout = \"0s\"",
+    "[kinds.k]\ncommand = [\"true\"]\nretries = -1",
+    "[kinds.k]\ncommand = [\"true\"]\nsuccess_exit_codes = []",
+    "[kinds.k]\ncommand = [\"true\"]\nsuccess_exit_codes = [0, 256]",
+    "[kinds.k]\ncommand = [\"true\"]\non_server_exit = \"adopt\"",
+    "[kinds.k]\ncommand = [\"true\"]\non_server_exit = \"stop\"",
+    "[kinds.k]\ncommand = [\"true\"]\nat_most_once = \"yes\"",
+    "[kinds.k]\ncommand = [\"true\"]\nstdin = \"json\"",
+    "[kinds.k]\ncommand = [\"true\"]\nenv = [\"PATH\", \"9TOKEN=hunter2\"]",
+    "[kinds.k]\ncommand = [\"true\"]\nenv = [\"LONGHAUL_ARGS\"]",
+    "[kinds.k]\ncommand = [\"true\"]\nprogress.pattern = '(\\d+%'",
+    "[kinds.k]\ncommand = [\"true\"]\nprogress.pattern = '\\d+%'",
+    "[kinds.k]\ncommand = [\"true\"]\n[kinds.k.progress]",
+    // Schemas.
+    "[kinds.k]\ncommand = [\"true\"]\nargs = \"object\"",
+    "[kinds.k]\ncommand = [\"true\"]\nargs.properties.a = { type = \"strin\" }",
+    "[kinds.k]\ncommand = [\"true\"]\nargs.properties.a = { default = 1979-05-27 }",
+    "[kinds.k]\ncommand = [\"true\"]\nargs.properties.a = { maximum = inf }",
+    "[kinds.k]\ncommand = [\"true\"]\nresult = { \"$ref\" = \"http://127.0.0.1:1/s.json\" }",
+    "[kinds.k]\ncommand = [\"echo\", \"{pth}\"]\nargs.properties.path = { type = \"string\" }",
+    "[kinds.k]\ncommand = [\"echo\", \"{x}\"]\nargs = { type = \"object\" }",
+    // Several at once, with a tab and a letter of two bytes before the place.
+    "[server]\n\tlisten = 1\n[kinds.k]\ncommand = [\"é\", \"{\"]\nretries = \"two\"",
+];
+
+#[test]
+fn each_problem_names_its_place_its_key_and_what_would_be_valid() {
+    let told: Vec<_> = ROWS
+        .iter()
+        .map(|row| {
+            // The keys of a kind must stay at the end of their section.
+            let source =
+                if row.contains("kinds") { (*row).to_owned() } else { format!("{row}\n{KIND}") };
+            format!("{row}\n=>\n{}\n", Home::with(&source).error())
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_secret_does_not_stand_in_an_error() {
+    let row = "[kinds.k]\ncommand = [\"true\"]\nenv = [\"9TOKEN=hunter2\"]";
+    assert!(!Home::with(row).error().contains("hunter2"));
+}
+
+#[test]
+fn what_every_attempt_is_given_cannot_be_set() {
+    use longhaul::shim::protocol::variables as own;
+    for name in [own::JOB_ID, own::ATTEMPT, own::ATTEMPT_KEY, own::ARGS, own::PROGRESS, own::RESULT]
+    {
+        let row = format!("[kinds.k]\ncommand = [\"true\"]\nenv = [\"{name}=x\"]");
+        assert!(Home::with(&row).error().contains("is set by Longhaul"), "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let home = Home::with("");
+    std::fs::remove_file(home.path("longhaul.toml")).unwrap();
+    assert_eq!(
+        home.error(),
+        "longhaul.toml: cannot be read: No such file or directory (os error 2)"
+    );
+}
