@@ -14,6 +14,7 @@
 //!
 //! ARCHITECTURE.md shows the flow and the promises (P1 to P15) that the code cites.
 
+pub mod api;
 pub mod config;
 pub mod domain;
 pub mod events;

@@ -7,13 +7,14 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::core::{Core, Phase};
+use super::raw_log::RawLog;
 use crate::domain::attempt::CancelMode;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, NewJob, Progress};
 use crate::domain::kind::{ArgProblem, Catalog};
 use crate::domain::limits::Limits;
-use crate::domain::log::{LogPage, LogQuery};
+use crate::domain::log::{LogPage, LogQuery, LogStream};
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::wait::Wait;
@@ -241,6 +242,18 @@ impl Handle {
         let page =
             tokio::task::spawn_blocking(move || logs.page(job.id, job.attempt, ended, &query));
         Ok(page.await.map_err(std::io::Error::other)??)
+    }
+
+    /// The kept bytes of an attempt's log as of now; `stream`: only of that one.
+    pub async fn raw_log(
+        &self,
+        job: JobId,
+        attempt: u32,
+        stream: Option<LogStream>,
+    ) -> Result<RawLog, LogError> {
+        let logs = self.core.logs.clone();
+        let opened = tokio::task::spawn_blocking(move || logs.raw(job, attempt, stream));
+        Ok(RawLog::new(opened.await.map_err(std::io::Error::other)??))
     }
 
     /// What is declared.

@@ -21,6 +21,7 @@ pub mod handle;
 mod lines;
 mod live;
 mod ranked;
+pub mod raw_log;
 mod recovery;
 mod shutdown;
 mod slots;

@@ -42,13 +42,17 @@ impl Core {
             ahead => format!("{ahead} ahead"),
         };
         let (slots, busy) = gate.slots.usage();
+        let (worker_slots, worker_busy) = self.worker.usage();
+        let free = slots.saturating_sub(busy).min(worker_slots.saturating_sub(worker_busy));
         let (reason, text) = if self.phase() != Phase::Serving {
             (WaitReason::Draining, format!("the server is stopping; {ahead}"))
         } else if gate.paused.load(Ordering::Acquire) {
             (WaitReason::QueuePaused, format!("queue `{}` is paused; {ahead}", job.queue))
+        } else if place <= u64::from(free) {
+            return Some(plain(WaitReason::Starting, "a slot is free for it".to_owned()));
         } else if gate.slots.has_free() {
-            let (slots, _) = self.worker.usage();
-            (WaitReason::SlotsBusy, format!("the {slots} slots of the worker are taken; {ahead}"))
+            let text = format!("the {worker_slots} slots of the worker are taken; {ahead}");
+            (WaitReason::SlotsBusy, text)
         } else {
             let text =
                 format!("{busy} of {slots} slots of queue `{}` are busy; {ahead}", job.queue);

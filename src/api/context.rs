@@ -1,0 +1,62 @@
+//! What resolvers reach: the parts that the schema was built with.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ServerError};
+
+use crate::api::error::{ApiError, Result};
+use crate::domain::clock::Clock;
+use crate::domain::id::JobId;
+use crate::scheduler::Handle;
+
+/// Facts about this process.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) version: String,
+    pub(crate) started_at: crate::domain::clock::Timestamp,
+    pub(crate) store: &'static str,
+    pub(crate) schema_hash: String,
+}
+
+/// The clock as it lies in the schema's data.
+pub(crate) struct SharedClock(pub(crate) Arc<dyn Clock>);
+
+/// Short ways to the parts. They are put in by the one function that builds the schema.
+pub(crate) trait Parts {
+    fn handle(&self) -> &Handle;
+    fn clock(&self) -> &Arc<dyn Clock>;
+    fn facts(&self) -> &Facts;
+
+    /// The value of a nullable field that can fail by itself: null and an error with its path. (The
+    /// library would take the parent too.)
+    fn nullable<T>(&self, result: Result<Option<T>>) -> Option<T>;
+}
+
+impl Parts for Context<'_> {
+    fn handle(&self) -> &Handle {
+        self.data_unchecked::<Handle>()
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.data_unchecked::<SharedClock>().0
+    }
+
+    fn facts(&self) -> &Facts {
+        self.data_unchecked::<Facts>()
+    }
+
+    fn nullable<T>(&self, result: Result<Option<T>>) -> Option<T> {
+        result.unwrap_or_else(|error| {
+            let error = ServerError { locations: vec![self.item.pos], ..error.into_server_error() };
+            self.add_error(self.set_error_path(error));
+            None
+        })
+    }
+}
+
+/// Reads an id of a job.
+pub(crate) fn job_id(text: &str) -> Result<JobId> {
+    text.parse().map_err(|error: crate::domain::id::ParseIdError| {
+        ApiError::invalid_input("id", error.to_string())
+    })
+}

@@ -1,0 +1,162 @@
+//! The one error that leaves the API: a stable code, a message that says what would be valid, and
+//! what a program needs to go on.
+//!
+//! Nothing foreign converts into it, so a stray `?` cannot publish the text of a store or of a
+//! file system; and it has no `Display`, or the library's own conversion would take the place of
+//! ours and lose the code.
+
+use async_graphql::{ErrorExtensionValues, ServerError, Value};
+use strum::{EnumIter, IntoStaticStr};
+
+/// What a resolver answers.
+pub(crate) type Result<T> = std::result::Result<T, ApiError>;
+
+/// Every value that `extensions.code` takes. Renaming one breaks clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Code {
+    /// The document is no GraphQL.
+    GraphqlParseFailed,
+    /// The document or its variables do not fit the schema.
+    GraphqlValidationFailed,
+    /// Too much is asked at once: `limit`, `max`, `found`.
+    QueryTooLarge,
+    /// The body is larger than allowed: `max`.
+    RequestTooLarge,
+    /// A value is not allowed: `argument`.
+    InvalidInput,
+    /// No such kind: `kinds`.
+    UnknownKind,
+    /// `args` does not fit: `problems`.
+    InvalidArgs,
+    /// The queue holds all that it may: `queue`, `waiting`, `limit`, `retryAfterMs`.
+    QueueFull,
+    /// The server is stopping: `retryAfterMs`.
+    NotAccepting,
+    /// The key stands for another input: `jobId`.
+    IdempotencyConflict,
+    /// It does not exist.
+    NotFound,
+    /// The job's state does not allow it: `state`.
+    InvalidState,
+    /// The request may not come from there.
+    Forbidden,
+    /// Too many at once: `retryAfterMs`.
+    RateLimited,
+    /// It took longer than a request may.
+    DeadlineExceeded,
+    /// The store does not answer: `retryAfterMs`.
+    Unavailable,
+    /// A fault of the server: `reference`.
+    Internal,
+}
+
+impl Code {
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What a resolver or the transport answers instead of data.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    code: Code,
+    message: String,
+    details: Vec<(&'static str, Value)>,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Vec::new() }
+    }
+
+    /// With a further key of `extensions`.
+    pub(crate) fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.details.push((key, value.into()));
+        self
+    }
+
+    /// The same request may work after this time.
+    pub(crate) fn retry_after_ms(self, millis: u64) -> Self {
+        self.with("retryAfterMs", millis)
+    }
+
+    /// An argument whose value is not allowed.
+    pub(crate) fn invalid_input(argument: &str, message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidInput, message).with("argument", argument)
+    }
+
+    /// Something that does not exist.
+    pub(crate) fn not_found(what: &str, name: &str) -> Self {
+        Self::new(Code::NotFound, format!("no {what} `{name}`"))
+    }
+
+    /// A fault of ours: the client gets a reference, the log gets the cause under it.
+    pub(crate) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        let mut chain = cause.to_string();
+        let mut next = cause.source();
+        while let Some(cause) = next {
+            chain = format!("{chain}: {cause}");
+            next = cause.source();
+        }
+        Self::internal_text(&chain)
+    }
+
+    /// As [`internal`](Self::internal), where the cause is no error.
+    pub(crate) fn internal_text(cause: &str) -> Self {
+        let reference = hex::encode(rand::random::<[u8; 8]>());
+        tracing::error!(%reference, cause, "a request failed through a fault of the server");
+        let message = format!("a fault of the server; its log has the cause under `{reference}`");
+        Self::new(Code::Internal, message).with("reference", reference)
+    }
+
+    /// What it is, for whoever must choose a status.
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(crate) fn into_server_error(self) -> ServerError {
+        let mut error = ServerError::new(self.message, None);
+        error.extensions = Some(extensions(self.code, self.details));
+        error
+    }
+}
+
+fn extensions(code: Code, details: Vec<(&'static str, Value)>) -> ErrorExtensionValues {
+    let mut values = ErrorExtensionValues::default();
+    values.set("code", code.as_str());
+    for (key, value) in details {
+        values.set(key, value);
+    }
+    values
+}
+
+impl From<ApiError> for async_graphql::Error {
+    fn from(error: ApiError) -> Self {
+        let mut converted = Self::new(error.message);
+        converted.extensions = Some(extensions(error.code, error.details));
+        converted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strum::IntoEnumIterator;
+
+    #[test]
+    fn the_codes_are_a_contract() {
+        let codes: Vec<_> = Code::iter().map(Code::as_str).collect();
+        insta::assert_snapshot!(codes.join("\n"));
+    }
+
+    #[test]
+    fn an_internal_error_shows_a_reference_and_not_its_cause() {
+        let error: async_graphql::Error =
+            ApiError::internal(&std::io::Error::other("disk sda1 is on fire")).into();
+        assert!(!error.message.contains("sda1"), "{}", error.message);
+        let extensions = error.extensions.unwrap();
+        assert_eq!(extensions.get("code"), Some(&Value::from("INTERNAL")));
+        assert!(extensions.get("reference").is_some());
+    }
+}

@@ -1,0 +1,113 @@
+//! What clients talk to: the GraphQL schema, its transports, and a few plain routes beside it.
+//!
+//! A request passes the guard (which names and pages may ask), then the gate (is it within its
+//! limits and good as a whole), then a resolver, which reads through [`store::Reader`] and writes
+//! only through [`scheduler::Handle`]. No resolver runs before all of that (P15).
+//!
+//! [`store::Reader`]: crate::store::Reader
+//! [`scheduler::Handle`]: crate::scheduler::Handle
+
+mod context;
+mod cursor;
+mod error;
+mod input;
+mod mutation;
+mod query;
+mod raw_log;
+mod refusal;
+pub mod schema;
+mod subscription;
+mod transport;
+mod types;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::scheduler::Handle;
+use crate::store::Health;
+use schema::Ingredients;
+use transport::guard::Guard;
+
+/// What the API is built from.
+pub struct Options {
+    /// The scheduler.
+    pub handle: Handle,
+    /// Tells the time that answers show.
+    pub clock: Arc<dyn Clock>,
+    /// The version of the binary.
+    pub version: String,
+    /// When the process began.
+    pub started_at: Timestamp,
+    /// The store's name: `sqlite` or `postgres`.
+    pub store: &'static str,
+    /// Names of this server beyond those of the loopback, with or without a port.
+    pub allowed_hosts: Vec<String>,
+    /// Pages of other origins that may ask, like `http://localhost:5173`.
+    pub allowed_origins: Vec<String>,
+    /// Cancelled when the server stops: every socket is closed then, with code 1001.
+    pub closing: CancellationToken,
+}
+
+/// All routes.
+pub fn router(options: Options) -> Router {
+    let handle = options.handle.clone();
+    let guard = Guard::new(&options.allowed_hosts, &options.allowed_origins);
+    let door = schema::door(Ingredients {
+        handle: options.handle,
+        clock: options.clock,
+        version: options.version,
+        started_at: options.started_at,
+        store: options.store,
+    });
+    let guarded = transport::routes(door, options.closing)
+        .route("/", get(index))
+        .merge(raw_log::routes(handle.clone()));
+    // Probes come from machines, by any name, and learn nothing but a state.
+    let probes = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(handle);
+    transport::guarded(guarded, guard).merge(probes)
+}
+
+type Plain = (StatusCode, [(HeaderName, HeaderValue); 1], String);
+
+fn plain(status: StatusCode, text: impl Into<String>) -> Plain {
+    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    (status, [(CONTENT_TYPE, content_type)], text.into() + "\n")
+}
+
+async fn index() -> Plain {
+    plain(
+        StatusCode::OK,
+        "Longhaul: one GraphQL API in front of long-running work.\n\n\
+         POST /graphql                 queries and mutations, as application/json\n\
+         WebSocket /graphql            subscriptions, subprotocol graphql-transport-ws\n\
+         GET /jobs/<id>/log            what a job printed\n\
+         GET /healthz, GET /readyz     is it alive, is it ready",
+    )
+}
+
+/// The process answers: that is all.
+async fn healthz() -> Plain {
+    plain(StatusCode::OK, "alive")
+}
+
+/// Ready: the store writes (P13) and new jobs are taken.
+async fn readyz(State(handle): State<Handle>) -> Plain {
+    let health = handle.reader().health().borrow().clone();
+    let not_ready = |why: &str| plain(StatusCode::SERVICE_UNAVAILABLE, why);
+    match health {
+        Health::Refusing(_) => not_ready("the store refuses writes for now"),
+        Health::Broken(_) => not_ready("the store cannot tell what is durable"),
+        Health::Serving if !handle.is_accepting() => not_ready("the server is stopping"),
+        Health::Serving => plain(StatusCode::OK, "ready"),
+    }
+}

@@ -1,0 +1,152 @@
+//! The schema: its roots, its SDL, and the gate that knows it.
+
+use std::sync::Arc;
+
+use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
+use sha2::{Digest, Sha256};
+
+use crate::api::context::{Facts, SharedClock};
+use crate::api::input::{DEFAULT_LOG_PAGE, DEFAULT_PAGE};
+use crate::api::mutation::Mutation;
+use crate::api::query::Query;
+use crate::api::subscription::Subscription;
+use crate::api::transport::door::Door;
+use crate::api::transport::gate::{Gate, PageRule, Shape};
+use crate::api::types::scalar;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::limits::Limits;
+use crate::scheduler::Handle;
+
+pub(crate) type LonghaulSchema = Schema<Query, Mutation, Subscription>;
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query, Mutation, Subscription)
+}
+
+/// The schema as text, sorted: what `schema.graphql` holds.
+pub fn sdl() -> String {
+    sdl_of(&builder().finish())
+}
+
+fn sdl_of(schema: &LonghaulSchema) -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .prefer_single_line_descriptions()
+        .include_specified_by()
+        .use_space_ident();
+    let sdl = schema.sdl_with_options(options);
+    let lines: Vec<_> = sdl.lines().map(str::trim_end).collect();
+    format!("{}\n", lines.join("\n").trim())
+}
+
+/// What a schema is built from.
+pub(crate) struct Ingredients {
+    pub(crate) handle: Handle,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) version: String,
+    pub(crate) started_at: Timestamp,
+    pub(crate) store: &'static str,
+}
+
+/// The schema behind its gate.
+pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
+    let sdl = sdl();
+    let facts = Facts {
+        version: from.version,
+        started_at: from.started_at,
+        store: from.store,
+        schema_hash: hex::encode(Sha256::digest(sdl.as_bytes())),
+    };
+    let limits = from.handle.limits().clone();
+    let schema = builder()
+        // The gate has judged the depth already, and says so with a code.
+        .limit_recursive_depth(limits.query_nesting.saturating_add(1))
+        .data(from.handle)
+        .data(SharedClock(from.clock))
+        .data(facts)
+        .finish();
+    Door::new(schema, gate(&sdl, limits))
+}
+
+fn gate(sdl: &str, limits: Limits) -> Gate {
+    let pages = [
+        PageRule {
+            field: "Query.jobs",
+            default: DEFAULT_PAGE.into(),
+            max: limits.page_size.into(),
+            rows_per_cost: 1,
+        },
+        // Lines are read in one piece from a file: a hundred cost as much as a job.
+        PageRule {
+            field: "Job.log",
+            default: DEFAULT_LOG_PAGE.into(),
+            max: limits.log_page_lines.into(),
+            rows_per_cost: 100,
+        },
+    ];
+    Gate::new(Shape::new(sdl, &pages, scalar::checks()), limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_schema;
+    use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_the_one_that_is_served() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(path, sdl()).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == sdl(),
+            "schema.graphql differs from the schema in the code: `make schema` writes it anew"
+        );
+    }
+
+    #[test]
+    fn everything_in_the_schema_is_described() {
+        let mut bare = Vec::new();
+        for definition in parse_schema(sdl()).unwrap().definitions {
+            let TypeSystemDefinition::Type(ty) = definition else { continue };
+            let name = ty.node.name.node.to_string();
+            let mut note = |path: String, described: bool| {
+                if !described {
+                    bare.push(path);
+                }
+            };
+            note(name.clone(), ty.node.description.is_some());
+            match ty.node.kind {
+                TypeKind::Object(object) => {
+                    for field in object.fields {
+                        let path = format!("{name}.{}", field.node.name.node);
+                        note(path.clone(), field.node.description.is_some());
+                        for argument in field.node.arguments {
+                            let path = format!("{path}({}:)", argument.node.name.node);
+                            note(path, argument.node.description.is_some());
+                        }
+                    }
+                }
+                TypeKind::Enum(values) => {
+                    for value in values.values {
+                        let path = format!("{name}.{}", value.node.value.node);
+                        note(path, value.node.description.is_some());
+                    }
+                }
+                TypeKind::InputObject(input) => {
+                    for field in input.fields {
+                        let path = format!("{name}.{}", field.node.name.node);
+                        note(path, field.node.description.is_some());
+                    }
+                }
+                TypeKind::Scalar | TypeKind::Interface(_) | TypeKind::Union(_) => {}
+            }
+        }
+        assert_eq!(bare, Vec::<String>::new());
+    }
+}

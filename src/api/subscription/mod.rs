@@ -1,0 +1,130 @@
+//! What can be followed. Each stream subscribes first and reads second, so that nothing falls
+//! between the two (P7).
+
+mod feed;
+mod log;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Context, ID, Subscription as GraphQlSubscription};
+use futures::Stream;
+use futures::stream;
+
+use crate::api::context::{Parts, job_id};
+use crate::api::error::{ApiError, Result};
+use crate::api::input::{JobFilter, attempt, count};
+use crate::api::types::enums::LogStream;
+use crate::api::types::log::LogChunk;
+use crate::api::types::scalar::Cursor;
+use feed::{Feed, JobFeed};
+use log::{LogTail, TailArguments};
+use status::{JobStatus, StatusStream};
+
+/// The shortest time between two messages of what is throttled.
+const MIN_INTERVAL_MS: i32 = 50;
+/// The same where nobody says.
+const DEFAULT_INTERVAL_MS: i32 = 250;
+
+/// The root of all subscriptions.
+pub(crate) struct Subscription;
+
+fn interval(given: Option<i32>) -> Result<Duration> {
+    let given = given.unwrap_or(DEFAULT_INTERVAL_MS);
+    match u64::try_from(given) {
+        Ok(millis) if given >= MIN_INTERVAL_MS => Ok(Duration::from_millis(millis)),
+        _ => {
+            let message =
+                format!("`minIntervalMs` must be {MIN_INTERVAL_MS} or more, and is {given}");
+            Err(ApiError::invalid_input("minIntervalMs", message))
+        }
+    }
+}
+
+/// One source of messages. After an error nothing more comes.
+trait Source: Send + 'static {
+    type Message: Send;
+
+    /// The next message; `None` at the end. Never called again after an error or the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Self::Message>>> + Send;
+}
+
+fn stream_of<S: Source>(source: S) -> impl Stream<Item = Result<S::Message>> + Send {
+    stream::unfold(Some(source), |source| async move {
+        let mut source = source?;
+        match source.next().await {
+            Ok(message) => message.map(|message| (Ok(message), Some(source))),
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+}
+
+/// Nothing more will be told: the server ends.
+fn stopping() -> ApiError {
+    ApiError::new(crate::api::error::Code::Unavailable, "the server stops; ask again")
+        .retry_after_ms(1_000)
+}
+
+/// Streams. An unknown or invisible id is an error `NOT_FOUND`. One field a request.
+#[GraphQlSubscription]
+impl Subscription {
+    /// At once a SNAPSHOT; then every change; last the terminal state, then complete.
+    async fn job_status(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(
+            desc = "Progress and position at most once in this time; state changes never wait. At least 50.",
+            default_with = "Some(DEFAULT_INTERVAL_MS)"
+        )]
+        min_interval_ms: Option<i32>,
+    ) -> Result<impl Stream<Item = Result<JobStatus>>> {
+        let interval = interval(min_interval_ms)?;
+        let (handle, clock) = (ctx.handle().clone(), Arc::clone(ctx.clock()));
+        Ok(stream_of(StatusStream::open(handle, clock, job_id(&id)?, interval).await?))
+    }
+
+    /// Every change of every job that matches or just stopped to; at once a message with the cursor.
+    async fn job_feed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which; null: all.")] filter: Option<JobFilter>,
+        #[graphql(
+            desc = "Resume after this position, from `feedCursor` or a message; null: from now."
+        )]
+        after: Option<Cursor>,
+        #[graphql(
+            desc = "One message at most in this time. At least 50.",
+            default_with = "Some(DEFAULT_INTERVAL_MS)"
+        )]
+        min_interval_ms: Option<i32>,
+    ) -> Result<impl Stream<Item = Result<JobFeed>>> {
+        let interval = interval(min_interval_ms)?;
+        let feed = Feed::open(ctx.handle().clone(), filter.into(), after, interval).await?;
+        Ok(stream_of(feed))
+    }
+
+    /// What was printed after the cursor (or the last `tail` lines; neither: from the start), then live, then complete when nothing more can come.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    async fn job_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(desc = "Resume after this position. Not with `tail`.")] after: Option<Cursor>,
+        #[graphql(desc = "Begin with so many lines from the end; at most 5,000.")] tail: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only this stream.")] stream: Option<LogStream>,
+        #[graphql(desc = "Only this attempt; null: all.")] attempt: Option<i32>,
+    ) -> Result<impl Stream<Item = Result<LogChunk>>> {
+        let handle = ctx.handle().clone();
+        let arguments = TailArguments {
+            after,
+            tail: count("tail", tail, 1, handle.limits().log_page_lines)?,
+            stream: stream.map(Into::into),
+            attempt: self::attempt(attempt)?,
+        };
+        Ok(stream_of(LogTail::open(handle, job_id(&id)?, arguments).await?))
+    }
+}

@@ -1,0 +1,254 @@
+//! `jobStatus`: the whole current status of one job, from a snapshot to its end (P7).
+//!
+//! # Invariants
+//!
+//! - `seq` never falls, and rises between committed changes: what is not newer than the row at
+//!   hand is dropped.
+//! - A committed change is told at once and with the row of its own seq. Place and progress are
+//!   told at most once an interval, the latest of them, and never lost at its end.
+//! - The last message is the terminal one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{ID, SimpleObject};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Source, stopping};
+use crate::api::error::{ApiError, Result};
+use crate::api::refusal;
+use crate::api::types::enums;
+use crate::api::types::enums::{EndReason, JobState};
+use crate::api::types::int;
+use crate::api::types::job::Job;
+use crate::api::types::scalar::DateTime;
+use crate::api::types::wait::{Progress, Wait};
+use crate::domain;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::event::JobChange;
+use crate::domain::id::JobId;
+use crate::events::{Heard, News, Watch};
+use crate::scheduler::Handle;
+
+/// The whole current status of one job, all of it from one moment: who misses one is right after the next. Select `job { id state … }` where a normalised cache should update its lists.
+#[derive(SimpleObject)]
+pub(crate) struct JobStatus {
+    /// The job's id.
+    id: ID,
+    /// The job's seq. Never falls. Two events of one seq differ only in wait and progress; the later is the newer.
+    seq: i32,
+    /// What happened last.
+    change: enums::JobChange,
+    /// When.
+    at: DateTime,
+    /// Where the job is.
+    state: JobState,
+    /// The last event of this stream.
+    terminal: bool,
+    /// As in Job.
+    wait: Option<Wait>,
+    /// As in Job.
+    progress: Option<Progress>,
+    /// As in Job.
+    reason: Option<EndReason>,
+    /// As in Job.
+    reason_text: Option<String>,
+    /// How many events were left out before this one, because newer ones made them void.
+    coalesced: i32,
+    /// The job as of this seq, not as of the moment of reading.
+    job: Job,
+}
+
+/// Where a stream is.
+enum Phase {
+    /// Nothing was told yet.
+    Begin,
+    /// Changes are told as they come.
+    Live,
+    /// The terminal state was told.
+    Done,
+}
+
+/// The follower of one job.
+pub(super) struct StatusStream {
+    handle: Handle,
+    clock: Arc<dyn Clock>,
+    interval: Duration,
+    watch: Watch,
+    line: Option<watch::Receiver<u64>>,
+    phase: Phase,
+    row: Arc<domain::job::Job>,
+    progress: Option<Arc<domain::job::Progress>>,
+    /// The wait that the latest message told.
+    told_wait: Option<domain::wait::Wait>,
+    /// A volatile change that was not told yet.
+    untold: Option<JobChange>,
+    /// When the next volatile change may be told.
+    due: Instant,
+    coalesced: i64,
+}
+
+impl StatusStream {
+    pub(super) async fn open(
+        handle: Handle,
+        clock: Arc<dyn Clock>,
+        id: JobId,
+        interval: Duration,
+    ) -> Result<Self> {
+        // Watch first, read second: what is committed in between is heard, and told apart by seq.
+        let watch = handle.bus().watch(id);
+        let row = read(&handle, id).await?;
+        let line = handle.line_changes(&row.queue);
+        Ok(Self {
+            progress: handle.progress(id),
+            handle,
+            clock,
+            interval,
+            watch,
+            line,
+            phase: Phase::Begin,
+            row,
+            told_wait: None,
+            untold: None,
+            due: Instant::now(),
+            coalesced: 0,
+        })
+    }
+
+    async fn live(&mut self) -> Result<JobStatus> {
+        loop {
+            let queued = self.row.state == domain::state::JobState::Queued;
+            tokio::select! {
+                biased;
+                () = sleep_until(self.due), if self.untold.is_some() => {
+                    if let Some(message) = self.tell_volatile() {
+                        return Ok(message);
+                    }
+                }
+                heard = self.watch.next() => {
+                    if let Some(message) = self.hear(heard).await? {
+                        return Ok(message);
+                    }
+                }
+                () = changed(&mut self.line), if queued => self.note(JobChange::Position),
+            }
+        }
+    }
+
+    async fn hear(&mut self, heard: Heard) -> Result<Option<JobStatus>> {
+        match heard {
+            Heard::News(News::Change(change)) => {
+                Ok(self.commit(&change.job, change.event.change, change.event.at))
+            }
+            Heard::News(News::Progress(progress)) => {
+                self.progress = Some(progress);
+                self.note(JobChange::Progress);
+                Ok(None)
+            }
+            Heard::News(News::LogGrew) => Ok(None),
+            Heard::Lagged(_) => {
+                // A status is latest-wins: the row says all that the lost messages said.
+                let row = read(&self.handle, self.row.id).await?;
+                let change =
+                    if row.state.is_terminal() { JobChange::Ended } else { JobChange::Updated };
+                let told = self.commit(&row, change, self.clock.now());
+                if told.is_none() {
+                    self.progress = self.handle.progress(self.row.id);
+                    self.note(JobChange::Progress);
+                }
+                Ok(told)
+            }
+            Heard::Closed => Err(stopping()),
+        }
+    }
+
+    /// A committed change: told at once, unless it is older than what is known.
+    fn commit(
+        &mut self,
+        row: &Arc<domain::job::Job>,
+        change: JobChange,
+        at: Timestamp,
+    ) -> Option<JobStatus> {
+        let ahead = row.seq.0 - self.row.seq.0;
+        if ahead <= 0 {
+            return None;
+        }
+        self.coalesced += ahead - 1 + i64::from(self.untold.take().is_some());
+        self.row = Arc::clone(row);
+        self.progress = self.handle.progress(row.id);
+        Some(self.message(change, at))
+    }
+
+    /// Remembers that something volatile moved. The latest wins.
+    fn note(&mut self, change: JobChange) {
+        // A move of the place that is not told yet may turn out to be none.
+        let void = matches!(self.untold, Some(JobChange::Progress));
+        self.coalesced += i64::from(void && change == JobChange::Progress);
+        if !void {
+            self.untold = Some(change);
+        }
+    }
+
+    fn tell_volatile(&mut self) -> Option<JobStatus> {
+        let change = self.untold.take()?;
+        if change == JobChange::Position && self.handle.wait(&self.row) == self.told_wait {
+            return None;
+        }
+        let at = match &self.progress {
+            Some(progress) if change == JobChange::Progress => progress.updated_at,
+            _ => self.clock.now(),
+        };
+        Some(self.message(change, at))
+    }
+
+    fn message(&mut self, change: JobChange, at: Timestamp) -> JobStatus {
+        let row = &self.row;
+        let wait = self.handle.wait(row);
+        self.due = Instant::now() + self.interval;
+        self.phase = if row.state.is_terminal() { Phase::Done } else { Phase::Live };
+        self.told_wait.clone_from(&wait);
+        JobStatus {
+            id: ID(row.id.to_string()),
+            seq: int(row.seq.0),
+            change: change.into(),
+            at: DateTime(at),
+            state: row.state.into(),
+            terminal: row.state.is_terminal(),
+            wait: wait.map(Wait::from),
+            progress: self.progress.as_deref().map(Progress::from),
+            reason: row.reason.map(Into::into),
+            reason_text: row.reason_text.clone(),
+            coalesced: int(std::mem::take(&mut self.coalesced)),
+            job: Job::new(Arc::clone(row)),
+        }
+    }
+}
+
+impl Source for StatusStream {
+    type Message = JobStatus;
+
+    async fn next(&mut self) -> Result<Option<JobStatus>> {
+        match self.phase {
+            Phase::Begin => Ok(Some(self.message(JobChange::Snapshot, self.clock.now()))),
+            Phase::Live => self.live().await.map(Some),
+            Phase::Done => Ok(None),
+        }
+    }
+}
+
+async fn read(handle: &Handle, id: JobId) -> Result<Arc<domain::job::Job>> {
+    let row = handle.reader().job(id).await.map_err(refusal::store)?;
+    row.ok_or_else(|| ApiError::not_found("job has the id", &id.to_string()))
+}
+
+/// Waits for a move in the line; for ever, where there is nobody left to tell of one.
+async fn changed(line: &mut Option<watch::Receiver<u64>>) {
+    if let Some(receiver) = line {
+        if receiver.changed().await.is_ok() {
+            return;
+        }
+        *line = None;
+    }
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,224 @@
+//! Who may ask at all: the check of `Host`, `Origin` and `Sec-Fetch-Site` before every route that
+//! shows or changes anything (P15).
+//!
+//! A browser sends a page's request to any address, ours too; it cannot forge these three headers.
+//! `Host` must be a name of this machine (a foreign name that resolves to 127.0.0.1 is DNS
+//! rebinding); a foreign `Origin` must be in `server.allowed_origins`, and only then gets the CORS
+//! headers without which its page could read nothing.
+
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, HOST, HeaderName, HeaderValue, ORIGIN, VARY,
+};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::answer::problem;
+use crate::api::error::{ApiError, Code};
+
+/// Names of this machine that no DNS can point elsewhere.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Which names and pages may be used, beyond this machine's own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Guard {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+/// What the guard found in order.
+#[derive(Debug, PartialEq, Eq)]
+enum Passed {
+    /// Not from a page, or from our own.
+    Own,
+    /// From a page that is allowed: it must be told so.
+    AllowedOrigin(HeaderValue),
+}
+
+impl Guard {
+    /// `hosts` are names with or without a port, `origins` like `http://localhost:5173`.
+    pub(crate) fn new(hosts: &[String], origins: &[String]) -> Self {
+        let lower = |text: &String| text.trim_end_matches('/').to_ascii_lowercase();
+        Self {
+            hosts: hosts.iter().map(lower).collect(),
+            origins: origins.iter().map(lower).collect(),
+        }
+    }
+
+    /// Lets a request through to `next`, or answers 403.
+    pub(super) async fn pass(&self, request: Request, next: Next) -> Response {
+        let origin = match self.check(request.headers(), request.uri().authority()) {
+            Ok(Passed::Own) => return next.run(request).await,
+            Ok(Passed::AllowedOrigin(origin)) => origin,
+            Err(error) => return problem(StatusCode::FORBIDDEN, error),
+        };
+        let mut response =
+            if request.method() == Method::OPTIONS { preflight() } else { next.run(request).await };
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+        response
+    }
+
+    fn check(&self, headers: &HeaderMap, target: Option<&Authority>) -> Result<Passed, ApiError> {
+        let host = one(headers, &HOST)?.ok_or_else(|| forbidden("the request has no `Host`"))?;
+        if !self.is_own_host(host) || target.is_some_and(|t| !self.is_own_host(t.as_str())) {
+            return Err(forbidden(&format!(
+                "the host `{}` is not one of this server: use localhost, or add it to `server.allowed_hosts`",
+                short(host)
+            )));
+        }
+        let origin = one(headers, &ORIGIN)?;
+        if let Some(origin) = origin
+            && !is_own_origin(origin, host)
+        {
+            if self.origins.contains(&origin.to_ascii_lowercase()) {
+                let value = headers.get(ORIGIN).cloned();
+                return Ok(value.map_or(Passed::Own, Passed::AllowedOrigin));
+            }
+            return Err(forbidden(&format!(
+                "a page of `{}` may not use this server: add that origin to `server.allowed_origins` to let it",
+                short(origin)
+            )));
+        }
+        match one(headers, &SEC_FETCH_SITE)? {
+            None | Some("none" | "same-origin") => Ok(Passed::Own),
+            Some(site) => Err(forbidden(&format!(
+                "the browser says that a `{}` page asks: only pages of this server and those in `server.allowed_origins` may",
+                short(site)
+            ))),
+        }
+    }
+
+    fn is_own_host(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let name = without_port(&host);
+        LOOPBACK.contains(&name) || self.hosts.iter().any(|own| *own == host || own == name)
+    }
+}
+
+/// The only value of a header; two are an attempt to show each reader another one.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if values.next().is_none() => Ok(Some(text)),
+        _ => Err(forbidden(&format!("the header `{name}` must stand once, in plain ASCII"))),
+    }
+}
+
+/// A page of the very host that was asked for; TLS may end in front of us.
+fn is_own_origin(origin: &str, host: &str) -> bool {
+    let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    page.is_some_and(|page| page.eq_ignore_ascii_case(host))
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+fn forbidden(message: &str) -> ApiError {
+    ApiError::new(Code::Forbidden, message)
+}
+
+/// The answer to a browser that asks whether its page may ask.
+fn preflight() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
+    set(ACCESS_CONTROL_ALLOW_HEADERS, "content-type, authorization");
+    set(ACCESS_CONTROL_MAX_AGE, "600");
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pairs: &[(&'static str, &'static str)]) -> Result<Passed, String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let guard = Guard::new(
+            &["jobs.lan".to_owned(), "box:9000".to_owned()],
+            &["http://localhost:5173/".to_owned()],
+        );
+        guard.check(&headers, None).map_err(|error| error.into_server_error().message)
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        // P15: DNS rebinding comes with a foreign name.
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1:1",
+            "[::1]:8080",
+            "[::1]",
+            "jobs.lan:80",
+            "box:9000",
+        ] {
+            assert_eq!(check(&[("host", host)]), Ok(Passed::Own), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil",
+            "box",
+            "box:1",
+            "",
+            "localhost:80:80",
+        ] {
+            assert!(check(&[("host", host)]).is_err(), "{host}");
+        }
+        assert!(check(&[]).is_err());
+        assert!(check(&[("host", "localhost"), ("host", "evil.example")]).is_err());
+    }
+
+    #[test]
+    fn only_own_and_allowed_pages_are_answered() {
+        // P15
+        let with = |origin| check(&[("host", "localhost:8080"), ("origin", origin)]);
+        assert_eq!(with("http://localhost:8080"), Ok(Passed::Own));
+        assert!(matches!(with("http://localhost:5173"), Ok(Passed::AllowedOrigin(_))));
+        for origin in [
+            "http://localhost:3000",
+            "http://127.0.0.1:8080",
+            "null",
+            "http://evil.example",
+            "localhost:8080",
+        ] {
+            let refused = with(origin).unwrap_err();
+            assert!(refused.contains("`server.allowed_origins`"), "{origin}: {refused}");
+        }
+    }
+
+    #[test]
+    fn the_browser_itself_tells_on_a_foreign_page() {
+        // P15: a GET by an image or a link carries no `Origin`.
+        let with = |site| check(&[("host", "localhost"), ("sec-fetch-site", site)]);
+        assert!(with("none").is_ok() && with("same-origin").is_ok());
+        assert!(with("cross-site").is_err() && with("same-site").is_err());
+        let allowed = [
+            ("host", "localhost"),
+            ("origin", "http://localhost:5173"),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        assert!(check(&allowed).is_ok());
+    }
+}

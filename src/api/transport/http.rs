@@ -1,0 +1,202 @@
+//! One operation a request: POST with JSON, GET for queries.
+//!
+//! Only `application/json` is read: every type that a page can send without a preflight (forms,
+//! plain text, multipart) is refused, and a mutation never comes by GET (P15).
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Executor, Request as GraphQlRequest, Variables};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use super::Entrance;
+use super::answer::{Media, graphql, problem};
+use super::door::Door;
+use crate::api::error::{ApiError, Code};
+
+type Answer = Response<Body>;
+/// An answer that came before its time.
+type Refused = Box<Answer>;
+
+/// `POST /graphql`.
+pub(super) async fn post<E: Executor>(
+    State(entrance): State<Entrance<E>>,
+    request: Request,
+) -> Answer {
+    let answered = async {
+        let media = media(request.headers())?;
+        check_content_type(request.headers())?;
+        let body = read(request, entrance.door.limits().request_body).await?;
+        let request = from_json(&body).map_err(bad_request)?;
+        Ok::<_, Refused>((media, request))
+    };
+    match answered.await {
+        Ok((media, request)) => execute(&entrance.door, media, request, false).await,
+        Err(refused) => *refused,
+    }
+}
+
+/// `GET /graphql?query=…`.
+pub(super) async fn get<E: Executor>(entrance: Entrance<E>, request: Request) -> Answer {
+    let answered = media(request.headers())
+        .and_then(|media| Ok((media, from_query(&request).map_err(bad_request)?)));
+    match answered {
+        Ok((media, request)) => execute(&entrance.door, media, request, true).await,
+        Err(refused) => *refused,
+    }
+}
+
+/// Any other method.
+pub(super) async fn other_method() -> Answer {
+    not_allowed("use POST, or GET for queries", "GET, POST")
+}
+
+async fn execute<E: Executor>(
+    door: &Door<E>,
+    media: Media,
+    request: GraphQlRequest,
+    by_get: bool,
+) -> Answer {
+    let admitted = match door.admit(request) {
+        Ok(admitted) => admitted,
+        Err(refused) => return graphql(media, &refused),
+    };
+    match admitted.operation {
+        OperationType::Mutation if by_get => not_allowed("a mutation must be sent by POST", "POST"),
+        OperationType::Query | OperationType::Mutation => graphql(media, &door.run(admitted).await),
+        OperationType::Subscription => problem(
+            StatusCode::BAD_REQUEST,
+            ApiError::invalid_input(
+                "query",
+                "a subscription needs a stream: open a WebSocket on this path with the subprotocol `graphql-transport-ws`",
+            ),
+        ),
+    }
+}
+
+fn media(headers: &HeaderMap) -> Result<Media, Refused> {
+    Media::accepted(text(headers, &ACCEPT)).ok_or_else(|| {
+        let message = "the answer is `application/json` or `application/graphql-response+json`: accept one of them";
+        problem(StatusCode::NOT_ACCEPTABLE, ApiError::invalid_input("accept", message)).into()
+    })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
+    let mut parts = text(headers, &CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|ty| ty.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.all(|part| match part.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            matches!(value.trim_matches('"').to_ascii_lowercase().as_str(), "utf-8" | "utf8")
+        }
+        _ => true,
+    });
+    if is_json && is_utf8 {
+        return Ok(());
+    }
+    let message = "a POST must be `Content-Type: application/json`, in UTF-8";
+    let error = ApiError::invalid_input("content-type", message);
+    Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, error).into())
+}
+
+async fn read(request: Request, max: usize) -> Result<Vec<u8>, Refused> {
+    let too_large = || {
+        let message = format!("the body may have at most {max} bytes");
+        let error = ApiError::new(Code::RequestTooLarge, message).with("max", max);
+        problem(StatusCode::PAYLOAD_TOO_LARGE, error).into()
+    };
+    let announced = text(request.headers(), &CONTENT_LENGTH).and_then(|n| n.parse::<u64>().ok());
+    if announced.is_some_and(|n| usize::try_from(n).map_or(true, |n| n > max)) {
+        return Err(too_large());
+    }
+    // One more than allowed, so that a body that is too large shows and one that breaks off is not
+    // taken for one.
+    match to_bytes(request.into_body(), max).await {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(error) if is_length_limit(&error) => Err(too_large()),
+        Err(_) => Err(bad_request(ApiError::invalid_input("body", "the body broke off"))),
+    }
+}
+
+fn is_length_limit(error: &axum::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if cause.to_string().contains("length limit exceeded") {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+fn from_json(body: &[u8]) -> Result<GraphQlRequest, ApiError> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        ApiError::invalid_input("body", format!("the body is no JSON: {error}"))
+    })?;
+    let Value::Object(mut fields) = value else {
+        let message = "the body must be one JSON object with `query`; batches are not taken";
+        return Err(ApiError::invalid_input("body", message));
+    };
+    shape(&mut fields)
+}
+
+fn from_query(request: &Request) -> Result<GraphQlRequest, ApiError> {
+    let Query(parameters) = Query::<HashMap<String, String>>::try_from_uri(request.uri())
+        .map_err(|_| ApiError::invalid_input("query", "the URL's parameters cannot be read"))?;
+    let mut fields = Map::new();
+    for (name, value) in parameters {
+        let value = match name.as_str() {
+            "query" | "operationName" => Value::String(value),
+            "variables" | "extensions" => serde_json::from_str(&value).map_err(|error| {
+                ApiError::invalid_input(&name, format!("`{name}` is no JSON: {error}"))
+            })?,
+            _ => continue,
+        };
+        fields.insert(name, value);
+    }
+    shape(&mut fields)
+}
+
+/// A request from its four fields, each of which must have the right type.
+fn shape(fields: &mut Map<String, Value>) -> Result<GraphQlRequest, ApiError> {
+    let wrong = |name: &str, what: &str| {
+        Err(ApiError::invalid_input(name, format!("`{name}` must be {what}")))
+    };
+    let mut request = match fields.remove("query") {
+        Some(Value::String(query)) => GraphQlRequest::new(query),
+        _ => return wrong("query", "a string, the document"),
+    };
+    request.operation_name = match fields.remove("operationName") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(name),
+        Some(_) => return wrong("operationName", "a string or null"),
+    };
+    request.variables = match fields.remove("variables") {
+        None | Some(Value::Null) => Variables::default(),
+        Some(value @ Value::Object(_)) => Variables::from_json(value),
+        Some(_) => return wrong("variables", "an object or null"),
+    };
+    match fields.remove("extensions") {
+        None | Some(Value::Null | Value::Object(_)) => Ok(request),
+        Some(_) => wrong("extensions", "an object or null"),
+    }
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "it is always one of the refusals")]
+fn bad_request(error: ApiError) -> Refused {
+    problem(StatusCode::BAD_REQUEST, error).into()
+}
+
+fn not_allowed(message: &str, allow: &'static str) -> Answer {
+    let error = ApiError::invalid_input("method", message);
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, error);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}

@@ -1,0 +1,63 @@
+//! How requests come in and answers go out: HTTP and WebSocket on one path, behind one door.
+//!
+//! The library's own WebSocket session serves for now; it sits wholly in [`ws`], so that another
+//! one can take its place. Nothing else of the API knows how a request came.
+
+mod answer;
+pub(crate) mod door;
+pub(crate) mod gate;
+pub(crate) mod guard;
+mod http;
+#[cfg(test)]
+mod tests;
+mod ws;
+
+use std::sync::Arc;
+
+use async_graphql::Executor;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use answer::problem;
+use door::Door;
+use guard::Guard;
+
+/// What the two transports share.
+#[derive(Clone)]
+struct Entrance<E> {
+    door: Door<E>,
+    /// One permit for each socket that may still be opened.
+    sockets: Arc<Semaphore>,
+    closing: CancellationToken,
+}
+
+/// The routes of GraphQL: `/graphql` for HTTP and WebSocket. `closing` ends every socket.
+pub(crate) fn routes<E: Executor>(door: Door<E>, closing: CancellationToken) -> Router {
+    let sockets = door.limits().sockets.min(Semaphore::MAX_PERMITS);
+    let entrance = Entrance { door, sockets: Arc::new(Semaphore::new(sockets)), closing };
+    Router::new()
+        .route("/graphql", get(by_get::<E>).post(http::post::<E>).fallback(http::other_method))
+        .with_state(entrance)
+}
+
+/// Puts the guard before every route of `router`.
+pub(crate) fn guarded(router: Router, guard: Guard) -> Router {
+    router.layer(middleware::from_fn_with_state(Arc::new(guard), stand_guard))
+}
+
+async fn stand_guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    guard.pass(request, next).await
+}
+
+async fn by_get<E: Executor>(State(entrance): State<Entrance<E>>, request: Request) -> Response {
+    if ws::is_upgrade(&request) {
+        ws::upgrade(entrance, request).await
+    } else {
+        http::get(entrance, request).await
+    }
+}

@@ -1,0 +1,149 @@
+//! What HTTP refuses, and what an allowed page gets.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::serve;
+
+type Headers<'a> = &'a [(&'static str, &'static str)];
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const MODERN: (&str, &str) = ("accept", "application/graphql-response+json");
+const ACT: &str = r#"{"query":"mutation { act }"}"#;
+
+/// A request and what it gets.
+struct Row {
+    what: &'static str,
+    method: Method,
+    path: &'static str,
+    headers: Vec<(&'static str, &'static str)>,
+    body: String,
+    answer: (u16, &'static str),
+}
+
+fn post(
+    what: &'static str,
+    headers: Headers<'_>,
+    body: impl Into<String>,
+    answer: (u16, &'static str),
+) -> Row {
+    let headers = headers.to_vec();
+    Row { what, method: Method::POST, path: "/graphql", headers, body: body.into(), answer }
+}
+
+fn get(
+    what: &'static str,
+    path: &'static str,
+    headers: Headers<'_>,
+    answer: (u16, &'static str),
+) -> Row {
+    Row { method: Method::GET, path, ..post(what, headers, "", answer) }
+}
+
+/// What a page can be tricked into sending, and what only an attacker would.
+fn from_pages() -> Vec<Row> {
+    let typed = |what, ty| post(what, &[("content-type", ty)], ACT, (415, "INVALID_INPUT"));
+    let marked = |what, name, value| post(what, &[JSON, (name, value)], ACT, (403, "FORBIDDEN"));
+    let forbidden = (403, "FORBIDDEN");
+    vec![
+        typed("a form", "application/x-www-form-urlencoded"),
+        typed("plain text", "text/plain"),
+        typed("multipart", "multipart/form-data; boundary=x"),
+        typed("another charset", "application/json; charset=utf-16"),
+        post("no type at all", &[], ACT, (415, "INVALID_INPUT")),
+        marked("a foreign page", "origin", "http://evil.example"),
+        marked("a page without a name", "origin", "null"),
+        marked("a rebound name", "host", "evil.example"),
+        marked("a page that the browser tells on", "sec-fetch-site", "cross-site"),
+        get("a mutation by GET", "/graphql?query=mutation{act}", &[], (405, "INVALID_INPUT")),
+        get("an image", "/graphql?query={hello}", &[("sec-fetch-site", "cross-site")], forbidden),
+        Row { method: Method::DELETE, ..post("a method", &[JSON], ACT, (405, "INVALID_INPUT")) },
+        Row {
+            method: Method::OPTIONS,
+            ..post("a preflight", &[("origin", "http://evil.example")], "", forbidden)
+        },
+    ]
+}
+
+/// What is malformed or too large.
+fn malformed() -> Vec<Row> {
+    let invalid = (400, "INVALID_INPUT");
+    let large = json!({ "query": format!("# {}\n{{ hello }}", "x".repeat(256 * 1024)) });
+    let nested = format!(r#"{{"query":"{{hello}}","variables":{{"a":{}"#, "[".repeat(10_000));
+    vec![
+        get("no query", "/graphql", &[], invalid),
+        get("variables that are no JSON", "/graphql?query={hello}&variables=x", &[], invalid),
+        post("too large", &[JSON], large.to_string(), (413, "REQUEST_TOO_LARGE")),
+        post("no JSON", &[JSON], "{", invalid),
+        post("a batch", &[JSON], format!("[{ACT},{ACT}]"), invalid),
+        post("a query that is no string", &[JSON], r#"{"query":1}"#, invalid),
+        post("variables in a list", &[JSON], r#"{"query":"{hello}","variables":[1]}"#, invalid),
+        post("nested variables", &[JSON], nested, invalid),
+        post("no common type", &[JSON, ("accept", "text/html")], ACT, (406, "INVALID_INPUT")),
+    ]
+}
+
+/// What the gate refuses, as HTTP tells it.
+fn no_good_operations() -> Vec<Row> {
+    let of = |query: &str| json!({ "query": query }).to_string();
+    let (parse, valid) = ("GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED");
+    let modern = |what, query: &str, code| post(what, &[JSON, MODERN], of(query), (400, code));
+    vec![
+        post("a stream", &[JSON], of("subscription { ticks }"), (400, "INVALID_INPUT")),
+        post("no GraphQL, to an old client", &[JSON], of("{"), (200, parse)),
+        modern("no GraphQL", "{", parse),
+        modern("an unknown field", "{ nothing }", valid),
+        modern("two mutations", "mutation { act b: act }", "QUERY_TOO_LARGE"),
+        modern("brackets", &"[".repeat(3_200), "QUERY_TOO_LARGE"),
+        modern("a missing variable", "mutation($n: Int!) { act(n: $n) }", valid),
+        modern("a literal past 32 bit", "mutation { act(n: 99999999999) }", valid),
+    ]
+}
+
+#[tokio::test]
+async fn hostile_requests_reach_no_resolver() {
+    // P15, P12: each has a status, a code, and no effect.
+    let server = serve().await;
+    let client = reqwest::Client::new();
+    for row in from_pages().into_iter().chain(malformed()).chain(no_good_operations()) {
+        let url = format!("http://{}{}", server.address, row.path);
+        let mut request = client.request(row.method, url).body(row.body);
+        for (name, value) in row.headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let body: Value = response.json().await.unwrap();
+        let code = body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
+        assert_eq!((status, code), row.answer, "{}: {body}", row.what);
+        assert!(body.get("data").is_none(), "{}: {body}", row.what);
+        assert_eq!(server.reached.count(), 0, "{} reached a resolver", row.what);
+    }
+}
+
+#[tokio::test]
+async fn an_allowed_page_is_answered_and_told_so() {
+    let server = serve().await;
+    let url = format!("http://{}/graphql", server.address);
+    let client = reqwest::Client::new();
+    let page = |request: reqwest::RequestBuilder| {
+        request.header("origin", "http://localhost:5173").header("sec-fetch-site", "same-site")
+    };
+    let asked = page(client.request(Method::OPTIONS, &url)).send().await.unwrap();
+    assert_eq!(asked.status(), 204);
+    let request = client.post(&url).header(JSON.0, JSON.1).body(ACT);
+    let answer = page(request).send().await.unwrap();
+    assert_eq!(answer.headers()["access-control-allow-origin"], "http://localhost:5173");
+    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"data": {"act": 0}}));
+}
+
+#[tokio::test]
+async fn a_resolver_that_panics_answers_with_a_reference() {
+    let server = serve().await;
+    let url = format!("http://{}/graphql?query={{bug}}", server.address);
+    let body: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let error = &body["errors"][0];
+    assert_eq!(error["extensions"]["code"], "INTERNAL");
+    assert!(error["extensions"]["reference"].is_string(), "{error}");
+    assert!(!error.to_string().contains("panics"), "{error}");
+}

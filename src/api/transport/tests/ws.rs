@@ -1,0 +1,142 @@
+//! Sockets: who may open one, and what it may do.
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::{Server, serve};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Headers<'a> = &'a [(&'static str, &'static str)];
+
+const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
+
+/// A socket, or the status and the code of the refusal.
+async fn connect(server: &Server, headers: Headers<'_>) -> Result<Socket, (u16, String)> {
+    let mut request = format!("ws://{}/graphql", server.address).into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    match tokio_tungstenite::connect_async(request).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(response)) => {
+            let body = response.body().clone().unwrap_or_default();
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let code = body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
+            Err((response.status().as_u16(), code.to_owned()))
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn say(socket: &mut Socket, message: &Value) {
+    socket.send(Message::text(message.to_string())).await.unwrap();
+}
+
+/// The next message, or the code of the close.
+async fn hear(socket: &mut Socket) -> Value {
+    let message = timeout(Duration::from_secs(10), socket.next()).await.expect("an answer");
+    match message.unwrap().unwrap() {
+        Message::Text(text) => serde_json::from_str(&text).unwrap(),
+        Message::Close(Some(frame)) => json!({ "close": u16::from(frame.code) }),
+        other @ (Message::Close(None)
+        | Message::Binary(_)
+        | Message::Ping(_)
+        | Message::Pong(_)
+        | Message::Frame(_)) => panic!("{other:?}"),
+    }
+}
+
+fn subscribe(id: &str, query: &str) -> Value {
+    json!({"type": "subscribe", "id": id, "payload": {"query": query}})
+}
+
+async fn open(server: &Server) -> Socket {
+    let mut socket = connect(server, &[PROTOCOL]).await.unwrap();
+    say(&mut socket, &json!({"type": "connection_init"})).await;
+    assert_eq!(hear(&mut socket).await["type"], "connection_ack");
+    socket
+}
+
+/// Expects that `query` is refused with `code` and ends.
+async fn refused(socket: &mut Socket, query: &str, code: &str) {
+    say(socket, &subscribe("x", query)).await;
+    let refused = hear(socket).await;
+    assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], code, "{refused}");
+    assert_eq!(hear(socket).await["type"], "complete");
+}
+
+#[tokio::test]
+async fn a_foreign_page_opens_no_socket() {
+    // P15
+    let server = serve().await;
+    for (headers, answer) in [
+        (vec![PROTOCOL, ("origin", "http://evil.example")], (403, "FORBIDDEN")),
+        (vec![PROTOCOL, ("host", "evil.example")], (403, "FORBIDDEN")),
+        (vec![PROTOCOL, ("sec-fetch-site", "cross-site")], (403, "FORBIDDEN")),
+        (vec![], (400, "INVALID_INPUT")),
+        (vec![("sec-websocket-protocol", "graphql-ws")], (400, "INVALID_INPUT")),
+    ] {
+        let refused = connect(&server, &headers).await.err();
+        assert_eq!(refused, Some((answer.0, answer.1.to_owned())), "{headers:?}");
+    }
+    let _open = connect(&server, &[PROTOCOL]).await.unwrap();
+    // P12
+    let second = connect(&server, &[PROTOCOL]).await.err();
+    assert_eq!(second, Some((503, "RATE_LIMITED".to_owned())), "one socket is the limit here");
+}
+
+#[tokio::test]
+async fn a_socket_passes_the_same_gate() {
+    let server = serve().await;
+    let mut socket = open(&server).await;
+    refused(&mut socket, "mutation { act b: act }", "QUERY_TOO_LARGE").await;
+    refused(&mut socket, "mutation($n: Int!) { act(n: $n) }", "GRAPHQL_VALIDATION_FAILED").await;
+    refused(&mut socket, "subscription { ticks b: ticks }", "QUERY_TOO_LARGE").await;
+    refused(&mut socket, &"[".repeat(3_200), "QUERY_TOO_LARGE").await;
+    assert_eq!(server.reached.count(), 0);
+    say(&mut socket, &subscribe("m", "mutation { act }")).await;
+    assert_eq!(hear(&mut socket).await["payload"]["data"]["act"], 0);
+}
+
+#[tokio::test]
+async fn a_socket_has_so_many_streams_and_an_end_of_its_own() {
+    let server = serve().await;
+    let mut socket = open(&server).await;
+    for id in ["1", "2"] {
+        say(&mut socket, &subscribe(id, "subscription { ticks }")).await;
+        assert!(hear(&mut socket).await["payload"]["data"]["ticks"].is_number());
+    }
+    // P12: two streams are the limit here; one that ends makes room.
+    refused(&mut socket, "subscription { ticks }", "RATE_LIMITED").await;
+    say(&mut socket, &json!({"type": "complete", "id": "1"})).await;
+    assert_eq!(hear(&mut socket).await, json!({"type": "complete", "id": "1"}));
+    say(&mut socket, &subscribe("3", "subscription { ticks }")).await;
+    assert!(hear(&mut socket).await["payload"]["data"]["ticks"].is_number());
+    // P7: the end of the server has a code of its own.
+    server.closing.cancel();
+    assert_eq!(hear(&mut socket).await, json!({"close": 1001}));
+}
+
+#[tokio::test]
+async fn what_breaks_the_protocol_closes_by_its_code() {
+    for (message, code) in [
+        ("{".to_owned(), 4400),
+        (json!({"type": "x".repeat(300)}).to_string(), 4400),
+        (subscribe("1", "{ hello }").to_string(), 4401),
+    ] {
+        let server = serve().await;
+        let mut socket = connect(&server, &[PROTOCOL]).await.unwrap();
+        socket.send(Message::text(message.clone())).await.unwrap();
+        assert_eq!(hear(&mut socket).await, json!({"close": code}), "{message}");
+    }
+    let server = serve().await;
+    let mut silent = connect(&server, &[PROTOCOL]).await.unwrap();
+    assert_eq!(hear(&mut silent).await, json!({"close": 4408}));
+}

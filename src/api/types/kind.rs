@@ -1,0 +1,113 @@
+//! A kind, declared or remembered.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, Object};
+
+use super::int;
+use super::queue::Queue;
+use super::scalar::{Json, Long};
+use crate::domain;
+use crate::domain::names::{KindName, QueueName};
+
+/// A kind as a client sees it.
+pub(crate) enum JobKind {
+    /// The configuration has it.
+    Declared(Arc<domain::kind::Kind>),
+    /// Only a job still has it: what is known is what the job knows.
+    Former { name: KindName, queue: QueueName, max_attempts: u32 },
+}
+
+impl JobKind {
+    /// The kind of a job.
+    pub(crate) fn of(job: &domain::job::Job, catalog: &domain::kind::Catalog) -> Self {
+        match catalog.kinds.get(&job.kind) {
+            Some(kind) => Self::Declared(Arc::clone(kind)),
+            None => Self::Former {
+                name: job.kind.clone(),
+                queue: job.queue.clone(),
+                max_attempts: job.max_attempts,
+            },
+        }
+    }
+
+    fn declaration(&self) -> Option<&domain::kind::Kind> {
+        match self {
+            Self::Declared(kind) => Some(kind),
+            Self::Former { .. } => None,
+        }
+    }
+
+    fn kind_name(&self) -> &KindName {
+        match self {
+            Self::Declared(kind) => &kind.name,
+            Self::Former { name, .. } => name,
+        }
+    }
+}
+
+/// A sort of work that the configuration declares.
+#[Object]
+impl JobKind {
+    /// `kind:` and the name.
+    async fn id(&self) -> ID {
+        ID(format!("kind:{}", self.kind_name()))
+    }
+
+    /// As `startJob` takes it.
+    async fn name(&self) -> &str {
+        self.kind_name().as_str()
+    }
+
+    /// A short title for a page.
+    async fn title(&self) -> Option<&str> {
+        self.declaration()?.title.as_deref()
+    }
+
+    /// What it does.
+    async fn description(&self) -> Option<&str> {
+        self.declaration()?.description.as_deref()
+    }
+
+    /// false: no worker declares it any more; only old jobs have it.
+    async fn declared(&self) -> bool {
+        self.declaration().is_some()
+    }
+
+    /// JSON Schema 2020-12 of `args`; `{}` where the kind is no longer declared.
+    async fn args_schema(&self) -> Json {
+        let source = self.declaration().map(|kind| kind.args.source().clone());
+        Json(source.unwrap_or_else(|| serde_json::json!({})))
+    }
+
+    /// JSON Schema of `result`, where one is promised.
+    async fn result_schema(&self) -> Option<Json> {
+        Some(Json(self.declaration()?.result.as_ref()?.source().clone()))
+    }
+
+    /// The queue that its jobs go to.
+    async fn queue(&self) -> Queue {
+        Queue::named(match self {
+            Self::Declared(kind) => kind.queue.clone(),
+            Self::Former { queue, .. } => queue.clone(),
+        })
+    }
+
+    /// How long an attempt may run; null: for ever.
+    async fn timeout_ms(&self) -> Option<Long> {
+        Some(Long::of(self.declaration()?.timeout?.as_millis()))
+    }
+
+    /// How many attempts failures may cost.
+    async fn max_attempts(&self) -> i32 {
+        int(match self {
+            Self::Declared(kind) => kind.max_attempts(),
+            Self::Former { max_attempts, .. } => *max_attempts,
+        })
+    }
+
+    /// Never run twice, not even after a crash.
+    async fn at_most_once(&self) -> bool {
+        self.declaration().is_some_and(|kind| kind.policy.at_most_once)
+    }
+}

@@ -1,0 +1,19 @@
+//! The types that a client sees: one file each, made from the domain's.
+//!
+//! Doc comments here are published in the SDL; notes for maintainers stand in `//`.
+
+pub(crate) mod enums;
+pub(crate) mod job;
+pub(crate) mod kind;
+pub(crate) mod log;
+pub(crate) mod page;
+pub(crate) mod payload;
+pub(crate) mod queue;
+pub(crate) mod scalar;
+pub(crate) mod server;
+pub(crate) mod wait;
+
+/// A count for a field of type `Int`; what does not fit is shown as the most that does.
+pub(crate) fn int(count: impl TryInto<i32>) -> i32 {
+    count.try_into().unwrap_or(i32::MAX)
+}
