@@ -15,10 +15,13 @@
 //! ARCHITECTURE.md shows the flow and the promises (P1 to P15) that the code cites.
 
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod events;
 pub mod runner;
 pub mod scheduler;
+pub mod server;
 pub mod shim;
 pub mod store;
+pub mod telemetry;

@@ -6,13 +6,10 @@
 use std::env;
 use std::process::ExitCode;
 
-/// A wrong command line.
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     match (arguments.next(), arguments.next()) {
         (Some(word), Some(folder)) if word == "shim" => longhaul::shim::main(&folder),
-        _ => ExitCode::from(USAGE),
+        _ => longhaul::cli::main(env::args_os()),
     }
 }

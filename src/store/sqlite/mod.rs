@@ -42,7 +42,7 @@ use crate::domain::id::{EventNo, Fence, JobId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::QueueName;
-use open::OpenError;
+pub use open::OpenError;
 use readers::Readers;
 use tally::Tally;
 use write::{ChangeQueue, DeclareQueues, Interrupt, Start, Started};

@@ -1,0 +1,166 @@
+//! One subscription on one WebSocket, by the `graphql-transport-ws` protocol.
+//!
+//! # Concurrency
+//!
+//! [`Subscription::next`] may be dropped at any await and called again; no message is lost.
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::super::operations::Operation;
+use super::{Answer, CONNECT_TIMEOUT, GraphqlError};
+
+const SUBPROTOCOL: &str = "graphql-transport-ws";
+/// The id of the one operation on the socket.
+const ID: &str = "1";
+/// After so long without a word the server is asked whether it is there, and given as long again.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// A running subscription.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    opened: Instant,
+    heard: Instant,
+    asked: bool,
+}
+
+/// Why no further event comes.
+#[derive(Debug)]
+pub(super) enum StreamError {
+    /// The connection is gone, or was never made; another one may do.
+    Lost(String),
+    /// The server refused the operation, or ended it with an error.
+    Refused(Vec<GraphqlError>),
+}
+
+/// A message of the server.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum FromServer {
+    ConnectionAck,
+    Ping,
+    Pong,
+    Next { payload: Answer },
+    Error { payload: Vec<GraphqlError> },
+    Complete,
+}
+
+fn lost(error: impl std::fmt::Display) -> StreamError {
+    StreamError::Lost(error.to_string())
+}
+
+impl Subscription {
+    /// Connects to the server whose address is `url` and subscribes.
+    pub(super) async fn open(
+        url: &Url,
+        operation: Operation,
+        variables: &Map<String, Value>,
+    ) -> Result<Self, StreamError> {
+        let opening = timeout(CONNECT_TIMEOUT, Self::handshake(url));
+        let mut subscription =
+            opening.await.map_err(|_| lost("the server does not answer in time"))??;
+        let payload = json!({
+            "query": operation.text, "operationName": operation.name, "variables": variables,
+        });
+        subscription.send(&json!({"id": ID, "type": "subscribe", "payload": payload})).await?;
+        Ok(subscription)
+    }
+
+    async fn handshake(url: &Url) -> Result<Self, StreamError> {
+        let mut address = url.join("graphql").map_err(lost)?;
+        address.set_scheme("ws").expect("http becomes ws");
+        let mut request = address.as_str().into_client_request().map_err(lost)?;
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+        let (socket, _) = connect_async(request).await.map_err(lost)?;
+        let now = Instant::now();
+        let mut subscription = Self { socket, opened: now, heard: now, asked: false };
+        subscription.send(&json!({"type": "connection_init"})).await?;
+        loop {
+            match subscription.message().await? {
+                FromServer::ConnectionAck => return Ok(subscription),
+                FromServer::Ping => subscription.send(&json!({"type": "pong"})).await?,
+                FromServer::Pong
+                | FromServer::Next { .. }
+                | FromServer::Error { .. }
+                | FromServer::Complete => return Err(lost("the server breaks the protocol")),
+            }
+        }
+    }
+
+    /// How long ago it was opened.
+    pub(super) fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
+    /// The `data` of the next event; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Value>, StreamError> {
+        loop {
+            match self.message().await? {
+                FromServer::Next { payload } if payload.errors.is_empty() => {
+                    return Ok(Some(payload.data.unwrap_or_default()));
+                }
+                FromServer::Next { payload } => return Err(StreamError::Refused(payload.errors)),
+                FromServer::Error { payload } => return Err(StreamError::Refused(payload)),
+                FromServer::Complete => return Ok(None),
+                FromServer::Ping => self.send(&json!({"type": "pong"})).await?,
+                FromServer::ConnectionAck | FromServer::Pong => {}
+            }
+        }
+    }
+
+    /// The next message, whatever it is; asks a silent server whether it is there.
+    async fn message(&mut self) -> Result<FromServer, StreamError> {
+        loop {
+            match timeout_at(self.heard + SILENCE, self.socket.next()).await {
+                Err(_) if self.asked => return Err(lost("the server fell silent")),
+                Err(_) => {
+                    self.heard = Instant::now();
+                    self.asked = true;
+                    self.send(&json!({"type": "ping"})).await?;
+                }
+                Ok(frame) => {
+                    self.heard = Instant::now();
+                    self.asked = false;
+                    if let Some(message) = read_frame(frame)? {
+                        return Ok(message);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, message: &Value) -> Result<(), StreamError> {
+        self.socket.send(Message::text(message.to_string())).await.map_err(lost)
+    }
+}
+
+/// The message in a frame; `None` for frames that carry none. The library answers pings.
+fn read_frame(frame: Option<Result<Message, WsError>>) -> Result<Option<FromServer>, StreamError> {
+    match frame {
+        None => Err(lost("the connection was closed")),
+        Some(Err(error)) => Err(lost(error)),
+        Some(Ok(Message::Text(text))) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| lost(format!("the server breaks the protocol: {error}"))),
+        Some(Ok(Message::Close(Some(frame)))) => {
+            Err(lost(format!("the server closed the connection: {} {}", frame.code, frame.reason)))
+        }
+        Some(Ok(Message::Close(None))) => Err(lost("the server closed the connection")),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `longhaul logs`: what a job printed; what it printed on standard error goes there again.
+
+use std::pin::pin;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::client::{ClientError, read};
+use super::exit::{DONE, FAILED, Failure, INTERRUPTED};
+use super::model::{LogChunk, LogLine};
+use super::operations::{JOB_LOG, JOB_LOG_PAGE};
+use super::{Context, output};
+
+/// The most lines of a page.
+const PAGE: u32 = 5_000;
+
+/// What `logs` takes.
+#[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    /// The job's id
+    id: String,
+    /// Go on with what comes until the job has ended
+    #[arg(short, long)]
+    follow: bool,
+    /// Begin with the last N lines [default: all]
+    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(..=5_000))]
+    lines: Option<u32>,
+}
+
+/// Prints a log.
+pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
+    if !args.follow {
+        return print_pages(context, args).await.map(|()| DONE);
+    }
+    // Tells at once whether there is such a job, and whether anybody answers.
+    page(context, json!({"id": args.id, "last": 1})).await?;
+    let interrupted = pin!(tokio::signal::ctrl_c());
+    tokio::select! {
+        followed = follow(context, args) => followed.map(|()| DONE),
+        _ = interrupted => Ok(INTERRUPTED),
+    }
+}
+
+async fn page(context: &Context, variables: Value) -> Result<Value, Failure> {
+    let mut job = context.client.field(JOB_LOG_PAGE, &variables, "job").await?;
+    if job.is_null() {
+        return Err(unknown(variables["id"].as_str().unwrap_or_default()));
+    }
+    Ok(job["log"].take())
+}
+
+/// No job has this id.
+pub(super) fn unknown(id: &str) -> Failure {
+    Failure::new(FAILED, format!("there is no job `{id}`")).hint("`longhaul list` shows the jobs")
+}
+
+async fn print_pages(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
+    let mut variables = match args.lines {
+        Some(lines) => json!({"id": args.id, "last": lines}),
+        None => json!({"id": args.id, "first": PAGE}),
+    };
+    let mut dropped = 0;
+    loop {
+        let page = page(context, variables.clone()).await?;
+        for line in page["nodes"].as_array().into_iter().flatten() {
+            print(context, line)?;
+        }
+        dropped = page["droppedBytes"].as_u64().unwrap_or(0).max(dropped);
+        let (more, end) = (&page["pageInfo"]["hasNextPage"], &page["pageInfo"]["endCursor"]);
+        if args.lines.is_some() || *more != Value::Bool(true) || end.is_null() {
+            break;
+        }
+        variables["after"] = end.clone();
+    }
+    if dropped > 0 {
+        output::say(&format!("{dropped} bytes of the log are left out: it grew past its limit"));
+    }
+    Ok(())
+}
+
+async fn follow(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
+    let mut variables = Map::from_iter([("id".to_owned(), json!(args.id))]);
+    if let Some(lines) = args.lines {
+        variables.insert("tail".to_owned(), json!(lines));
+    }
+    let mut log = context.client.follow(JOB_LOG, variables);
+    while let Some(data) = log.next().await? {
+        let chunk: LogChunk = read(JOB_LOG, &data["jobLog"])?;
+        for line in &chunk.lines {
+            print(context, line)?;
+        }
+        log.set("after", json!(chunk.cursor));
+        log.unset("tail");
+        if chunk.complete {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn print(context: &Context, line: &Value) -> Result<(), Failure> {
+    if context.json {
+        output::record(line)
+    } else {
+        let line = read(JOB_LOG, line).map_err(|error: ClientError| Failure::from(error))?;
+        print_line(&line)
+    }
+}
+
+/// Prints a line where its job had printed it; Longhaul's own to standard error.
+pub(super) fn print_line(line: &LogLine) -> Result<(), Failure> {
+    let cut = if line.cut { " […]" } else { "" };
+    let text = format!("{}{cut}", line.text);
+    match line.stream.as_str() {
+        "STDOUT" => output::line(&text)?,
+        "SYSTEM" => output::say(&format!("[longhaul] {text}")),
+        _ => output::say(&text),
+    }
+    Ok(())
+}

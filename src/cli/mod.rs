@@ -1,0 +1,222 @@
+//! The command line. `serve` starts a server; every other command is a GraphQL client of one.
+//!
+//! Data goes to standard output and words to standard error; with `--json` the data is one JSON
+//! document, or one a line where it is a stream. How a command ends: see `exit`.
+
+mod args;
+mod cancel;
+mod client;
+mod demo;
+mod exit;
+mod kinds;
+mod list;
+mod logs;
+mod model;
+pub mod operations;
+mod output;
+mod queue;
+mod retry;
+mod run;
+mod serve;
+mod start;
+mod status;
+mod wait;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+
+use crate::config::{Environment, Overrides, data_folder};
+
+use client::{Client, ClientError, Endpoint};
+use exit::{BUG, DONE, FAILED, Failure, USAGE};
+
+/// One GraphQL API in front of long-running work: durable, first in first out, live.
+#[derive(Debug, Parser)]
+#[command(name = "longhaul", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const SERVER_HELP: &str =
+    "The server [default: LONGHAUL_URL, else the one that runs on the data folder]";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct Global {
+    /// The server's address
+    #[arg(long, global = true, value_name = "URL", help = SERVER_HELP)]
+    server: Option<String>,
+    /// The data folder [default: as the configuration says]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file [default: longhaul/longhaul.toml in the XDG configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON: one document, or one a line where it is a stream
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a server
+    Serve(serve::ServeArgs),
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Print the GraphQL schema
+    Schema,
+    /// Print the version
+    Version,
+    /// Keep a processor busy: what the built-in kind `demo` runs
+    #[command(hide = true)]
+    Demo(demo::DemoArgs),
+}
+
+/// The commands that ask a server.
+#[derive(Debug, Subcommand)]
+enum ClientCommand {
+    /// Start a job, show its state and its log, and end with its exit code
+    Run(run::RunArgs),
+    /// Start a job and print its id
+    Start(start::StartArgs),
+    /// Show jobs
+    Status(status::StatusArgs),
+    /// List jobs, the newest first
+    List(list::ListArgs),
+    /// Print what a job printed
+    Logs(logs::LogsArgs),
+    /// Wait until jobs have ended, and end with the exit code of the first that failed
+    Wait(wait::WaitArgs),
+    /// Stop jobs
+    Cancel(cancel::CancelArgs),
+    /// Start the same again as a new job
+    Retry(retry::RetryArgs),
+    /// List what can be started
+    Kinds,
+    /// Let a queue start nothing more; what runs goes on
+    Pause(queue::PauseArgs),
+    /// Let a queue start jobs again
+    Resume(queue::ResumeArgs),
+}
+
+/// What the client commands work with.
+struct Context {
+    client: Client,
+    json: bool,
+}
+
+/// Reads the command line, runs the command and says how it ended.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let code = match catch_unwind(AssertUnwindSafe(|| dispatch(cli))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => {
+            if !failure.is_silent() {
+                output::say(&failure.to_string());
+            }
+            failure.code
+        }
+        Err(_) => {
+            output::say("longhaul: this is a fault of Longhaul: please report the lines above");
+            BUG
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Help and version go to standard output, errors in our own words to standard error.
+fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    if !error.use_stderr() {
+        return ExitCode::from(output::text(&text).map_or_else(|failure| failure.code, |()| DONE));
+    }
+    let text = text.trim_end();
+    output::say(&format!("longhaul: {}", text.strip_prefix("error: ").unwrap_or(text)));
+    ExitCode::from(USAGE)
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Serve(args) => serve::run(&args, overrides(&global)),
+        Command::Schema => output::text(&crate::server::sdl()).map(|()| DONE),
+        Command::Version => version(global.json).map(|()| DONE),
+        Command::Demo(args) => demo::run(&args),
+        Command::Client(command) => client_command(command, &global),
+    }
+}
+
+fn client_command(command: ClientCommand, global: &Global) -> Result<u8, Failure> {
+    let context = Context { client: Client::new(endpoint(global)?), json: global.json };
+    let context = &context;
+    block_on(async {
+        match command {
+            ClientCommand::Run(args) => run::run(context, args).await,
+            ClientCommand::Start(args) => start::run(context, &args).await,
+            ClientCommand::Status(args) => status::run(context, &args).await,
+            ClientCommand::List(args) => list::run(context, &args).await,
+            ClientCommand::Logs(args) => logs::run(context, &args).await,
+            ClientCommand::Wait(args) => wait::run(context, &args).await,
+            ClientCommand::Cancel(args) => cancel::run(context, &args).await,
+            ClientCommand::Retry(args) => retry::run(context, &args).await,
+            ClientCommand::Kinds => kinds::run(context).await,
+            ClientCommand::Pause(args) => queue::pause(context, &args).await,
+            ClientCommand::Resume(args) => queue::resume(context, &args).await,
+        }
+    })
+}
+
+/// A client does one thing after another: one thread is enough.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(FAILED, format!("no runtime: {error}")))?.block_on(work)
+}
+
+fn overrides(global: &Global) -> Overrides {
+    Overrides { config: global.config.clone(), data: global.data.clone(), ..Overrides::default() }
+}
+
+/// `--server`, else `--data` or `--config`, else `LONGHAUL_URL`, else what the default
+/// configuration says.
+fn endpoint(global: &Global) -> Result<Endpoint, ClientError> {
+    let named = global.data.is_some() || global.config.is_some();
+    let variable = std::env::var("LONGHAUL_URL").ok().filter(|url| !url.is_empty() && !named);
+    match global.server.clone().or(variable) {
+        Some(url) => Endpoint::parse(&url),
+        None => data_folder(&overrides(global), &Environment::of_process())
+            .map(Endpoint::DataFolder)
+            .map_err(ClientError::Configuration),
+    }
+}
+
+fn version(json: bool) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    if json {
+        output::document(&json!({"version": version}))
+    } else {
+        output::line(&format!("longhaul {version}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,236 @@
+//! What the commands read of the server's answers. Enums stay text: most of them may grow, and a
+//! command that meets a word it does not know shows it.
+
+use serde::Deserialize;
+
+/// Something with a name.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Named {
+    /// The name.
+    pub(super) name: String,
+}
+
+/// A job, as the fragment `JobRow` selects it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Job {
+    /// Its id.
+    pub(super) id: String,
+    /// Its kind.
+    pub(super) kind: Named,
+    /// Its queue.
+    pub(super) queue: Named,
+    /// Where it is.
+    pub(super) state: String,
+    /// It ended.
+    pub(super) terminal: bool,
+    /// How it ended.
+    pub(super) reason: Option<String>,
+    /// The same as a sentence.
+    pub(super) reason_text: Option<String>,
+    /// When it was accepted.
+    pub(super) created_at: String,
+    /// When its latest attempt began.
+    pub(super) started_at: Option<String>,
+    /// When it ended.
+    pub(super) ended_at: Option<String>,
+    /// Why it waits.
+    pub(super) wait: Option<Wait>,
+    /// What it says of itself.
+    pub(super) progress: Option<Progress>,
+    /// What it returned.
+    pub(super) result: Option<serde_json::Value>,
+    /// The exit code of its latest attempt.
+    pub(super) exit_code: Option<i64>,
+    /// The signal that ended its latest attempt.
+    pub(super) signal: Option<String>,
+    /// The number of its latest attempt.
+    pub(super) attempt: u32,
+    /// How many attempts its failures may cost.
+    pub(super) max_attempts: u32,
+    /// Why it was canceled.
+    pub(super) cancel_note: Option<String>,
+}
+
+/// Why a job waits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Wait {
+    /// The reason.
+    pub(super) reason: String,
+    /// The same as a sentence.
+    pub(super) reason_text: String,
+    /// Its place, from 1.
+    pub(super) position: Option<u64>,
+}
+
+/// What a command says of itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Progress {
+    /// Usually 0 to 100.
+    pub(super) percent: Option<f64>,
+    /// Units done.
+    pub(super) current: Option<i64>,
+    /// Units in all.
+    pub(super) total: Option<i64>,
+    /// A few words.
+    pub(super) message: Option<String>,
+}
+
+/// An event of `jobStatus`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    /// Where the job is.
+    pub(super) state: String,
+    /// The last event.
+    pub(super) terminal: bool,
+    /// The reason it ended, as a sentence.
+    pub(super) reason_text: Option<String>,
+    /// Why it waits.
+    pub(super) wait: Option<Wait>,
+    /// What it says of itself.
+    pub(super) progress: Option<Progress>,
+    /// Its attempts.
+    pub(super) job: Attempts,
+}
+
+/// The attempts of a job, counted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Attempts {
+    /// The number of the latest.
+    pub(super) attempt: u32,
+}
+
+/// A message of `jobLog`, or a page of a log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogChunk {
+    /// Oldest first.
+    pub(super) lines: Vec<serde_json::Value>,
+    /// Where to resume.
+    pub(super) cursor: String,
+    /// Bytes left out so far.
+    pub(super) dropped_bytes: u64,
+    /// No more lines can come.
+    pub(super) complete: bool,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LogLine {
+    /// STDOUT, STDERR or SYSTEM.
+    pub(super) stream: String,
+    /// Without its end of line.
+    pub(super) text: String,
+    /// It was longer than the limit.
+    pub(super) cut: bool,
+}
+
+impl Wait {
+    /// As a line shows it.
+    pub(super) fn told(&self) -> String {
+        match self.position {
+            Some(position) => format!("queued, position {position} ({})", self.reason_text),
+            None => format!("queued ({})", self.reason_text),
+        }
+    }
+}
+
+impl Progress {
+    /// As a line shows it; `None` where nothing was said.
+    pub(super) fn told(&self) -> Option<String> {
+        let amount = match (self.percent, self.current, self.total) {
+            (Some(percent), _, _) => Some(format!("{percent:.0} %")),
+            (None, Some(current), Some(total)) => Some(format!("{current} of {total}")),
+            (None, Some(current), None) => Some(current.to_string()),
+            (None, None, _) => None,
+        };
+        let parts: Vec<String> = amount.into_iter().chain(self.message.clone()).collect();
+        (!parts.is_empty()).then(|| parts.join(": "))
+    }
+}
+
+impl Job {
+    /// What is there to say beside its state, as a list shows it.
+    pub(super) fn detail(&self) -> String {
+        if let Some(wait) = &self.wait {
+            return match wait.position {
+                Some(position) => format!("position {position}"),
+                None => wait.reason_text.clone(),
+            };
+        }
+        if self.state == "SUCCEEDED" {
+            return String::new();
+        }
+        if self.terminal {
+            return self.reason_text.clone().or(self.reason.clone()).unwrap_or_default();
+        }
+        self.progress.as_ref().and_then(Progress::told).unwrap_or_default()
+    }
+}
+
+impl Status {
+    /// As a line shows it.
+    pub(super) fn told(&self) -> String {
+        let state = self.state.to_lowercase();
+        let again = if self.job.attempt > 1 {
+            format!(" (attempt {})", self.job.attempt)
+        } else {
+            String::new()
+        };
+        if let Some(wait) = &self.wait {
+            return wait.told();
+        }
+        match (self.state.as_str(), &self.reason_text, &self.progress) {
+            ("RUNNING", _, Some(progress)) => match progress.told() {
+                Some(progress) => format!("running{again}, {progress}"),
+                None => format!("running{again}"),
+            },
+            ("FAILED" | "CANCELED", Some(reason), _) => format!("{state}: {reason}"),
+            ("RUNNING", _, None) => format!("running{again}"),
+            _ => state,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn told(mut status: Value) -> String {
+        let map = status.as_object_mut().unwrap();
+        map.entry("terminal").or_insert(json!(false));
+        map.entry("job").or_insert(json!({"attempt": 1}));
+        serde_json::from_value::<Status>(status).unwrap().told()
+    }
+
+    #[test]
+    fn a_state_is_told_with_what_matters_in_it() {
+        let wait =
+            json!({"reason": "SLOTS_BUSY", "reasonText": "2 slots are taken", "position": 3});
+        assert_eq!(
+            told(json!({"state": "QUEUED", "wait": wait})),
+            "queued, position 3 (2 slots are taken)"
+        );
+        let wait = json!({"reason": "NOT_BEFORE", "reasonText": "until noon"});
+        assert_eq!(told(json!({"state": "QUEUED", "wait": wait})), "queued (until noon)");
+        assert_eq!(
+            told(json!({"state": "RUNNING", "job": {"attempt": 2},
+                "progress": {"percent": 36.6, "message": "half"}})),
+            "running (attempt 2), 37 %: half"
+        );
+        assert_eq!(
+            told(json!({"state": "RUNNING", "progress": {"current": 1, "total": 3}})),
+            "running, 1 of 3"
+        );
+        assert_eq!(told(json!({"state": "RUNNING", "progress": {}})), "running");
+        assert_eq!(
+            told(json!({"state": "FAILED", "reasonText": "exit code 3"})),
+            "failed: exit code 3"
+        );
+        assert_eq!(told(json!({"state": "SUCCEEDED", "reasonText": "it ended well"})), "succeeded");
+    }
+}

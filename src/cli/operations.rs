@@ -1,0 +1,39 @@
+//! The GraphQL documents that the commands send, each in a file of its own beside this one; a test
+//! holds them against `schema.graphql`.
+
+/// A document with one operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation {
+    /// The name of its operation.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! operations {
+    ($($constant:ident = $name:literal in $file:literal;)*) => {
+        $(
+            #[doc = concat!("`", $file, "`")]
+            pub const $constant: Operation =
+                Operation { name: $name, text: include_str!(concat!("operations/", $file)) };
+        )*
+
+        /// All of them.
+        pub const ALL: &[Operation] = &[$($constant),*];
+    };
+}
+
+operations! {
+    CANCEL_JOB = "CancelJob" in "cancel_job.graphql";
+    JOB = "Job" in "job.graphql";
+    JOBS = "Jobs" in "jobs.graphql";
+    JOB_LOG = "JobLog" in "job_log.graphql";
+    JOB_LOG_PAGE = "JobLogPage" in "job_log_page.graphql";
+    JOB_STATUS = "JobStatus" in "job_status.graphql";
+    KIND = "Kind" in "kind.graphql";
+    KINDS = "Kinds" in "kinds.graphql";
+    PAUSE_QUEUE = "PauseQueue" in "pause_queue.graphql";
+    RESUME_QUEUE = "ResumeQueue" in "resume_queue.graphql";
+    RETRY_JOB = "RetryJob" in "retry_job.graphql";
+    START_JOB = "StartJob" in "start_job.graphql";
+}

@@ -1,0 +1,175 @@
+//! `longhaul run`: starts a job and stays with it, so that it can stand where the command itself
+//! stood: what the job prints is printed, and its exit code is ours.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use super::client::{Client, Follow, read};
+use super::exit::{BUG, Failure, INTERRUPTED, of_job};
+use super::logs::print_line;
+use super::model::{Job, LogChunk, Status};
+use super::operations::{JOB, JOB_LOG, JOB_STATUS};
+use super::start::{StartArgs, start};
+use super::{Context, output};
+
+/// How long the rest of the log is waited for once the job has ended.
+const LOG_REST: Duration = Duration::from_secs(10);
+/// Place and progress are told at most once in this time; states at once.
+const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    start: StartArgs,
+    /// Do not stay: print the id and end, as `longhaul start` does
+    #[arg(long)]
+    detach: bool,
+}
+
+/// Starts a job, shows it, and ends as it does.
+pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
+    if args.detach {
+        return super::start::run(context, &args.start).await;
+    }
+    let (job, row) = start(&context.client, &args.start).await?;
+    if context.json {
+        output::record(&json!({"type": "started", "job": row}))?;
+    } else {
+        output::say(&format!("job {}", job.id));
+    }
+    let mut watch = Watch::new(&context.client, &job.id, context.json);
+    let interrupted = pin!(tokio::signal::ctrl_c());
+    tokio::select! {
+        watched = watch.until_ended() => watched?,
+        _ = interrupted => {
+            output::say(&format!(
+                "detached: the job goes on; stop it with `longhaul cancel {0}`, watch it with `longhaul logs -f {0}`",
+                job.id
+            ));
+            return Ok(INTERRUPTED);
+        }
+    }
+    let (job, row) = last_word(&context.client, &job.id).await?;
+    if context.json {
+        output::record(&json!({"type": "ended", "job": row}))?;
+    }
+    Ok(of_job(&job))
+}
+
+/// The job as it ended, read anew: that is the truth that the exit code rests on.
+pub(super) async fn last_word(client: &Client, id: &str) -> Result<(Job, Value), Failure> {
+    let row = client.field(JOB, &json!({"id": id}), "job").await?;
+    if row.is_null() {
+        return Err(Failure::new(BUG, format!("the server no longer knows job {id}")));
+    }
+    Ok((read(JOB, &row)?, row))
+}
+
+/// The state and the log of one job, followed together.
+struct Watch<'c> {
+    status: Follow<'c>,
+    log: Follow<'c>,
+    json: bool,
+    told: Option<String>,
+    state: String,
+    quiet_until: Instant,
+    /// What is told when the pause is over.
+    pending: Option<String>,
+    dropped_bytes: u64,
+}
+
+impl<'c> Watch<'c> {
+    fn new(client: &'c Client, id: &str, json: bool) -> Self {
+        let variables = || Map::from_iter([("id".to_owned(), json!(id))]);
+        Self {
+            status: client.follow(JOB_STATUS, variables()),
+            // Both lose the server at the same time; one of them says so.
+            log: client.follow(JOB_LOG, variables()).quiet(),
+            json,
+            told: None,
+            state: String::new(),
+            quiet_until: Instant::now(),
+            pending: None,
+            dropped_bytes: 0,
+        }
+    }
+
+    /// Shows everything until the job has ended and its log is complete.
+    async fn until_ended(&mut self) -> Result<(), Failure> {
+        let (mut ended, mut complete) = (None, false);
+        while ended.is_none() || !complete {
+            tokio::select! {
+                event = self.status.next(), if ended.is_none() => {
+                    let last = match event? {
+                        Some(data) => self.show_status(&data["jobStatus"])?,
+                        None => true,
+                    };
+                    ended = last.then(|| Instant::now() + LOG_REST);
+                }
+                event = self.log.next(), if !complete => {
+                    complete = match event? {
+                        Some(data) => self.show_log(&data["jobLog"])?,
+                        None => true,
+                    };
+                }
+                () = sleep_until(self.quiet_until), if self.pending.is_some() => {
+                    self.tell_pending();
+                }
+                () = sleep_until(ended.unwrap_or_else(Instant::now)), if ended.is_some() => {
+                    output::say("the rest of the log did not come in time; see `longhaul logs`");
+                    complete = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows an event; `true`: it is the last.
+    fn show_status(&mut self, event: &Value) -> Result<bool, Failure> {
+        if self.json {
+            output::record(&json!({"type": "status", "status": event}))?;
+            return Ok(event["terminal"] == Value::Bool(true));
+        }
+        let status: Status = read(JOB_STATUS, event)?;
+        self.pending = Some(status.told()).filter(|text| self.told.as_ref() != Some(text));
+        if self.state != status.state || Instant::now() >= self.quiet_until {
+            self.state = status.state;
+            self.tell_pending();
+        }
+        Ok(status.terminal)
+    }
+
+    fn tell_pending(&mut self) {
+        if let Some(text) = self.pending.take() {
+            // A job's own words cannot move the cursor.
+            output::say(&output::one_line(&text));
+            self.told = Some(text);
+            self.quiet_until = Instant::now() + PROGRESS_PAUSE;
+        }
+    }
+
+    /// Shows a part of the log; `true`: it is the last.
+    fn show_log(&mut self, chunk: &Value) -> Result<bool, Failure> {
+        let chunk: LogChunk = read(JOB_LOG, chunk)?;
+        for line in &chunk.lines {
+            if self.json {
+                output::record(&json!({"type": "log", "line": line}))?;
+            } else {
+                print_line(&read(JOB_LOG, line)?)?;
+            }
+        }
+        if chunk.dropped_bytes > self.dropped_bytes {
+            let bytes = chunk.dropped_bytes - self.dropped_bytes;
+            output::say(&format!("{bytes} bytes of the log are left out: it grew past its limit"));
+            self.dropped_bytes = chunk.dropped_bytes;
+        }
+        // Where it stopped is where the next connection goes on.
+        self.log.set("after", json!(chunk.cursor));
+        Ok(chunk.complete)
+    }
+}

@@ -1,0 +1,90 @@
+//! `longhaul wait`: returns when jobs have ended.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::config::value::{duration_text, positive_duration};
+
+use super::client::read;
+use super::exit::{DONE, Failure, INTERRUPTED, TIMEOUT, of_job};
+use super::logs::unknown;
+use super::model::{Job, Status};
+use super::operations::{JOB, JOB_STATUS};
+use super::run::last_word;
+use super::{Context, output};
+
+/// What `wait` takes.
+#[derive(Debug, Args)]
+pub(super) struct WaitArgs {
+    /// The ids of the jobs
+    #[arg(required = true)]
+    ids: Vec<String>,
+    /// Give up after so long, like 30s or 2h; the jobs go on
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    timeout: Option<Duration>,
+}
+
+/// Waits for all jobs; ends as the first of them, in the order given, that did not succeed.
+pub(super) async fn run(context: &Context, args: &WaitArgs) -> Result<u8, Failure> {
+    let gave_up = async {
+        match args.timeout {
+            Some(timeout) => {
+                tokio::time::sleep(timeout).await;
+                timeout
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let interrupted = pin!(tokio::signal::ctrl_c());
+    let ended = tokio::select! {
+        ended = all(context, &args.ids) => ended?,
+        timeout = gave_up => {
+            let text = format!("gave up after {}; the jobs go on", duration_text(timeout));
+            return Err(Failure::new(TIMEOUT, text));
+        }
+        _ = interrupted => {
+            output::say("interrupted: the jobs go on");
+            return Ok(INTERRUPTED);
+        }
+    };
+    let code = ended.iter().map(|(job, _)| of_job(job)).find(|&code| code != DONE);
+    if context.json {
+        let rows: Vec<_> = ended.into_iter().map(|(_, row)| row).collect();
+        output::document(&one_or_all(rows))?;
+    } else {
+        for (job, _) in &ended {
+            let text = format!("{}  {}  {}", job.id, job.state, job.detail());
+            output::line(output::one_line(&text).trim_end())?;
+        }
+    }
+    Ok(code.unwrap_or(DONE))
+}
+
+/// One document: the row itself where one was asked for.
+pub(super) fn one_or_all(mut rows: Vec<Value>) -> Value {
+    if rows.len() == 1 { rows.remove(0) } else { Value::Array(rows) }
+}
+
+async fn all(context: &Context, ids: &[String]) -> Result<Vec<(Job, Value)>, Failure> {
+    // A wrong id is told before the wait for a right one.
+    for id in ids {
+        if context.client.field(JOB, &json!({"id": id}), "job").await?.is_null() {
+            return Err(unknown(id));
+        }
+    }
+    let mut ended = Vec::with_capacity(ids.len());
+    for id in ids {
+        let variables = Map::from_iter([("id".to_owned(), json!(id))]);
+        let mut events = context.client.follow(JOB_STATUS, variables);
+        while let Some(data) = events.next().await? {
+            if read::<Status>(JOB_STATUS, &data["jobStatus"])?.terminal {
+                break;
+            }
+        }
+        ended.push(last_word(&context.client, id).await?);
+    }
+    Ok(ended)
+}

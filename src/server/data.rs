@@ -1,0 +1,162 @@
+//! The data folder: made for one user, held by one server at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Only its owner may read what jobs print and return.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// What the lock file says of the server that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process.
+    pub pid: u32,
+    /// Where it is reached; `None` until it listens.
+    pub url: Option<String>,
+    /// Its version.
+    pub version: String,
+}
+
+/// A data folder that this process holds. Dropping it lets go.
+#[derive(Debug)]
+pub(super) struct DataFolder {
+    path: PathBuf,
+    lock: File,
+}
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// It cannot be made or written.
+    #[error("use the data folder `{}`: {action}", path.display())]
+    Io {
+        /// Which folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another server has it.
+    #[error(
+        "use the data folder `{}`: {} holds it; stop that one, or name another folder with `--data`",
+        path.display(),
+        describe(holder.as_ref())
+    )]
+    Held {
+        /// Which folder.
+        path: PathBuf,
+        /// Who has it, where that is known.
+        holder: Option<Holder>,
+    },
+}
+
+fn describe(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(Holder { pid, url: Some(url), .. }) => {
+            format!("another server (process {pid}, {url})")
+        }
+        Some(Holder { pid, .. }) => format!("another server (process {pid})"),
+        None => "another server".to_owned(),
+    }
+}
+
+impl DataFolder {
+    /// Makes the folder if need be and takes it for this process.
+    pub(super) fn take(path: &Path) -> Result<Self, DataError> {
+        let io = |action| {
+            let path = path.to_owned();
+            move |source| DataError::Io { path, action, source }
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE)
+            .create(path)
+            .map_err(io("it cannot be made"))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(path.join("lock"))
+            .map_err(io("its file `lock` cannot be opened"))?;
+        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(DataError::Held { path: path.to_owned(), holder: read(&lock) });
+            }
+            Err(errno) => return Err(io("its file `lock` cannot be locked")(errno.into())),
+        }
+        let mut folder = Self { path: path.to_owned(), lock };
+        folder.say(None)?;
+        Ok(folder)
+    }
+
+    /// Writes where the server is reached, for the command line to find it.
+    pub(super) fn say(&mut self, url: Option<String>) -> Result<(), DataError> {
+        let holder =
+            Holder { pid: std::process::id(), url, version: env!("CARGO_PKG_VERSION").to_owned() };
+        let text = serde_json::to_string(&holder).unwrap_or_default();
+        let written = (|| {
+            self.lock.set_len(0)?;
+            self.lock.seek(SeekFrom::Start(0))?;
+            self.lock.write_all(text.as_bytes())
+        })();
+        written.map_err(|source| DataError::Io {
+            path: self.path.clone(),
+            action: "its file `lock` cannot be written",
+            source,
+        })
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        // Nobody is to be sent to a server that is gone; the lock itself goes with the file.
+        let _ = self.lock.set_len(0);
+    }
+}
+
+fn read(mut lock: &File) -> Option<Holder> {
+    let mut text = String::new();
+    lock.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_server_is_told_who_holds_the_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let mut first = DataFolder::take(&path).unwrap();
+        first.say(Some("http://127.0.0.1:1".to_owned())).unwrap();
+        let error = DataFolder::take(&path).unwrap_err().to_string();
+        let me = std::process::id();
+        assert!(error.contains(&format!("process {me}, http://127.0.0.1:1")), "{error}");
+        drop(first);
+        assert!(DataFolder::take(&path).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_says_so() {
+        let parent = tempfile::tempdir().unwrap();
+        std::fs::write(parent.path().join("file"), "").unwrap();
+        let error = DataFolder::take(&parent.path().join("file/data")).unwrap_err().to_string();
+        assert!(error.ends_with("it cannot be made"), "{error}");
+    }
+}

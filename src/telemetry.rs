@@ -1,0 +1,25 @@
+//! What the process says of itself: log lines on standard error, text for a person at a terminal
+//! and JSON for a machine.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The variable that chooses what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+pub const LOG_VARIABLE: &str = "LONGHAUL_LOG";
+
+/// Begins to log. `info` and above unless [`LOG_VARIABLE`] says otherwise. A second call in one
+/// process does nothing.
+pub fn init() {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let registry = tracing_subscriber::registry().with(filter);
+    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // An error here means that a subscriber is there already.
+    let _ = if std::io::stderr().is_terminal() {
+        registry.with(format.with_ansi(std::env::var_os("NO_COLOR").is_none())).try_init()
+    } else {
+        registry.with(format.json()).try_init()
+    };
+}
