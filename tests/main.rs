@@ -1,9 +1,11 @@
 //! The one integration binary: a list of areas, each with its own folder or file.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests by the lint")]
 
+mod api;
 mod cli;
 mod config;
 mod layering;
+mod runner;
 mod scheduler;
 mod shim;
 mod store;

@@ -15,6 +15,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -105,16 +106,23 @@ impl Follow {
     pub(super) async fn run(self, launched: Launched) {
         let Launched { shim, status, lifeline } = launched;
         let mut news = News::default();
-        let ended = self.while_it_lives(shim, status, &mut news).await;
+        let (ended, exit) = self.while_it_lives(shim, status, &mut news).await;
         // Held up to here, and no matter by whom else: its end would be an order to stop.
         drop(lifeline);
         self.look(&mut news).await;
-        settle(&self.case, &self.reports, ended, &mut news).await;
+        let emptied = exit.is_some_and(|status| status.success());
+        let case = Case { emptied, ..self.case };
+        settle(&case, &self.reports, ended, &mut news).await;
     }
 
-    /// Until the shim has ended. Returns whether an end was reported before: of an attempt that
-    /// does not die.
-    async fn while_it_lives(&self, shim: Shim, status: pipe::Receiver, news: &mut News) -> bool {
+    /// Until the shim has ended. Returns whether an end was reported before (of an attempt that does
+    /// not die), and how the shim ended.
+    async fn while_it_lives(
+        &self,
+        shim: Shim,
+        status: pipe::Receiver,
+        news: &mut News,
+    ) -> (bool, Option<ExitStatus>) {
         let mut status = Some(status);
         let mut exit = pin!(shim.wait());
         let mut next_look = Instant::now();
@@ -128,11 +136,10 @@ impl Follow {
                     Ok(0) | Err(_) => status = None,
                 },
                 exit = &mut exit => {
-                    match exit {
-                        Ok(status) => tracing::debug!(%status, "a supervisor ended"),
-                        Err(error) => tracing::error!(%error, "a supervisor cannot be waited for"),
+                    if let Err(error) = &exit {
+                        tracing::error!(%error, "a supervisor cannot be waited for");
                     }
-                    return ended;
+                    return (ended, exit.ok());
                 }
                 permit = self.reports.reserve(), if !news.is_empty() => match (permit, news.next()) {
                     (Ok(permit), Some(report)) => permit.send(report),

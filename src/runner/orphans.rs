@@ -15,7 +15,7 @@
 //! program which embeds this library started itself are left alone: they are in the program's own
 //! session, which nothing below a shim can ever be in, since a shim begins a session of its own.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Command, ExitStatus};
@@ -40,10 +40,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// So many deaths are waited for at once; each takes a descriptor.
 const MAX_WATCHED: usize = 64;
 
-/// The shims that are not reaped yet.
-static SHIMS: Mutex<Option<HashSet<Process>>> = Mutex::new(None);
+/// The shims that are not reaped yet, each with its number and, where that could be read, with when
+/// it started.
+static SHIMS: Mutex<BTreeSet<Known>> = Mutex::new(BTreeSet::new());
 
-fn shims() -> MutexGuard<'static, Option<HashSet<Process>>> {
+type Known = (i32, Option<u64>);
+
+fn shims() -> MutexGuard<'static, BTreeSet<Known>> {
     SHIMS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -51,7 +54,7 @@ fn shims() -> MutexGuard<'static, Option<HashSet<Process>>> {
 #[derive(Debug)]
 pub(super) struct Shim {
     child: Child,
-    process: Process,
+    known: Known,
 }
 
 impl Shim {
@@ -65,20 +68,18 @@ impl Shim {
         let child = command.spawn()?;
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         let pid = pid.expect("a child that was just started has its number");
-        // It is not reaped, so it is there to be seen.
-        let started = procfs::look(pid).map_or(0, |seen| seen.process.started);
-        let process = Process { pid, started };
-        shims.get_or_insert_default().insert(process);
-        Ok(Self { child, process })
+        // It is not reaped, so it is there to be seen, unless descriptors ran out.
+        let seen = procfs::look(pid).ok().flatten();
+        let known = (pid.as_raw_nonzero().get(), seen.map(|seen| seen.process.started));
+        shims.insert(known);
+        Ok(Self { child, known })
     }
 
     /// Waits for its end and reaps it. Dropped before that, it stays a known shim: it stops by
     /// itself when its lifeline ends, and nobody may take it for an orphan.
     pub(super) async fn wait(mut self) -> io::Result<ExitStatus> {
         let ended = self.child.wait().await;
-        if let Some(shims) = shims().as_mut() {
-            shims.remove(&self.process);
-        }
+        shims().remove(&self.known);
         ended
     }
 }
@@ -101,8 +102,11 @@ pub(super) fn sweep(key: &AttemptKey, patience: Duration) -> io::Result<bool> {
 fn kill_round(key: &AttemptKey) -> io::Result<Option<Vec<OwnedFd>>> {
     // Held throughout: no number that was seen as an orphan's can become a shim's meanwhile.
     let shims = shims();
-    let is_shim = |process| shims.as_ref().is_some_and(|known| known.contains(&process));
-    let strays = strays(&procfs::all()?, key, is_shim);
+    let is_shim = |process: Process| {
+        let pid = process.pid.as_raw_nonzero().get();
+        shims.contains(&(pid, Some(process.started))) || shims.contains(&(pid, None))
+    };
+    let strays = strays(&procfs::all()?, key, is_shim)?;
     if strays.is_empty() {
         return Ok(None);
     }
@@ -124,7 +128,11 @@ fn kill_round(key: &AttemptKey) -> io::Result<Option<Vec<OwnedFd>>> {
 
 /// The processes that must go: our children that are no shims, with all below them, and whoever
 /// carries the key.
-fn strays(all: &[Seen], key: &AttemptKey, is_shim: impl Fn(Process) -> bool) -> Vec<Seen> {
+fn strays(
+    all: &[Seen],
+    key: &AttemptKey,
+    is_shim: impl Fn(Process) -> bool,
+) -> io::Result<Vec<Seen>> {
     let own = getpid();
     let own_session = getsid(None).ok();
     let mut family: HashSet<Pid> = all
@@ -142,19 +150,22 @@ fn strays(all: &[Seen], key: &AttemptKey, is_shim: impl Fn(Process) -> bool) -> 
             break;
         }
     }
-    let marked = |seen: &Seen| procfs::has_variable(seen.process.pid, ATTEMPT_KEY, key.as_str());
-    let is_stray = |seen: &&Seen| {
+    let mut strays = Vec::new();
+    for &seen in all.iter().filter(|seen| seen.process.pid != own) {
         let pid = seen.process.pid;
-        pid != own && (family.contains(&pid) || marked(seen))
-    };
-    all.iter().filter(is_stray).copied().collect()
+        if family.contains(&pid) || procfs::has_variable(pid, ATTEMPT_KEY, key.as_str())? {
+            strays.push(seen);
+        }
+    }
+    Ok(strays)
 }
 
 /// Kills a process through a handle, after a second look that the number still is its.
 fn kill(process: Process) -> Option<OwnedFd> {
     match pidfd_open(process.pid, PidfdFlags::empty()) {
         Ok(handle) => {
-            let same = procfs::look(process.pid).is_some_and(|seen| seen.process == process);
+            let seen = procfs::look(process.pid).ok().flatten();
+            let same = seen.is_some_and(|seen| seen.process == process);
             if same && let Err(error) = pidfd_send_signal(&handle, Signal::KILL) {
                 complain(process, error);
             }

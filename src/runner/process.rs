@@ -97,6 +97,7 @@ impl Inner {
             spawned: false,
             same_boot: true,
             result_bytes: self.options.limits.result_bytes,
+            emptied: false,
         }
     }
 
@@ -178,6 +179,7 @@ impl Runner for ProcessRunner {
             spawned: attempt.spawned,
             same_boot: attempt.boot_id == self.0.boot_id,
             result_bytes: self.0.options.limits.result_bytes,
+            emptied: false,
         };
         let looking = case.clone();
         let found = tokio::task::spawn_blocking(move || looking.settle(PATIENCE)).await;

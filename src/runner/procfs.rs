@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use rustix::io::Errno;
 use rustix::process::Pid;
 
 /// A process, told from a later one with the same number by when it started.
@@ -24,27 +25,42 @@ pub(super) struct Seen {
     pub(super) is_zombie: bool,
 }
 
-/// Every process of the machine that is visible. One that ends meanwhile may be missing.
+/// Every process of the machine that is visible. One that ends meanwhile may be missing; none is
+/// for want of descriptors, since somebody concludes from this that nothing is left.
 pub(super) fn all() -> io::Result<Vec<Seen>> {
-    let entries = fs::read_dir("/proc")?;
-    Ok(entries.filter_map(|entry| look(pid(entry.ok()?.file_name().to_str()?)?)).collect())
+    let mut seen = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        if let Some(pid) = entry?.file_name().to_str().and_then(pid) {
+            seen.extend(look(pid)?);
+        }
+    }
+    Ok(seen)
 }
 
 /// One process; `None` where there is none of that number.
-pub(super) fn look(pid: Pid) -> Option<Seen> {
-    let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    parse_stat(pid, &stat)
+pub(super) fn look(pid: Pid) -> io::Result<Option<Seen>> {
+    let stat = read(pid, "stat")?;
+    Ok(stat.and_then(|stat| parse_stat(pid, &stat)))
 }
 
-/// The process was started with this variable. One whose environment cannot be read was not.
-pub(super) fn has_variable(pid: Pid, name: &str, value: &str) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else {
-        return false;
-    };
-    environment
+/// The process was started with this variable. One whose environment is not ours to read was not.
+pub(super) fn has_variable(pid: Pid, name: &str, value: &str) -> io::Result<bool> {
+    let environment = read(pid, "environ")?.unwrap_or_default();
+    Ok(environment
         .split(|&byte| byte == 0)
         .filter_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
-        .any(|found| found == value.as_bytes())
+        .any(|found| found == value.as_bytes()))
+}
+
+/// A file of a process; `None` where the process is gone, or another user's.
+fn read(pid: Pid, file: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads a `stat` line. The program's name, in parentheses, may hold anything, parentheses and
@@ -84,8 +100,8 @@ mod tests {
         let own = rustix::process::getpid();
         assert!(all().unwrap().iter().any(|seen| seen.process.pid == own));
         let path = std::env::var("PATH").unwrap();
-        assert!(has_variable(own, "PATH", &path));
-        assert!(!has_variable(own, "PAT", &path));
-        assert!(!has_variable(own, "PATH", &path[1..]));
+        assert!(has_variable(own, "PATH", &path).unwrap());
+        assert!(!has_variable(own, "PAT", &path).unwrap());
+        assert!(!has_variable(own, "PATH", &path[1..]).unwrap());
     }
 }

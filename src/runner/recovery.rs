@@ -38,6 +38,8 @@ pub(super) struct Case {
     pub(super) same_boot: bool,
     /// The most bytes of a result.
     pub(super) result_bytes: u64,
+    /// Its shim was seen to end by itself, and well: it has emptied the tree then.
+    pub(super) emptied: bool,
 }
 
 /// What a look at an attempt found.
@@ -67,14 +69,16 @@ impl Case {
     /// The same, by who has the lock already.
     pub(super) fn settle_under(&self, _lock: &File, patience: Duration) -> io::Result<Found> {
         let exit = self.folder.exit()?;
-        // A shim records an end once its tree is empty, save for one that does not die.
-        if let Some(record) = exit.as_ref().filter(|record| !record.unkillable) {
-            return Ok(Found::Ended(self.judge(record)?));
-        }
-        if self.same_boot {
+        if exit.is_none() && self.same_boot {
             // Before all else: what waits to start must find it, however this goes on.
             self.folder.void()?;
-            if !orphans::sweep(&self.key, patience)? {
+        }
+        // A record alone is no word for an empty tree: the command could write one, and kill its
+        // shim.
+        let emptied = self.emptied && exit.as_ref().is_some_and(|record| !record.unkillable);
+        if self.same_boot && !emptied {
+            let swept = orphans::sweep(&self.key, patience)?;
+            if !swept {
                 return Ok(Found::Surviving);
             }
         }

@@ -33,9 +33,9 @@ use crate::domain::clock::{Clock, SystemClock};
 const LINGER: Duration = Duration::from_secs(1);
 /// How long KILLs may fail before the attempt is recorded as unkillable.
 const UNKILLABLE_AFTER: Duration = Duration::from_secs(60);
-/// From one pass of KILLs to the next, at first and once the tree is known to be unkillable.
+/// From one pass of KILLs to the next: a tenth of the time that they have failed for, within these.
 const KILL_AGAIN: Duration = Duration::from_millis(10);
-const KILL_AGAIN_UNKILLABLE: Duration = Duration::from_secs(1);
+const KILL_AGAIN_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// How far the attempt is.
 #[derive(Debug, Clone, Copy)]
@@ -313,14 +313,14 @@ impl Supervisor {
     fn kill_again(&mut self, since: Instant) {
         tree::kill_all();
         let now = Instant::now();
-        let unkillable = now.saturating_duration_since(since) >= UNKILLABLE_AFTER;
-        if unkillable && !self.recorded {
+        let failed_for = now.saturating_duration_since(since);
+        if failed_for >= UNKILLABLE_AFTER && !self.recorded {
             self.log.flush();
             if let Err(error) = self.record(true) {
                 complain(format_args!("the end cannot be recorded: {error}"));
             }
         }
-        let pause = if unkillable { KILL_AGAIN_UNKILLABLE } else { KILL_AGAIN };
+        let pause = (failed_for / 10).clamp(KILL_AGAIN, KILL_AGAIN_AT_LEAST);
         self.phase = Phase::Killing { since, next: now + pause };
     }
 

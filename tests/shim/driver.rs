@@ -21,6 +21,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::output::Log;
 
+/// What an ordinary attempt may take until its end is seen.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// An attempt that can be changed before it starts.
@@ -29,6 +30,8 @@ pub(super) struct Attempt {
     /// What the shim will read.
     pub(super) spec: Spec,
     key: String,
+    /// Waiting fails this long after the start.
+    pub(super) deadline: Duration,
     /// Written to the lifeline before the shim exists.
     pub(super) first_orders: Vec<LifelineByte>,
     /// The lifeline is at its end before the shim exists.
@@ -64,6 +67,7 @@ pub(super) fn attempt(argv: &[&str]) -> Attempt {
         folder: tempfile::tempdir().unwrap(),
         spec,
         key: format!("key-of-a-test-{}-{number}", std::process::id()),
+        deadline: DEADLINE,
         first_orders: Vec::new(),
         without_server: false,
     }
@@ -75,11 +79,12 @@ impl Attempt {
         self.folder.path().join(name)
     }
 
-    /// A pipe that the script finds as `$LONGHAUL_PROGRESS.fifo`: what it reads there it waits for.
-    pub(super) fn fifo(&self) -> PathBuf {
-        let path = self.path("progress.fifo");
+    /// A gate that the script waits at with `read go < $LONGHAUL_PROGRESS.gate`.
+    pub(super) fn gate(&self) -> Gate {
+        let path = self.path("progress.gate");
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        path
+        // Both ends in one hand: neither side ever waits for the other to open it.
+        Gate(File::options().read(true).write(true).open(path).unwrap())
     }
 
     /// The same attempt with another grace.
@@ -121,6 +126,16 @@ impl Attempt {
     /// Starts the shim and waits for its end.
     pub(super) fn run(self) -> Ended {
         self.start().end()
+    }
+}
+
+/// Where a script waits until the test lets it pass.
+pub(super) struct Gate(File);
+
+impl Gate {
+    /// Lets one wait pass.
+    pub(super) fn open(&mut self) {
+        self.0.write_all(b"go\n").unwrap();
     }
 }
 
@@ -231,7 +246,7 @@ impl Shim {
 
     /// Waits for an event, or fails with all that is known once the deadline has passed.
     fn wait_for(&self, what: &[PollFd<'_>]) {
-        let left = DEADLINE.saturating_sub(self.started.elapsed());
+        let left = self.attempt.deadline.saturating_sub(self.started.elapsed());
         let timeout = Timespec::try_from(left).unwrap();
         let ready = poll(&mut what.to_vec(), Some(&timeout)).unwrap();
         assert!(ready > 0, "nothing happened before the deadline:\n{}", self.seen());

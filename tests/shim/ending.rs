@@ -43,11 +43,11 @@ fn every_signal_is_recorded_as_it_is() {
 
 #[test]
 fn closing_its_output_is_not_its_end() {
-    let attempt = shell("echo last; exec >&- 2>&-; read line < $LONGHAUL_PROGRESS.fifo; exit 5");
-    let fifo = attempt.fifo();
+    let attempt = shell("echo last; exec >&- 2>&-; read line < $LONGHAUL_PROGRESS.gate; exit 5");
+    let mut gate = attempt.gate();
     let mut shim = attempt.start();
     shim.until_printed("last");
-    fs::write(&fifo, "go on\n").unwrap();
+    gate.open();
     let ended = shim.end();
     assert_eq!(ended.exit().exit_code, Some(5));
     assert_eq!(ended.log.text(), "last\n");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use longhaul::shim::protocol::{
     ExitRecord, FRAME_HEADER_BYTES, FrameHeader, LOG_HEAD, LOG_TAIL_SEGMENTS, LifelineByte,
@@ -91,6 +92,7 @@ fn a_flood_keeps_its_beginning_and_its_end_in_bounded_files_and_memory() {
     let mut attempt = shell(&format!("yes 0123456789 | head -c {bytes}"));
     attempt.spec.log_head_bytes = 16 << 20;
     attempt.spec.log_tail_bytes = 16 << 20;
+    attempt.deadline += Duration::from_secs(bytes / 10_000_000);
     let mut shim = attempt.start();
     let mut peak = 0;
     let status = format!("/proc/{}/status", shim.pid().as_raw_nonzero());
@@ -112,21 +114,39 @@ fn a_flood_keeps_its_beginning_and_its_end_in_bounded_files_and_memory() {
 
     let notice = ended.system_lines();
     assert_eq!(notice, "the log is full: of what follows only the last 16777216 bytes are kept\n");
-    // Each byte that is kept is the one that was printed there, and in the line that it says.
+    // Each byte that is kept is the one that was printed there, in the line that it belongs to.
     let (mut behind_notice, cycle) = (0, b"0123456789\n");
     for (header, piece) in &ended.log.frames {
         if header.stream == STREAM_SYSTEM {
             behind_notice = u64::from(header.length);
             continue;
         }
-        let printed = header.offset - behind_notice;
-        let expected = cycle.iter().cycle().skip((printed % 11) as usize);
-        assert!(piece.iter().eq(expected.take(piece.len())), "at {printed}");
-        let lines = printed / 11 + 1 + u64::from(behind_notice > 0 && printed % 11 == 0);
-        let same_line = header.continues || behind_notice == 0;
-        assert_eq!(header.continues, printed % 11 != 0);
-        assert!(!same_line || header.first_line.abs_diff(lines) <= 1, "{header:?} {lines}");
+        let (line, column) =
+            ((header.offset - behind_notice) / 11, (header.offset - behind_notice) % 11);
+        let expected = cycle.iter().cycle().skip(usize::try_from(column).unwrap());
+        assert!(piece.iter().eq(expected.take(piece.len())), "{header:?}");
+        assert_eq!(header.first_line, line + 1 + u64::from(behind_notice > 0), "{header:?}");
+        assert_eq!(header.continues, column > 0, "{header:?}");
     }
+}
+
+#[test]
+fn what_is_left_in_the_pipe_at_the_end_is_not_lost() {
+    // More than one read takes, in the instant of the end.
+    let shims: Vec<_> = (0..16)
+        .map(|_| shell("head -c 40000 /dev/zero; head -c 60000 /dev/zero").start())
+        .collect();
+    for shim in shims {
+        assert_eq!(shim.end().log.bytes(|_| true).len(), 100_000);
+    }
+}
+
+#[test]
+fn streams_that_are_printed_at_once_are_not_mixed() {
+    let script = "i=0; while [ $i -lt 500 ]; do echo o; echo e >&2; i=$((i+1)); done";
+    let ended = shell(script).run();
+    assert_eq!(ended.log.of(STREAM_STDOUT), "o\n".repeat(500));
+    assert_eq!(ended.log.of(STREAM_STDERR), "e\n".repeat(500));
 }
 
 #[test]
@@ -175,15 +195,15 @@ fn bytes_stay_as_they_are_and_both_ends_of_line_count() {
 #[test]
 fn streams_stay_apart_and_their_lines_are_numbered_together() {
     let attempt = shell(
-        "printf one; read go < $LONGHAUL_PROGRESS.fifo; echo two >&2; \
-         read go < $LONGHAUL_PROGRESS.fifo; echo ' still one'; exec sleep 600",
+        "printf one; read go < $LONGHAUL_PROGRESS.gate; echo two >&2; \
+         read go < $LONGHAUL_PROGRESS.gate; echo ' still one'; exec sleep 600",
     );
-    let fifo = attempt.fifo();
+    let mut gate = attempt.gate();
     let mut shim = attempt.start();
     shim.until_printed("one");
-    fs::write(&fifo, "go\n").unwrap();
+    gate.open();
     shim.until_printed("two");
-    fs::write(&fifo, "go\n").unwrap();
+    gate.open();
     shim.until_printed("still");
     shim.order(LifelineByte::CancelNow);
     let ended = shim.end();

@@ -161,7 +161,7 @@ fn the_command_reads_its_arguments_where_its_kind_says_so() {
 #[test]
 fn the_command_is_nicer_than_the_shim_dies_first_and_heeds_every_signal() {
     let script = "nice; cat /proc/$$/oom_score_adj /proc/$PPID/oom_score_adj; \
-                  sed -n 's/^Sig\\(Ign\\|Blk\\):.//p' /proc/$$/status";
+                  sed -n 's/^Sig\\(Ign\\|Blk\\):.//p' /proc/self/status";
     let ended = shell(script).run();
     let text = ended.log.text();
     let lines: Vec<&str> = text.lines().collect();

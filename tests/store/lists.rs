@@ -79,6 +79,8 @@ pub(crate) async fn pages_join_without_gap_or_repeat(bed: Bed) {
     }
     let beyond = page(&bed, ALL, JobOrder::Oldest, Page::First(3, Some(AcceptNo(7)))).await;
     assert!(beyond.jobs.is_empty() && beyond.has_previous && !beyond.has_next);
+    let second = page(&bed, ALL, JobOrder::Oldest, Page::First(3, Some(AcceptNo(1)))).await;
+    assert!(second.has_previous, "the row at the cursor lies before the page");
     let nothing = page(&bed, ALL, JobOrder::Oldest, Page::First(0, None)).await;
     assert!(nothing.jobs.is_empty() && nothing.has_next);
 }

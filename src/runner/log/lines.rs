@@ -224,8 +224,8 @@ impl Assembler {
         })
     }
 
-    /// Adds bytes to the open line, or passes over them; how many. `None`: the line is too long now
-    /// and was refused, with what it may hold already in it.
+    /// Adds bytes to the open line, or passes over them; how many. `None`: the line is too long and
+    /// was refused. It is full then, and the same bytes make it too long again.
     fn extend(&mut self, stream: usize, bytes: &[u8], sink: &mut impl Sink) -> Option<usize> {
         let State::Open(line) = &mut self.streams[stream] else { return Some(bytes.len()) };
         let room = self.line_bytes - line.bytes.len();
@@ -233,17 +233,12 @@ impl Assembler {
             line.bytes.extend_from_slice(bytes);
             return Some(bytes.len());
         }
-        // The line keeps its bytes up to the limit only once it is taken, so that a refused one
-        // meets the same bytes again.
-        let before = line.bytes.len();
         line.bytes.extend_from_slice(&bytes[..room]);
-        if sink.offer(line.as_line(name(stream), true)) {
+        let taken = sink.offer(line.as_line(name(stream), true));
+        if taken {
             self.streams[stream] = State::Rest;
-            Some(bytes.len())
-        } else {
-            line.bytes.truncate(before);
-            None
         }
+        taken.then_some(bytes.len())
     }
 
     fn end(&mut self, stream: usize, cut: bool, sink: &mut impl Sink) -> bool {

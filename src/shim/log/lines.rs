@@ -1,5 +1,7 @@
 //! Numbers the lines of several streams in one count, however they are cut into pieces.
 
+use memchr::memchr_iter;
+
 /// Streams that are told apart.
 const STREAMS: usize = 3;
 
@@ -34,9 +36,8 @@ impl Lines {
             self.next - 1
         });
         let numbers = Numbers { first, continues, next: self.next };
-        let is_end = |&byte: &u8| byte == b'\n' || byte == b'\r';
-        let ends = piece.iter().filter(|byte| is_end(byte)).count();
-        let ended = piece.last().is_some_and(is_end);
+        let ends = memchr_iter(b'\n', piece).count() + memchr_iter(b'\r', piece).count();
+        let ended = matches!(piece.last(), Some(b'\n' | b'\r'));
         let begun = (ends - usize::from(ended)) as u64;
         self.next += begun;
         *open = match (ended, begun) {

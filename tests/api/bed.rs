@@ -1,0 +1,162 @@
+//! A whole server without processes: the store, the scheduler and the API are the product's, and
+//! only the runner is the test's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use longhaul::api;
+use longhaul::domain::attempt::AttemptEnd;
+use longhaul::domain::clock::{Clock, SystemClock, Timestamp};
+use longhaul::domain::id::JobId;
+use longhaul::domain::job::Progress;
+use longhaul::domain::kind::{Catalog, Kind, QueueSpec};
+use longhaul::domain::limits::Limits;
+use longhaul::runner::Report;
+use longhaul::runner::log::LogFiles;
+use longhaul::scheduler::{Board, Options, Scheduler};
+use longhaul::store::sqlite::{self, SqliteStore};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::deadline::within;
+use crate::support::gated::{Gated, Seen, exit};
+use crate::support::kinds::{self, kind, queue};
+
+/// A server on a port of its own.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) closing: CancellationToken,
+    pub(super) scheduler: Scheduler,
+    _data: TempDir,
+    runner: Gated,
+    seen: Mutex<mpsc::Receiver<Seen>>,
+    client: reqwest::Client,
+}
+
+/// An attempt that was spawned and runs until it is told to end.
+pub(super) struct Running {
+    pub(super) job: JobId,
+    runner: Gated,
+}
+
+impl Running {
+    pub(super) async fn progress(&self, percent: f64, at: Timestamp) {
+        let progress = Progress {
+            percent: Some(percent),
+            current: None,
+            total: None,
+            message: None,
+            updated_at: at,
+        };
+        self.runner.report(self.job, Report::Progress(progress)).await;
+    }
+
+    /// Ends well, with a result.
+    pub(super) async fn end(self) {
+        let result = Some(r#"{"z": 1, "a": 18446744073709551615}"#.to_owned());
+        self.runner.end(self.job, AttemptEnd { result, ..exit(0) }).await;
+    }
+}
+
+/// `work` and `copy` wait in `default` for one slot; `narrow` and `wide` in queues without one,
+/// of which the first holds two.
+fn catalog() -> Catalog {
+    let of = |name: &str| Kind { queue: name.parse().unwrap(), ..kind(name, &["true"]) };
+    let narrow = QueueSpec { max_waiting: 2, ..queue("narrow", 0) };
+    kinds::catalog(
+        vec![
+            kind("work", &["true"]),
+            kind("copy", &["cp", "{from}", "{to}"]),
+            of("narrow"),
+            of("wide"),
+        ],
+        vec![queue("default", 1), narrow, queue("wide", 0)],
+    )
+}
+
+pub(super) async fn serve() -> Server {
+    let data = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let catalog = catalog();
+    let board = Board::new(&catalog);
+    let file = data.path().join("longhaul.db");
+    let store = SqliteStore::open(sqlite::Options::new(file, board.sink())).unwrap();
+    let (runner, seen) = Gated::new();
+    let scheduler = Scheduler::start(Options {
+        board,
+        store: Arc::new(store),
+        runner: Arc::new(runner.clone()),
+        clock: Arc::clone(&clock),
+        catalog: Arc::new(catalog),
+        limits: Limits::default(),
+        logs: LogFiles::new(data.path().join("attempts")),
+        boot_id: "a boot".to_owned(),
+        slots: 4,
+    });
+    let scheduler = scheduler.await.unwrap();
+    let closing = CancellationToken::new();
+    let routes = api::router(api::Options {
+        handle: scheduler.handle(),
+        started_at: clock.now(),
+        clock,
+        version: "0.0.0-test".to_owned(),
+        store: "sqlite",
+        allowed_hosts: Vec::new(),
+        allowed_origins: Vec::new(),
+        closing: closing.clone(),
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = axum::serve(listener, routes);
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(async move { serving.await });
+    let seen = Mutex::new(seen);
+    let client = reqwest::Client::new();
+    Server { address, closing, scheduler, _data: data, runner, seen, client }
+}
+
+impl Server {
+    /// The whole answer to an operation.
+    pub(super) async fn answer(&self, query: &str, variables: Value) -> Value {
+        let request = self.client.post(format!("http://{}/graphql", self.address));
+        let body = json!({ "query": query, "variables": variables });
+        within(query, &self.address, async {
+            let answer = request.json(&body).send().await.unwrap();
+            answer.json().await.unwrap()
+        })
+        .await
+    }
+
+    /// The data of an operation that must not fail.
+    pub(super) async fn data(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.answer(query, variables).await;
+        assert!(answer.get("errors").is_none(), "{query}: {answer}");
+        answer["data"].take()
+    }
+
+    pub(super) async fn get(&self, path: &str) -> reqwest::Response {
+        let request = self.client.get(format!("http://{}{path}", self.address));
+        within(path, &self.address, request.send()).await.unwrap()
+    }
+
+    /// Starts a job of a kind without arguments.
+    pub(super) async fn start(&self, kind: &str) -> String {
+        let query = "mutation($kind: String!) { startJob(input: {kind: $kind}) { job { id } } }";
+        let data = self.data(query, json!({ "kind": kind })).await;
+        data["startJob"]["job"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The next attempt that is spawned; its process is reported.
+    pub(super) async fn spawned(&self) -> Running {
+        let mut seen = self.seen.lock().await;
+        loop {
+            let next = within("an attempt", &self.address, seen.recv()).await;
+            if let Seen::Spawned(job, _) = next.unwrap() {
+                self.runner.begin(job).await;
+                return Running { job, runner: self.runner.clone() };
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The API over real sockets, on a real store, with attempts that end when the test says so.
+
+mod bed;
+mod feed;
+mod jobs;
+mod refusals;
+mod routes;
+mod socket;
+mod status;
