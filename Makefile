@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run build test check schema tools
+.PHONY: run build test check schema tools test-tools
 
 ## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise.
 run: tools
@@ -13,7 +13,7 @@ build: tools
 	$(CARGO) build --release --locked
 
 ## Everything that CI asks for.
-test: check
+test: test-tools check
 	$(CARGO) test --locked --all-targets
 	$(CARGO) test --locked --doc
 
@@ -21,14 +21,22 @@ test: check
 check: tools
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items
 
 ## Writes schema.graphql anew from the code.
 schema:
 	UPDATE_SCHEMA=1 $(CARGO) test --locked --lib api::schema
 
-# A C compiler builds SQLite. What is missing is installed where that needs no question.
+# A C compiler builds SQLite.
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "longhaul needs Rust 1.89 or later: see https://rustup.rs"; exit 1; }
-	@command -v cc >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq gcc libc6-dev; } \
-		|| { echo "longhaul needs a C compiler (Debian: apt-get install gcc libc6-dev)"; exit 1; }
+	@$(call need,cc,gcc libc6-dev)
+
+# The tests also kill the server at chosen system calls, and read what SQLite wrote.
+test-tools: tools
+	@$(call need,strace,strace)
+
+# What is missing is installed where that needs no question: $(1) a program, $(2) its Debian packages.
+need = command -v $(1) >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $(2) >/dev/null; } \
+	|| { echo "longhaul needs $(1) (Debian: apt-get install $(2))"; exit 1; }
