@@ -6,7 +6,7 @@ use longhaul::domain::job::NewJob;
 use longhaul::domain::state::{EndReason, JobState};
 use longhaul::store::{AcceptLimits, StartError, StoreError};
 
-use super::bed::{Bed, WIDE, at, done, exit, job, within};
+use super::bed::{Bed, WIDE, at, done, exit, finish, job, request, within};
 
 /// P6: committed, then told to the sink, then answered; a read sees it from the commit on.
 pub(crate) async fn a_caller_is_answered_after_the_sink(bed: Bed) {
@@ -88,6 +88,33 @@ pub(crate) async fn a_bad_write_fails_alone(bed: Bed) {
     let three = AcceptLimits { max_waiting: 3, ..WIDE };
     let full = bed.store.start(job(), three).await.unwrap_err();
     assert!(matches!(full, StartError::QueueFull { waiting: 3, .. }), "{full:?}");
+}
+
+/// P2: a pause that begins and ends within one commit is told as over. Whoever keeps the lines by
+/// what is told would else wait for an end of it that never comes again.
+pub(crate) async fn a_delay_that_ends_in_its_own_commit_is_told_as_over(bed: Bed) {
+    let bed = bed.declared().await;
+    let claim = bed.running(NewJob { max_attempts: 2, ..job() }).await;
+    bed.record.hold();
+    let mut blocker = bed.store.start(job(), WIDE);
+    assert!(poll!(&mut blocker).is_pending());
+    bed.record.entered().await;
+    // Both wait together for the next transaction.
+    let failed = finish(claim.job.id, claim.fence, exit(EndReason::ExitCode, 1));
+    let mut end = bed.store.finish(failed);
+    let mut look = bed.store.claim(request(&[], at(3_600_000)));
+    assert!(poll!(&mut end).is_pending());
+    assert!(poll!(&mut look).is_pending());
+    bed.record.release();
+    within(blocker).await.unwrap();
+    done(within(end).await.unwrap());
+    within(look).await.unwrap();
+
+    let commits = bed.record.commits();
+    let last = commits.last().unwrap();
+    assert_eq!((last.changes.len(), last.promoted.len()), (1, 1), "one commit: {last:?}");
+    assert_eq!(last.changes[0].job.delayed, None);
+    assert_eq!(last.changes[0].job, bed.job(claim.job.id).await);
 }
 
 /// No request owns a transaction.

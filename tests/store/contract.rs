@@ -36,6 +36,7 @@ macro_rules! honours_the_contract {
             commits::the_sink_hears_every_event_in_order,
             commits::a_change_carries_the_row_as_of_its_event,
             commits::a_bad_write_fails_alone,
+            commits::a_delay_that_ends_in_its_own_commit_is_told_as_over,
             commits::a_write_whose_caller_went_away_is_done,
             commits::all_that_was_answered_survives_a_restart,
             ends::failures_cost_attempts_and_pause_between_them,

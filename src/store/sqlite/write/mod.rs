@@ -74,7 +74,15 @@ impl<'a> Tx<'a> {
         self.conn.prepare_cached(sql)
     }
 
+    /// Tells that delays are over. What shares this commit and told of such a delay just before is
+    /// put right, since all of it becomes true at one moment: whoever followed the commit would
+    /// otherwise put the job back into a delay that the store no longer knows.
     fn promoted(&mut self, promoted: Vec<Promoted>) {
+        for change in &mut self.commit.changes {
+            if promoted.iter().any(|promoted| promoted.job == change.job.id) {
+                Arc::make_mut(&mut change.job).delayed = None;
+            }
+        }
         self.commit.promoted.extend(promoted);
     }
 
