@@ -4,12 +4,23 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 /// Only its owner may read what jobs print and return.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+
+/// How long somebody may take to let go of the folder. A server that is killed while it starts a
+/// process leaves its lock with that process, until that one has become another program: mostly
+/// less than a millisecond, and too long for who starts the server again at once.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// From one try to the next.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 /// What the lock file says of the server that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +79,8 @@ fn describe(holder: Option<&Holder>) -> String {
 }
 
 impl DataFolder {
-    /// Makes the folder if need be and takes it for this process.
+    /// Makes the folder if need be and takes it for this process. Blocks for a moment where somebody
+    /// holds it.
     pub(super) fn take(path: &Path) -> Result<Self, DataError> {
         let io = |action| {
             let path = path.to_owned();
@@ -87,9 +99,9 @@ impl DataFolder {
             .mode(FILE_MODE)
             .open(path.join("lock"))
             .map_err(io("its file `lock` cannot be opened"))?;
-        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+        match lock_within(&lock, PATIENCE) {
+            Ok(true) => {}
+            Ok(false) => {
                 return Err(DataError::Held { path: path.to_owned(), holder: read(&lock) });
             }
             Err(errno) => return Err(io("its file `lock` cannot be locked")(errno.into())),
@@ -126,6 +138,19 @@ impl Drop for DataFolder {
     fn drop(&mut self) {
         // Nobody is to be sent to a server that is gone; the lock itself goes with the file.
         let _ = self.lock.set_len(0);
+    }
+}
+
+/// Takes the lock; `false`: somebody kept it all the time.
+fn lock_within(lock: &File, patience: Duration) -> Result<bool, Errno> {
+    let begun = Instant::now();
+    loop {
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < patience => thread::sleep(TRY_AGAIN),
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(errno) => return Err(errno),
+        }
     }
 }
 
