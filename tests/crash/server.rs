@@ -1,0 +1,151 @@
+//! A server process: started, killed, told to stop; what it says is kept for when a test fails.
+//!
+//! Dropping it kills it. Nothing else is ever signalled by its number: it is our own child.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::api::Api;
+use super::bed::Bed;
+use crate::support::deadline::within;
+
+/// A syscall of the server, but of no shim, at which strace kills it: the `when`th of any thread.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Point {
+    pub(super) syscall: &'static str,
+    pub(super) when: u32,
+}
+
+/// A server process.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    said: watch::Receiver<String>,
+    api: Option<Api>,
+}
+
+impl Server {
+    /// Starts a process.
+    pub(super) fn launch(bed: &Bed) -> Self {
+        Self::spawn(bed, &[])
+    }
+
+    /// Starts a process that is to die at a point.
+    pub(super) fn launch_to_die(bed: &Bed, Point { syscall, when }: Point) -> Self {
+        let trace = format!("trace={syscall}");
+        let inject = format!("inject={syscall}:signal=SIGKILL:when={when}");
+        // Shims are let go when they become what they are.
+        Self::spawn(bed, &["-b", "execve", "-e", &trace, "-e", &inject])
+    }
+
+    /// Starts a process that, like all below it, takes so many milliseconds to become another
+    /// program.
+    pub(super) fn launch_slow_to_execute(bed: &Bed, millis: u32) -> Self {
+        let inject = format!("inject=execve:delay_enter={}", millis * 1_000);
+        Self::spawn(bed, &["-e", "trace=execve", "-e", &inject])
+    }
+
+    /// Starts a process, under strace where that is told anything.
+    fn spawn(bed: &Bed, strace: &[&str]) -> Self {
+        let binary = env!("CARGO_BIN_EXE_longhaul");
+        let mut command = Command::new(if strace.is_empty() { binary } else { "strace" });
+        if !strace.is_empty() {
+            // `-f`: the store writes on a thread of its own. `-D`: the server stays our own child.
+            command.args(["-D", "-f", "-qqq", "-o", "/dev/null"]).args(strace).arg(binary);
+        }
+        let (config, data) = (bed.config(), bed.data());
+        command.arg("serve").args(["--listen", "127.0.0.1:0"]);
+        command.arg("--config").arg(config).arg("--data").arg(data);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        let (reader, writer) = std::io::pipe().unwrap();
+        command.stderr(writer);
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) if !strace.is_empty() => panic!(
+                "the crash tests need `strace` (Debian: apt-get install strace; `make tools` \
+                 installs it): {error}"
+            ),
+            Err(error) => panic!("the server cannot be started: {error}"),
+        };
+        let (say, said) = watch::channel(String::new());
+        std::thread::spawn(move || {
+            for line in BufReader::new(reader).lines() {
+                let Ok(line) = line else { break };
+                say.send_modify(|text| {
+                    text.push_str(&line);
+                    text.push('\n');
+                });
+            }
+        });
+        Self { child, said, api: None }
+    }
+
+    /// Waits until it listens; an error is what it said before it ended.
+    pub(super) async fn ready(mut self) -> Result<Self, String> {
+        let url = {
+            let said = self.said.clone();
+            let mut heard = self.said.clone();
+            let listening = heard.wait_for(|text| url_in(text).is_some());
+            within("the server's address", &said, listening).await.ok().and_then(|t| url_in(&t))
+        };
+        let Some(url) = url else {
+            within("the end of a server", &self.said, self.child.wait()).await.unwrap();
+            return Err(self.said.borrow().clone());
+        };
+        self.api = Some(Api::new(url));
+        Ok(self)
+    }
+
+    /// How it is asked.
+    pub(super) fn api(&self) -> &Api {
+        self.api.as_ref().expect("it is ready")
+    }
+
+    /// Its number.
+    pub(super) fn pid(&self) -> Pid {
+        let pid = self.child.id().expect("it is not reaped").cast_signed();
+        Pid::from_raw(pid).unwrap()
+    }
+
+    /// SIGKILL, and its end. How it ended, where it had ended before.
+    pub(super) async fn kill(&mut self) -> ExitStatus {
+        if self.child.id().is_some() {
+            self.child.start_kill().unwrap();
+        }
+        self.end().await
+    }
+
+    /// SIGTERM.
+    pub(super) fn terminate(&self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has said something.
+    pub(super) async fn says(&mut self, what: &str) {
+        let said = self.said.clone();
+        let heard = self.said.wait_for(|text| text.contains(what));
+        within(what, &said, heard).await.unwrap();
+    }
+
+    /// Waits for its end.
+    pub(super) async fn end(&mut self) -> ExitStatus {
+        within("the end of a server", &self.said, self.child.wait()).await.unwrap()
+    }
+
+    /// SIGTERM, and a good end.
+    pub(super) async fn stop(mut self) {
+        self.terminate();
+        let status = self.end().await;
+        assert!(status.success(), "{status}: {}", *self.said.borrow());
+    }
+}
+
+fn url_in(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("listening on ")?;
+    // The line is whole once it has its end.
+    rest.split_once('\n').map(|(url, _)| url.trim().to_owned())
+}
