@@ -1,6 +1,13 @@
 //! `jobStatus` and `jobLog`: from the snapshot to the end (P7).
 
+use std::sync::Arc;
+
 use longhaul::domain::clock::from_unix_millis;
+use longhaul::domain::event::{Change, Event, JobChange};
+use longhaul::domain::id::{EventNo, Seq};
+use longhaul::domain::job::Job;
+use longhaul::domain::state::JobState;
+use longhaul::events::News;
 use serde_json::{Value, json};
 
 use super::bed::serve;
@@ -52,6 +59,38 @@ async fn a_job_is_followed_from_its_snapshot_to_its_end() {
             (&event["seq"], &event["state"])
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_snapshot_is_not_told() {
+    // P7: a change may be committed between the subscription and the reading of the row, and is
+    // heard after the row that has it already.
+    let server = serve().await;
+    let id = server.start("work").await;
+    let running = server.spawned().await;
+    let mut stream = server.subscribe(STATUS, json!({ "id": id })).await;
+    let mut known = stream.value().await;
+    while known["state"] != "RUNNING" {
+        known = stream.value().await;
+    }
+    let handle = server.scheduler.handle();
+    let row = handle.reader().job(running.job).await.unwrap().unwrap();
+    let event = Event {
+        no: EventNo(1),
+        job: row.id,
+        seq: Seq(1),
+        at: row.created_at,
+        change: JobChange::Queued,
+        state: JobState::Queued,
+        before: None,
+        attempt: None,
+    };
+    let old = Job { seq: Seq(1), state: JobState::Queued, ..Job::clone(&row) };
+    let old = Arc::new(Change { event, job: Arc::new(old) });
+    handle.bus().tell(row.id, || News::Change(old));
+    running.end().await;
+    let next = stream.value().await;
+    assert_eq!(next["change"], "ENDED", "{next} after {known}");
 }
 
 #[tokio::test]
