@@ -1,5 +1,7 @@
 //! `jobFeed`: nothing missed and nothing twice, live or resumed.
 
+use longhaul::domain::event::{Change, Commit};
+use longhaul::domain::id::EventNo;
 use longhaul::scheduler::handle::StartRequest;
 use serde_json::{Value, json};
 
@@ -58,6 +60,24 @@ async fn a_job_that_stops_to_match_is_told_once_more() {
         (&left["events"][0]["jobId"], &left["events"][0]["matches"]),
         (&json!(id), &json!(false))
     );
+}
+
+#[tokio::test]
+async fn what_lies_before_the_position_is_not_told_again() {
+    // An event may be heard after it was counted in the position, or read from the store.
+    let server = serve().await;
+    let old = server.start("narrow").await;
+    let mut feed = server.subscribe(FEED, json!({})).await;
+    feed.value().await;
+    let handle = server.scheduler.handle();
+    let page = handle.reader().events_after(EventNo(0), 1).await.unwrap();
+    let (event, job) = page.events.into_iter().next().unwrap();
+    assert_eq!(event.job.to_string(), old);
+    let change = Change { event, job: job.unwrap() };
+    handle.bus().publish(&Commit { changes: vec![change], promoted: Vec::new() });
+    let new = server.start("narrow").await;
+    let told = feed.value().await;
+    assert_eq!(told["events"][0]["jobId"], json!(new), "{told}");
 }
 
 #[tokio::test]
