@@ -5,6 +5,7 @@ mod api;
 mod cli;
 mod config;
 mod crash;
+mod e2e;
 mod layering;
 mod runner;
 mod scheduler;

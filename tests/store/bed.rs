@@ -112,6 +112,8 @@ pub(crate) fn kind(name: &str) -> KindName {
 pub(crate) fn fresh_id() -> JobId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let mut random = [0; 10];
+    // Another process may write the same database before this one: a crash test's child does.
+    random[..2].copy_from_slice(&std::process::id().to_be_bytes()[2..]);
     random[2..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     JobId::new(at(0), random)
 }

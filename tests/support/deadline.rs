@@ -8,7 +8,11 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits for `event`, or fails with what was seen so far.
-pub(crate) async fn within<T>(what: &str, seen: &dyn Debug, event: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(
+    what: &str,
+    seen: &(dyn Debug + Sync),
+    event: impl Future<Output = T>,
+) -> T {
     let Ok(value) = tokio::time::timeout(DEADLINE, event).await else {
         panic!("{what} did not come within {DEADLINE:?}; seen so far: {seen:#?}");
     };

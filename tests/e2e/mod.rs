@@ -1,0 +1,32 @@
+//! The whole product: the real binary with its real shims and its real SQLite, asked over real
+//! sockets. What it kept is read from its database, not only from its answers.
+//!
+//! Each test has a size that `make test` bears; the size of the full run is an environment
+//! variable, named beside it.
+
+mod bad_input;
+mod cancel;
+mod history;
+mod hostile;
+mod many;
+mod output;
+mod real;
+mod subscribers;
+
+use serde_json::{Value, json};
+
+/// A number from the environment, for the full runs.
+fn size(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
+
+/// The arguments of a kind that runs a shell script.
+fn script(text: &str) -> Value {
+    json!({ "script": text })
+}
+
+/// A measurement that is worth reading; shown by `--nocapture`.
+#[expect(clippy::print_stderr, reason = "the counts of a run are for whoever reads the run")]
+fn report(line: &str) {
+    eprintln!("{line}");
+}

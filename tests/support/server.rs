@@ -1,0 +1,173 @@
+//! The real binary as a server: started on a port of its own, awaited by what it says, stopped by
+//! its process id, and always reaped.
+//!
+//! A server that a failing test leaves is killed; what ran below it ends when the shims see that
+//! it is gone.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::deadline::within;
+use super::graphql::Api;
+
+/// A running server with its folder.
+pub(crate) struct Server {
+    folder: TempDir,
+    child: Option<Child>,
+    said: Arc<Mutex<String>>,
+    /// How to ask it.
+    pub(crate) api: Api,
+    /// Its resident memory when it was ready, in bytes.
+    pub(crate) resident_at_start: u64,
+}
+
+impl Server {
+    /// Starts a server with this configuration in an empty folder.
+    pub(crate) async fn start(config: &str) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), config).await
+    }
+
+    /// Starts a server whose configuration and data stand in `folder`.
+    pub(crate) async fn start_in(folder: TempDir, config: &str) -> Self {
+        fs::write(folder.path().join("longhaul.toml"), config).unwrap();
+        let said = Arc::default();
+        let (child, url) = launch(folder.path(), "127.0.0.1:0", &said).await;
+        let resident_at_start = resident(child.id());
+        Self { folder, child: Some(child), said, api: Api::new(url), resident_at_start }
+    }
+
+    /// Starts it again at the same address; the one before must have been stopped.
+    pub(crate) async fn start_again(&mut self) {
+        assert!(self.child.is_none(), "a folder has one server at a time");
+        let address = self.api.address().to_owned();
+        let (child, _) = launch(self.folder.path(), &address, &self.said).await;
+        self.child = Some(child);
+    }
+
+    /// Asks it to stop as a service manager does, and waits for its end.
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+        within("the end of the server", &self.said, ended).await.unwrap()
+    }
+
+    /// Its resident memory now, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        resident(self.child.as_ref().expect("it runs").id())
+    }
+
+    /// Where its configuration stands.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folders of a job's attempts.
+    pub(crate) fn attempts_of(&self, job: &str) -> PathBuf {
+        self.folder.path().join("data/attempts").join(job)
+    }
+
+    /// Its database, to be read only.
+    pub(crate) fn database(&self) -> Connection {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(self.folder.path().join("data/longhaul.db"), flags).unwrap()
+    }
+
+    /// The keys of all attempts so far.
+    pub(crate) fn attempt_keys(&self) -> HashSet<String> {
+        let database = self.database();
+        let mut select = database.prepare("SELECT key FROM attempts").unwrap();
+        let keys = select.query_map([], |row| row.get(0)).unwrap();
+        keys.map(Result::unwrap).collect()
+    }
+
+    /// The keys of one job's attempts.
+    pub(crate) fn keys_of(&self, job: &str) -> HashSet<String> {
+        let id = job.parse::<uuid::Uuid>().unwrap().into_bytes();
+        let sql = "SELECT key FROM attempts WHERE job = (SELECT accept_no FROM jobs WHERE id = ?1)";
+        let database = self.database();
+        let mut select = database.prepare(sql).unwrap();
+        let keys = select.query_map([id.as_slice()], |row| row.get(0)).unwrap();
+        keys.map(Result::unwrap).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Starts the binary and waits until it says where it listens.
+async fn launch(folder: &Path, address: &str, said: &Arc<Mutex<String>>) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
+    command.args(["serve", "--listen", address, "--config"]).arg(folder.join("longhaul.toml"));
+    command.arg("--data").arg(folder.join("data"));
+    // A variable of whoever runs the tests must not configure the server.
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let (tell, told) = oneshot::channel();
+    let all = Arc::clone(said);
+    std::thread::spawn(move || {
+        let mut tell = Some(tell);
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if let Some((_, url)) = line.split_once("listening on http://")
+                && let Some(tell) = tell.take()
+            {
+                let _ = tell.send(format!("http://{url}"));
+            }
+            let mut all = all.lock().unwrap();
+            all.push_str(&line);
+            all.push('\n');
+        }
+    });
+    let Ok(url) = within("the address of the server", said, told).await else {
+        let status = child.wait().unwrap();
+        panic!("the server ended at once, {status}:\n{}", said.lock().unwrap());
+    };
+    (child, url)
+}
+
+/// The resident memory of a process in bytes.
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+}
+
+/// The processes that carry one of these keys in their environment, but for the shims: one may
+/// still be on its way out when its job has ended.
+pub(crate) fn processes_with(keys: &HashSet<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(environment) = fs::read(path.join("environ")) else { continue };
+        let carries = environment.split(|&byte| byte == 0).any(|variable| {
+            let key = variable.strip_prefix(b"LONGHAUL_ATTEMPT_KEY=");
+            key.and_then(|key| std::str::from_utf8(key).ok()).is_some_and(|key| keys.contains(key))
+        });
+        let command = fs::read(path.join("cmdline")).unwrap_or_default();
+        let words: Vec<_> = command.split(|&byte| byte == 0).map(String::from_utf8_lossy).collect();
+        let is_shim =
+            words.get(1).is_some_and(|word| word == "shim") && words[0].ends_with("longhaul");
+        // What is dead but not yet reaped has no command line and no environment.
+        if carries && !is_shim {
+            found.push(format!("{} {}", path.display(), words.join(" ")));
+        }
+    }
+    found
+}
