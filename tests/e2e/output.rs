@@ -21,15 +21,23 @@ const KEPT: u64 = 34 << 20;
 const LOG: &str = "query($id: ID!) { job(id: $id) { log(last: 3) {
     complete droppedBytes nodes { stream text cut } } } }";
 
+/// Prints so much in a hundred pieces, with progress after each: a flood of the full size takes
+/// longer than a subscriber waits for a message.
+fn in_pieces(bytes: u64, piece: impl Fn(u64) -> String) -> String {
+    let print = piece(bytes / 100);
+    let tell = r#"echo "{\"percent\": $i}" >> "$LONGHAUL_PROGRESS""#;
+    format!("i=0; while [ $i -lt 100 ]; do {print}; i=$((i+1)); {tell}; done; ")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_drained_and_its_beginning_and_end_are_kept() {
     let bytes = size("LONGHAUL_FLOOD_BYTES", 100_000_000);
     let mut server = Server::start(CONFIG).await;
-    let lines = format!("yes 'a line of a flood' | head -c {bytes}; echo; echo the end");
-    let line = format!("head -c {bytes} /dev/zero | tr '\\0' x; printf ' the end'");
+    let lines = in_pieces(bytes, |piece| format!("yes 'a line of a flood' | head -c {piece}"));
+    let line = in_pieces(bytes, |piece| format!("head -c {piece} /dev/zero | tr '\\0' x"));
+    let (lines, line) = (lines + "echo; echo the end", line + "printf ' the end'");
     for (name, text) in [("many lines", lines), ("one line without an end", line)] {
         let id = server.api.start("sh", script(&text)).await;
-        // A flood of the full size outlasts the deadline of a message; pings keep the socket.
         let end = server.api.watch(&id).await.end().await;
         assert_eq!((&end["state"], &end["job"]["exitCode"]), (&json!("SUCCEEDED"), &json!(0)));
         let log = server.api.ask(LOG, json!({ "id": id })).await["job"]["log"].take();
