@@ -101,8 +101,11 @@ fn starts(table: &mut Table<'_>) {
     table.start("args: no object", &sum(json!([1])), invalid("object"));
     let large = sum(json!({ "a": 1, "c": "x".repeat(100_000) }));
     table.start("args: 100 KB", &large, invalid("65536"));
+    // Often enough that an answer which overtakes its request's body shows as a broken pipe.
     let huge = sum(json!({ "a": 1, "c": "x".repeat(1 << 20) }));
-    table.start("args: 1 MB", &huge, ("REQUEST_TOO_LARGE", "262144"));
+    for _ in 0..20 {
+        table.start("args: 1 MB", &huge, ("REQUEST_TOO_LARGE", "262144"));
+    }
     table.start("full queue", &json!({ "kind": "tiny" }), ("QUEUE_FULL", "retryAfterMs"));
     let reused = json!({ "kind": "sum", "args": { "a": 2 }, "idempotencyKey": "taken" });
     table.start("key reuse", &reused, ("IDEMPOTENCY_CONFLICT", "jobId"));

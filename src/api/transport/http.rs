@@ -7,16 +7,22 @@ use std::collections::HashMap;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request as GraphQlRequest, Variables};
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use axum::http::header::{
+    ACCEPT, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
+};
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
+use futures::StreamExt;
 use serde_json::{Map, Value};
 
 use super::Entrance;
 use super::answer::{Media, graphql, problem};
 use super::door::Door;
 use crate::api::error::{ApiError, Code};
+
+/// How much of a body that is too large is read and dropped before it is refused.
+const LINGER: usize = 8 * 1024 * 1024;
 
 type Answer = Response<Body>;
 /// An answer that came before its time.
@@ -106,34 +112,46 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
     Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, error).into())
 }
 
+/// A body of at most `max` bytes.
+///
+/// What is too large is read to its end and dropped as it comes: were it answered at once, the
+/// connection would close under a client that still sends, which then sees a broken pipe and not
+/// the answer. That has a bound too, and is not done for a client that asks before it sends.
 async fn read(request: Request, max: usize) -> Result<Vec<u8>, Refused> {
-    let too_large = || {
-        let message = format!("the body may have at most {max} bytes");
-        let error = ApiError::new(Code::RequestTooLarge, message).with("max", max);
-        problem(StatusCode::PAYLOAD_TOO_LARGE, error).into()
-    };
+    let most = max.saturating_add(LINGER);
     let announced = text(request.headers(), &CONTENT_LENGTH).and_then(|n| n.parse::<u64>().ok());
-    if announced.is_some_and(|n| usize::try_from(n).map_or(true, |n| n > max)) {
-        return Err(too_large());
+    let announced = announced.map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let asks_first = request.headers().contains_key(EXPECT);
+    if announced > most || (announced > max && asks_first) {
+        return Err(too_large(max));
     }
-    // One more than allowed, so that a body that is too large shows and one that breaks off is not
-    // taken for one.
-    match to_bytes(request.into_body(), max).await {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(error) if is_length_limit(&error) => Err(too_large()),
-        Err(_) => Err(bad_request(ApiError::invalid_input("body", "the body broke off"))),
+    let mut pieces = request.into_body().into_data_stream();
+    let (mut body, mut length) = (Vec::new(), 0_usize);
+    while let Some(piece) = pieces.next().await {
+        let Ok(piece) = piece else {
+            return Err(bad_request(ApiError::invalid_input("body", "the body broke off")));
+        };
+        length = length.saturating_add(piece.len());
+        if length > most {
+            break;
+        }
+        if length > max {
+            body = Vec::new();
+        } else {
+            body.extend_from_slice(&piece);
+        }
     }
+    if length > max { Err(too_large(max)) } else { Ok(body) }
 }
 
-fn is_length_limit(error: &axum::Error) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        if cause.to_string().contains("length limit exceeded") {
-            return true;
-        }
-        next = cause.source();
-    }
-    false
+#[expect(clippy::unnecessary_box_returns, reason = "it is always one of the refusals")]
+fn too_large(max: usize) -> Refused {
+    let message = format!("the body may have at most {max} bytes");
+    let error = ApiError::new(Code::RequestTooLarge, message).with("max", max);
+    let mut response = problem(StatusCode::PAYLOAD_TOO_LARGE, error);
+    // Maybe not all of it was read, so no other request can follow here.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response.into()
 }
 
 fn from_json(body: &[u8]) -> Result<GraphQlRequest, ApiError> {
