@@ -111,7 +111,7 @@ impl Feed {
     pub(super) async fn until(
         &mut self,
         so: impl Fn() -> bool,
-        seen: &dyn Debug,
+        seen: &(dyn Debug + Sync),
     ) -> Result<(), Gone> {
         while !so() {
             within("a change", seen, self.next()).await?;
