@@ -14,8 +14,12 @@ build: tools
 
 ## Everything that CI asks for.
 test: test-tools check
-	$(CARGO) test --locked --all-targets
-	$(CARGO) test --locked --doc
+	$(CARGO) test --locked --all-targets --no-run
+	$(BOUND) $(CARGO) test --locked --all-targets
+	$(BOUND) $(CARGO) test --locked --doc
+
+# Far above what the tests take: one that hangs in spite of its own deadline ends here.
+BOUND = timeout --kill-after=30s 15m
 
 ## Formatting, lints and documentation.
 check: tools

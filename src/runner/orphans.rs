@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, getsid, kill_process, pidfd_open,
-    pidfd_send_signal, waitpid,
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, pidfd_send_signal,
+    waitpid,
 };
 use tokio::process::Child;
 
@@ -134,7 +134,11 @@ fn strays(
     is_shim: impl Fn(Process) -> bool,
 ) -> io::Result<Vec<Seen>> {
     let own = getpid();
-    let own_session = getsid(None).ok();
+    // As `/proc` tells it, like the others': in a container it may be a session from outside, which
+    // has no number there.
+    let Some(own_session) = procfs::look(own)?.map(|seen| seen.session) else {
+        return Err(io::Error::other("this process is not to be seen in /proc"));
+    };
     let mut family: HashSet<Pid> = all
         .iter()
         .filter(|seen| seen.parent == Some(own) && seen.session != own_session)

@@ -19,7 +19,8 @@ pub(super) struct Process {
 pub(super) struct Seen {
     pub(super) process: Process,
     pub(super) parent: Option<Pid>,
-    /// `None` for a kernel thread.
+    /// `None` for a session that began outside of this process's PID namespace, as with the kernel's
+    /// threads, or with what `docker exec` starts.
     pub(super) session: Option<Pid>,
     /// It ended and waits to be reaped.
     pub(super) is_zombie: bool,

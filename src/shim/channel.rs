@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::stdio::{stdin, stdout};
 
 use super::complain::complain;
@@ -83,7 +83,7 @@ impl Lifeline {
 
 fn readable(descriptor: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(&descriptor, PollFlags::IN)];
-    let ready = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    let ready = retry_on_intr(|| poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })));
     matches!(ready, Ok(1..))
 }
 

@@ -6,16 +6,20 @@ mod operations;
 mod scripted;
 
 use std::process::Output;
+use std::time::Duration;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
 use scripted::Scripted;
 
+/// None of these commands waits for anything but a scripted server.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// The binary with nothing around it that could lead it to another server.
 fn longhaul(arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("longhaul").unwrap();
-    command.args(arguments).env_clear().env("HOME", "/nonexistent");
+    command.args(arguments).env_clear().env("HOME", "/nonexistent").timeout(DEADLINE);
     command
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use longhaul::shim::protocol::variables;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::bed::is_below;
@@ -60,10 +61,12 @@ pub(super) fn until_gone(data: &Path, keys: &HashSet<String>, bound: Duration) -
     loop {
         let left: Vec<_> = of(data).into_iter().filter(|p| keys.contains(&p.key)).collect();
         let Some(first) = left.first() else { return begun.elapsed() };
-        let remaining = bound.saturating_sub(begun.elapsed());
         let mut fds = [PollFd::new(&first.handle, PollFlags::IN)];
-        let timeout = Timespec::try_from(remaining).unwrap();
-        let ended = poll(&mut fds, Some(&timeout)).unwrap();
+        let ended = retry_on_intr(|| {
+            let remaining = bound.saturating_sub(begun.elapsed());
+            poll(&mut fds, Some(&Timespec::try_from(remaining).unwrap()))
+        });
+        let ended = ended.unwrap();
         assert!(ended > 0 || begun.elapsed() < bound, "left after {bound:?}: {left:#?}");
     }
 }

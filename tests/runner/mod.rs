@@ -16,6 +16,7 @@ macro_rules! process_test {
 
 mod life;
 mod lost;
+mod namespace;
 mod progress;
 mod recovery;
 mod rig;

@@ -5,7 +5,7 @@ use std::fs;
 use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use longhaul::domain::limits::Limits;
 use longhaul::domain::log::{LogFrom, LogQuery, LogStream};
 use longhaul::runner::process::Options;
 use longhaul::runner::{AttemptSpec, Control, ProcessRunner, REPORTS_BOUND, Report, Runner};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -26,18 +27,41 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 const ALONE: &str = "LONGHAUL_TEST_ALONE";
 
+/// The deadline of a whole test: nothing that hangs may hold up the others.
+const TEST_DEADLINE: Duration = Duration::from_secs(120);
+
 /// Runs the test named by its full path in a process of its own.
 pub(super) fn alone(path: &str, test: impl Future<Output = ()>) {
     if std::env::var_os(ALONE).is_some() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         return runtime.block_on(test);
     }
+    again(path, Command::new(std::env::current_exe().unwrap()));
+}
+
+/// Runs the test named by its full path by this command, which is the test binary itself or leads to
+/// it.
+pub(super) fn again(path: &str, mut binary: Command) {
     let name = path.split_once("::").unwrap().1;
-    let output = Command::new(std::env::current_exe().unwrap())
+    let child = binary
         .args(["--exact", name, "--nocapture"])
         .env(ALONE, "1")
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    let pid = Pid::from_child(&child);
+    let (over, ended) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || {
+        let output = child.wait_with_output();
+        let _ = over.send(());
+        output
+    });
+    if ended.recv_timeout(TEST_DEADLINE).is_err() {
+        // Not reaped yet, as nothing was sent: the number is its own.
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+    let output = waiting.join().unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{complained}");

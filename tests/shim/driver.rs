@@ -17,6 +17,7 @@ use longhaul::shim::protocol::{
     VERSION, variables,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::output::Log;
@@ -246,9 +247,11 @@ impl Shim {
 
     /// Waits for an event, or fails with all that is known once the deadline has passed.
     fn wait_for(&self, what: &[PollFd<'_>]) {
-        let left = self.attempt.deadline.saturating_sub(self.started.elapsed());
-        let timeout = Timespec::try_from(left).unwrap();
-        let ready = poll(&mut what.to_vec(), Some(&timeout)).unwrap();
+        let ready = retry_on_intr(|| {
+            let left = self.attempt.deadline.saturating_sub(self.started.elapsed());
+            poll(&mut what.to_vec(), Some(&Timespec::try_from(left).unwrap()))
+        });
+        let ready = ready.unwrap();
         assert!(ready > 0, "nothing happened before the deadline:\n{}", self.seen());
     }
 

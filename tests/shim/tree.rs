@@ -89,8 +89,8 @@ fn what_forks_while_it_is_killed_is_killed_too() {
 #[test]
 fn orphans_that_end_while_the_command_runs_are_reaped() {
     let script = "i=0; while [ $i -lt 50 ]; do ( true & ) ; i=$((i+1)); done; \
-                  sleep 0.2; ls -d /proc/[0-9]* | while read p; do \
-                  grep -q \"^PPid:.$PPID$\" $p/status 2>/dev/null && cat $p/comm; done; exit 0";
+                  sleep 0.2; ls -d /proc/[0-9]* 2>/dev/null | while read p; do \
+                  grep -q \"^PPid:.$PPID$\" $p/status 2>/dev/null && cat $p/comm 2>/dev/null; done; exit 0";
     let ended = shell(script).run();
     assert_eq!(ended.log.text(), "sh\n", "the command is the shim's only child");
 }
