@@ -119,10 +119,7 @@ impl Dispatcher {
 
     /// One claim of as many jobs as there are slots for, and their spawns, in order.
     async fn round(&mut self, slot: Slot) -> Result<(), StoreError> {
-        if self.something_is_due() {
-            // What came due takes its place by its acceptance number before anybody is picked.
-            self.core.store.claim(self.request(Vec::new())).await?;
-        }
+        let is_stuck = self.promote().await?;
         let mut taken = Taken::new();
         let mut next = Some(slot);
         while let Some(slot) = next.take() {
@@ -135,6 +132,9 @@ impl Dispatcher {
             next = self.core.worker.try_take();
         }
         if taken.is_empty() {
+            if is_stuck {
+                self.wait_for_wake(Some(Instant::now() + STORE_PAUSE), true).await;
+            }
             return Ok(());
         }
         let wanted = taken.iter().map(|(queue, held)| (queue.clone(), count(held.len()))).collect();
@@ -152,6 +152,18 @@ impl Dispatcher {
             self.spawn(claim, held).await;
         }
         Ok(())
+    }
+
+    /// Brings what came due into line, where it takes its place by its acceptance number, before
+    /// anybody is picked. `true`: the store knows nothing of what the lines hold for due; that must
+    /// not make the loop spin.
+    async fn promote(&self) -> Result<bool, StoreError> {
+        let first_due = || self.core.board.lines().next_due();
+        let Some(due) = first_due().filter(|&due| due <= self.core.clock.now()) else {
+            return Ok(false);
+        };
+        self.core.store.claim(self.request(Vec::new())).await?;
+        Ok(first_due() == Some(due))
     }
 
     fn gate(&self, queue: &QueueName) -> Option<&Gate> {
