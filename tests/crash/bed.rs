@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
@@ -129,12 +128,6 @@ pub(super) async fn told(news: &mut News, what: &str, count: usize) {
         let line = news.next_line().await.unwrap().expect("we hold the pipe open ourselves");
         seen += usize::from(line.starts_with(what));
     }
-}
-
-/// Prints a figure, past the capture of the test harness.
-pub(super) fn print(line: &str) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").unwrap();
 }
 
 /// How large to make it: a number from the environment, or the small default of `make test`.

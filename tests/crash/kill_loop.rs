@@ -14,10 +14,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::api::Api;
-use super::bed::{Bed, count, print, setting};
+use super::bed::{Bed, count, setting};
 use super::server::Server;
 use super::{ledger, processes};
 use crate::support::deadline::within;
+use crate::support::print;
 
 const CLIENTS: u64 = 4;
 /// How many jobs a client starts at most between two kills: what accumulates must be done at last.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::bed::{Bed, count, print, told};
+use super::bed::{Bed, count, told};
 use super::processes;
 use super::server::Server;
 use crate::support::deadline::within;
+use crate::support::print;
 
 const JOBS: usize = 3;
 

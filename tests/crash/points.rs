@@ -14,9 +14,10 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 
 use super::api::{Api, Gone};
-use super::bed::{Bed, count, print};
+use super::bed::{Bed, count};
 use super::server::{Point, Server};
 use super::{ledger, processes};
+use crate::support::print;
 
 /// What a server does to the disk, or to become more than one process. (`rename` and the like are
 /// the shims' alone; a new one of the server's would be found here.)

@@ -1,8 +1,15 @@
 //! What several areas share: a runner whose attempts end when the test says so, kinds made by
 //! hand, the real server and its client, and one deadline that prints what was seen.
 
+use std::io::Write;
+
 pub(crate) mod deadline;
 pub(crate) mod gated;
 pub(crate) mod graphql;
 pub(crate) mod kinds;
 pub(crate) mod server;
+
+/// Prints what a run found, past the capture of the test harness.
+pub(crate) fn print(line: &str) {
+    writeln!(std::io::stdout().lock(), "{line}").unwrap();
+}
