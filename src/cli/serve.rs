@@ -3,16 +3,20 @@
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::config::value::{duration_text, listen, slots};
 use crate::config::{Config, Environment, Origin, Overrides};
 use crate::domain::names::KindName;
-use crate::server::Server;
+use crate::server::{Server, StartError};
 
 use super::exit::{CONFIGURATION, DONE, FAILED, Failure, NOT_ALLOWED};
 use super::output::say;
+
+/// How long the runtime's threads may take to end what they are at.
+const THREADS_END: Duration = Duration::from_secs(1);
 
 /// What `serve` takes beside the options of every command.
 #[derive(Debug, Args)]
@@ -41,9 +45,16 @@ pub(super) fn run(args: &ServeArgs, overrides: Overrides) -> Result<u8, Failure>
         .enable_all()
         .build()
         .map_err(|error| Failure::new(FAILED, format!("no runtime: {error}")))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let about = about(&config);
-        let server = Server::start(config).await.map_err(|error| not_started(&error))?;
+        let server = match Server::start(config).await {
+            Ok(server) => server,
+            Err(error @ StartError::Stopped) => {
+                say(&format!("longhaul: {error}"));
+                return Ok(DONE);
+            }
+            Err(error) => return Err(not_started(&error)),
+        };
         // Only now is it true.
         let version = env!("CARGO_PKG_VERSION");
         say(&format!("longhaul {version} listening on {}\n{about}", server.url()));
@@ -51,7 +62,10 @@ pub(super) fn run(args: &ServeArgs, overrides: Overrides) -> Result<u8, Failure>
             Failure::new(FAILED, "the server ended by a failure").caused_by(&error)
         })?;
         Ok(DONE)
-    })
+    });
+    // What still blocks a thread ends with the process.
+    runtime.shutdown_timeout(THREADS_END);
+    ended
 }
 
 /// What a person wants to know of a server that starts.

@@ -1,8 +1,8 @@
 //! The data folder: made for one user, held by one server at a time.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 /// Only its owner may read what jobs print and return.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// A folder that was there before keeps its mode, but not one with this bit.
+const OTHERS_WRITE: u32 = 0o002;
 
 /// How long somebody may take to let go of the folder. A server that is killed while it starts a
 /// process leaves its lock with that process, until that one has become another program: mostly
@@ -54,6 +56,18 @@ pub enum DataError {
         #[source]
         source: std::io::Error,
     },
+    /// Everybody may write into it.
+    #[error(
+        "use the data folder `{}`: every user may write into it (its mode is {mode:o}) and so take \
+         the place of its files; forbid that with `chmod o-w`, or name another folder with `--data`",
+        path.display()
+    )]
+    Open {
+        /// Which folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// Another server has it.
     #[error(
         "use the data folder `{}`: {} holds it; stop that one, or name another folder with `--data`",
@@ -91,6 +105,10 @@ impl DataFolder {
             .mode(FOLDER_MODE)
             .create(path)
             .map_err(io("it cannot be made"))?;
+        let mode = fs::metadata(path).map_err(io("it cannot be read"))?.permissions().mode();
+        if mode & OTHERS_WRITE != 0 {
+            return Err(DataError::Open { path: path.to_owned(), mode: mode & 0o7777 });
+        }
         let lock = OpenOptions::new()
             .create(true)
             .read(true)
@@ -175,6 +193,20 @@ mod tests {
         assert!(error.contains(&format!("process {me}, http://127.0.0.1:1")), "{error}");
         drop(first);
         assert!(DataFolder::take(&path).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_everybody_may_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(0o1777);
+        let error = DataFolder::take(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("(its mode is 1777)") && error.contains("chmod o-w"), "{error}");
+        assert!(!folder.path().join("lock").exists());
+        mode(0o775);
+        assert!(DataFolder::take(folder.path()).is_ok());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod data;
 mod signals;
+mod stop;
 
 use std::future::IntoFuture;
 use std::io;
@@ -34,9 +35,6 @@ use crate::store::{Health, Reader, StoreError};
 use crate::telemetry;
 use data::DataFolder;
 use signals::Signals;
-
-/// How long connections have to end by themselves once the listener is closed.
-const CLOSING_TIME: Duration = Duration::from_secs(2);
 
 /// Why a server did not start. Nothing was changed that a next start would not find.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +63,9 @@ pub enum StartError {
     /// Processes cannot be supervised.
     #[error("prepare to run processes")]
     Runner(#[source] io::Error),
+    /// A signal came before it was ready.
+    #[error("it was told to stop before it was ready")]
+    Stopped,
     /// Recovery failed.
     #[error("recover what an earlier server left open")]
     Recover(#[source] StoreError),
@@ -95,20 +96,11 @@ pub struct Server {
     closing: CancellationToken,
 }
 
-/// How a stop is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    /// Let what runs end within the drain timeout.
-    Drain,
-    /// Now.
-    Now,
-}
-
 impl Server {
     /// Builds and joins all parts.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         telemetry::init();
-        let signals = Signals::new().map_err(StartError::Runner)?;
+        let mut signals = Signals::new().map_err(StartError::Runner)?;
         let mut folder = DataFolder::take(&config.server.data)?;
         let address = config.server.listen;
         let listen = |source| StartError::Listen { address, source };
@@ -116,7 +108,10 @@ impl Server {
         let address = listener.local_addr().map_err(listen)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let parts = start_parts(folder.path(), &clock, &config).await?;
+        let parts = tokio::select! {
+            parts = start_parts(folder.path(), &clock, &config) => parts?,
+            _ = signals.next() => return Err(StartError::Stopped),
+        };
         let Parts { scheduler, runner, health } = parts;
         let closing = CancellationToken::new();
         let app = api::router(api::Options {
@@ -151,7 +146,7 @@ impl Server {
     }
 
     /// Serves until a signal asks for an end, or the store breaks. The first signal lets what runs
-    /// end within the drain timeout; a further one stops it now.
+    /// end within the drain timeout, the second kills it, a third waits for nothing more.
     pub async fn run_until_stopped(self) -> Result<(), ServerError> {
         let mut signals = self.signals;
         let closing = self.closing.clone();
@@ -170,7 +165,7 @@ impl Server {
         let stopped = match ended {
             Err(error) => Err(error),
             Ok(stop) => tokio::select! {
-                () = stop_scheduler(&self.scheduler, self.drain_timeout, stop, &mut signals) => Ok(()),
+                () = stop::stop_what_runs(&self.scheduler, self.drain_timeout, stop, &mut signals) => Ok(()),
                 broken = broken(&mut health) => Err(ServerError::Store(broken)),
                 served = &mut serving => Err(ServerError::Serve(
                     served.err().unwrap_or_else(|| io::Error::other("the listener ended by itself")),
@@ -180,9 +175,7 @@ impl Server {
         self.scheduler.close();
         self.closing.cancel();
         if stopped.is_ok() {
-            // A connection that stays open longer is cut when the runtime ends.
-            let _ = tokio::time::timeout(CLOSING_TIME, &mut serving).await;
-            self.runner.drained().await;
+            stop::close(&mut serving, &self.runner, &mut signals).await;
             tracing::info!("stopped");
         }
         drop(self.folder);
@@ -228,25 +221,6 @@ async fn start_parts(
     .await
     .map_err(StartError::Recover)?;
     Ok(Parts { scheduler, runner, health })
-}
-
-async fn stop_scheduler(
-    scheduler: &Scheduler,
-    budget: Duration,
-    first: Stop,
-    signals: &mut Signals,
-) {
-    tracing::info!(?budget, "stopping: nothing more starts, and what runs may end");
-    let mut stopping = pin!(scheduler.stop(budget));
-    if first == Stop::Drain {
-        tokio::select! {
-            () = &mut stopping => return,
-            _ = signals.next() => {}
-        }
-    }
-    tracing::info!("stopping now");
-    scheduler.stop_now().await;
-    stopping.await;
 }
 
 /// The SDL that every server of this version serves.

@@ -121,7 +121,12 @@ impl Server {
 
     /// SIGTERM.
     pub(super) fn terminate(&self) {
-        kill_process(self.pid(), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Any signal.
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits until it has said something.

@@ -54,6 +54,54 @@ async fn a_stop_gives_back_what_outlasts_its_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_budget_is_the_whole_time_whatever_the_grace() {
+    // P8
+    let bed = Bed::new("400ms", "10m");
+    let (server, _news) = busy(&bed, "stubborn").await;
+    server.stop().await;
+    let left = processes::of(&bed.data());
+    assert!(left.is_empty(), "{left:#?}");
+    assert_given_back(&bed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_that_closes_asks_for_a_stop() {
+    let bed = Bed::new("400ms", "200ms");
+    let (mut server, _news) = busy(&bed, "slow").await;
+    server.signal(Signal::HUP);
+    let status = server.end().await;
+    assert!(status.success(), "{status}");
+    assert_given_back(&bed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_third_signal_waits_for_nothing() {
+    // P11: what cannot end, here because its supervisor is frozen, is settled by the next start.
+    let bed = Bed::new("10m", "10m");
+    let (mut server, _news) = busy(&bed, "stubborn").await;
+    let frozen: Vec<_> = processes::of(&bed.data())
+        .into_iter()
+        .filter(|process| process.parent == Some(server.pid()))
+        .collect();
+    for shim in &frozen {
+        kill_process(shim.pid, Signal::STOP).unwrap();
+    }
+    server.terminate();
+    server.says("stopping: nothing more starts").await;
+    server.terminate();
+    server.says("stopping now").await;
+    server.stop().await;
+    for shim in &frozen {
+        kill_process(shim.pid, Signal::CONT).unwrap();
+    }
+    let keys = processes::keys(&processes::of(&bed.data()));
+    processes::until_gone(&bed.data(), &keys, Duration::from_secs(60));
+    let mut server = bed.server().await;
+    assert_given_back(&bed);
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_stops_at_once() {
     // P8. Without it, the budget is a minute.
     let bed = Bed::new("60s", "30s");
