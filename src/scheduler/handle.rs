@@ -1,7 +1,6 @@
 //! The door to the scheduler: everything that anybody may ask of it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -126,20 +125,8 @@ impl Handle {
         mode: CancelMode,
         note: Option<String>,
     ) -> Result<CancelAnswer, store::CancelError> {
-        let cancel = store::Cancel { job: id, note, at: self.core.clock.now() };
-        let answer = self.core.store.cancel(cancel).await?;
-        if answer.job.state == JobState::Canceling
-            && let Some(fence) = answer.job.open
-            && (answer.changed || mode == CancelMode::Force)
-            && !self.core.live.cancel(id, fence, mode)
-        {
-            // The claim is between its commit and its spawn: wait until the dispatcher has seen
-            // the cancel, or the order has reached the process.
-            self.core.barrier().await;
-            // Had it ended meanwhile, nobody will ask for the order any more.
-            self.core.live.take_early(fence);
-        }
-        Ok(answer)
+        let core = Arc::clone(&self.core);
+        self.core.whole(async move { core.cancel_job(id, mode, note).await }).await
     }
 
     /// Starts a job that ended once more, as a new job.
@@ -206,17 +193,8 @@ impl Handle {
         name: QueueName,
         change: store::QueueChange,
     ) -> Result<(QueueRow, bool), store::QueueError> {
-        let Some(gate) = self.core.gates.get(&name) else {
-            return Err(store::QueueError::NotFound(name));
-        };
-        // One change of a queue at a time: what is in force is what was committed last.
-        let _turn = gate.turn.lock().await;
-        let (row, changed) = self.core.store.change_queue(name.clone(), change).await?;
-        gate.paused.store(row.paused.is_some(), Ordering::Release);
-        gate.slots.set(row.slots);
-        self.core.board.slots_moved(&name);
-        self.core.barrier().await;
-        Ok((row, changed))
+        let core = Arc::clone(&self.core);
+        self.core.whole(async move { core.change_queue(name, change).await }).await
     }
 
     /// Why this job waits and where; `None` unless QUEUED.

@@ -57,6 +57,20 @@ fn ends_that_nobody_saw_are_recorded_and_the_line_goes_on() {
 }
 
 #[test]
+fn a_record_that_cannot_be_true_does_not_keep_the_server_from_starting() {
+    // P9: it says that the attempt was canceled, which nobody asked for.
+    let folder = tempfile::tempdir().unwrap();
+    let (jobs, bench) = first_life(folder.path(), plain(1), 1, 1);
+    let forged = Found::Settled(ended(EndReason::CancelRequested));
+    bench.0.found.lock().unwrap().insert(jobs[0], forged);
+    life(async {
+        let mut rig = second_life(folder.path(), plain(1), bench).await;
+        assert_eq!(rig.next().await, Seen::Spawned(jobs[0], 2));
+        assert_eq!(rig.job(jobs[0]).await.losses, 1);
+    });
+}
+
+#[test]
 fn what_is_still_there_holds_its_slot() {
     let folder = tempfile::tempdir().unwrap();
     let (jobs, bench) = first_life(folder.path(), plain(2), 4, 2);
