@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run build test check schema tools test-tools
+.PHONY: run build test check deny schema tools test-tools
 
 ## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise.
 run: tools
@@ -26,6 +26,11 @@ check: tools
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items
+
+## Licences, duplicates and origins of what is built in (.deny.toml); with a network beyond the registries, `cargo deny check` looks for advisories, too.
+deny: tools
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked --debug cargo-deny
+	$(CARGO) deny --locked check bans licenses sources
 
 ## Writes schema.graphql anew from the code.
 schema:
