@@ -12,6 +12,7 @@ use crate::domain::id::JobId;
 use crate::domain::job::{Idempotency, Job, NewJob};
 use crate::domain::json::canonical;
 use crate::domain::kind::{ArgProblem, Kind};
+use crate::domain::label::{Label, Labels};
 use crate::domain::limits::Limits;
 use crate::store::StoreError;
 
@@ -21,6 +22,7 @@ impl Core {
         let kind = self.declared(&request.kind)?;
         let args = checked_args(kind, request.args, &self.limits)?;
         let timeout = checked_timeout(kind, request.timeout_ms)?;
+        let labels = checked_labels(request.labels, &self.limits)?;
         check_key(request.idempotency_key.as_deref(), &self.limits)?;
         let now = self.clock.now();
         let not_before = request.not_before.map(to_millis);
@@ -39,6 +41,7 @@ impl Core {
         }
         let asked = Asked {
             key: request.idempotency_key,
+            labels,
             not_before,
             timeout_ms: request.timeout_ms,
             retry_of: None,
@@ -62,6 +65,7 @@ impl Core {
         };
         let asked = Asked {
             key: idempotency_key,
+            labels: old.labels.clone(),
             not_before: None,
             timeout_ms: None,
             retry_of: Some(old.id),
@@ -72,7 +76,7 @@ impl Core {
     fn declared(&self, name: &str) -> Result<&Kind, StartRefusal> {
         let kind = self.catalog.kinds.get(name).map(std::convert::AsRef::as_ref);
         kind.ok_or_else(|| StartRefusal::UnknownKind {
-            name: name.chars().take(80).collect(),
+            name: shortened(name),
             known: self.catalog.kinds.keys().cloned().collect(),
         })
     }
@@ -89,6 +93,7 @@ impl Core {
 /// What a caller asked for, as far as it is not the kind and its arguments.
 struct Asked {
     key: Option<String>,
+    labels: Labels,
     not_before: Option<Timestamp>,
     timeout_ms: Option<i64>,
     retry_of: Option<JobId>,
@@ -109,6 +114,7 @@ fn new_job(
         kind: kind.name.clone(),
         queue: kind.queue.clone(),
         args,
+        labels: asked.labels,
         created_at: now,
         not_before: asked.not_before,
         timeout,
@@ -120,9 +126,11 @@ fn new_job(
 
 /// Everything that must be the same when a key comes again (P14).
 fn fingerprint(kind: &Kind, args: &Value, asked: &Asked) -> [u8; 32] {
+    let labels = asked.labels.as_slice().iter().map(|label| json!([label.key, label.value]));
     let content = json!({
         "kind": kind.name.as_str(),
         "args": args,
+        "labels": labels.collect::<Value>(),
         "notBefore": asked.not_before.map(|at| at.timestamp_millis()),
         "timeoutMs": asked.timeout_ms,
         "retryOf": asked.retry_of.map(|id| id.to_string()),
@@ -149,6 +157,36 @@ fn checked_args(kind: &Kind, args: Option<Value>, limits: &Limits) -> Result<Val
     }
     let problems = kind.problems(&args);
     if problems.is_empty() { Ok(args) } else { refuse(problems) }
+}
+
+fn checked_labels(labels: Vec<Label>, limits: &Limits) -> Result<Labels, StartRefusal> {
+    let refuse = |message| Err(StartRefusal::InvalidInput { argument: "labels", message });
+    if labels.len() > limits.labels {
+        let most = limits.labels;
+        return refuse(format!("`labels` are {}: a job may have at most {most}", labels.len()));
+    }
+    for Label { key, value } in &labels {
+        if key.is_empty() || key.len() > limits.label_key_bytes {
+            let (begin, most) = (shortened(key), limits.label_key_bytes);
+            return refuse(format!(
+                "the key `{begin}` of a label is {} bytes: expected 1 to {most}",
+                key.len()
+            ));
+        }
+        if value.len() > limits.label_value_bytes {
+            return refuse(format!(
+                "the value of the label `{key}` is {} bytes: expected at most {}",
+                value.len(),
+                limits.label_value_bytes
+            ));
+        }
+    }
+    Labels::new(labels).or_else(|error| refuse(format!("`labels` do not fit: {error}")))
+}
+
+/// What a message quotes of a text of any length.
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 fn checked_timeout(kind: &Kind, asked: Option<i64>) -> Result<Option<Duration>, StartRefusal> {

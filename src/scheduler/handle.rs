@@ -12,6 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, NewJob, Progress};
 use crate::domain::kind::{ArgProblem, Catalog};
+use crate::domain::label::Label;
 use crate::domain::limits::Limits;
 use crate::domain::log::{LogPage, LogQuery, LogStream};
 use crate::domain::names::{KindName, QueueName};
@@ -29,6 +30,8 @@ pub struct StartRequest {
     pub args: Option<Value>,
     /// Makes repeats of this request one job (P14).
     pub idempotency_key: Option<String>,
+    /// Attached to the job.
+    pub labels: Vec<Label>,
     /// Not to start before.
     pub not_before: Option<Timestamp>,
     /// How long an attempt may run, in milliseconds; never more than the kind allows.

@@ -6,6 +6,7 @@ macro_rules! honours_the_contract {
     ($open:path) => {
         $crate::store::contract::honours_the_contract! { $open:
             accept::an_accepted_job_is_told_as_it_is_stored,
+            accept::labels_are_kept_with_their_job,
             accept::acceptance_numbers_are_drawn_in_commit_order,
             accept::one_key_makes_one_job_however_many_ask_at_once,
             accept::a_key_with_other_content_is_refused,
