@@ -82,18 +82,19 @@ impl Dispatcher {
         let look = self.next_look();
         let slot = tokio::select! {
             biased;
-            Some(barrier) = self.barriers.recv() => {
-                let _ = barrier.send(());
-                return None;
-            }
-            slot = worker.take() => slot,
             () = until(look) => {
-                // No slot is free; who comes into line is told its place all the same.
+                // Before anything else, and also where no slot is free: who comes into line is told
+                // its place.
                 if !matches!(self.promote().await, Ok(false)) {
                     self.wait_for_wake(Some(Instant::now() + STORE_PAUSE), false).await;
                 }
                 return None;
             }
+            Some(barrier) = self.barriers.recv() => {
+                let _ = barrier.send(());
+                return None;
+            }
+            slot = worker.take() => slot,
             // The phase may have changed, or when to look.
             () = self.core.board.wake.notified() => return None,
         };

@@ -116,8 +116,12 @@ impl Handle {
         if self.core.phase() == Phase::Closed {
             return Err(StartRefusal::NotAccepting);
         }
-        let job = self.core.admit(request).await?;
-        self.accept(job).await
+        let keyed = request.idempotency_key.is_some().then(|| request.clone());
+        match (self.core.admit(request), keyed) {
+            (Ok(job), _) => self.accept(job).await,
+            (Err(refusal), None) => Err(refusal),
+            (Err(refusal), Some(keyed)) => self.core.repeated(keyed).await?.ok_or(refusal),
+        }
     }
 
     /// Makes the wish to stop a job durable and passes it on (P10). Once this returns, nothing of
