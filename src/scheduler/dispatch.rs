@@ -264,6 +264,8 @@ impl Dispatcher {
 /// Until an instant; for ever where there is none.
 async fn until(at: Option<Instant>) {
     match at {
+        // A sleep would wait for its timer's next tick.
+        Some(at) if at <= Instant::now() => {}
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
