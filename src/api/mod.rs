@@ -7,6 +7,7 @@
 //! [`store::Reader`]: crate::store::Reader
 //! [`scheduler::Handle`]: crate::scheduler::Handle
 
+mod budget;
 mod context;
 mod cursor;
 mod error;

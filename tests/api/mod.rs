@@ -3,6 +3,7 @@
 mod bed;
 mod feed;
 mod jobs;
+mod large;
 mod refusals;
 mod routes;
 mod socket;
