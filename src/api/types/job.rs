@@ -142,7 +142,7 @@ impl Job {
 
     /// As its command last reported it.
     async fn progress(&self, ctx: &Context<'_>) -> Option<Progress> {
-        ctx.handle().progress(self.0.id).as_deref().map(Progress::from)
+        ctx.handle().progress(&self.0).as_deref().map(Progress::from)
     }
 
     /// The JSON it returned.
