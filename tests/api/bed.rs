@@ -108,6 +108,7 @@ pub(super) async fn serve() -> Server {
         clock,
         version: "0.0.0-test".to_owned(),
         store: "sqlite",
+        for_other_machines: false,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         closing: closing.clone(),
