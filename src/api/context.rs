@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ServerError};
 
+use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Result};
 use crate::domain::clock::Clock;
 use crate::domain::id::JobId;
@@ -27,6 +28,9 @@ pub(crate) trait Parts {
     fn clock(&self) -> &Arc<dyn Clock>;
     fn facts(&self) -> &Facts;
 
+    /// What the answer may still hold of what is large. The door gives one to each request.
+    fn budget(&self) -> &Arc<Budget>;
+
     /// The value of a nullable field that can fail by itself: null and an error with its path. (The
     /// library would take the parent too.)
     fn nullable<T>(&self, result: Result<Option<T>>) -> Option<T>;
@@ -43,6 +47,10 @@ impl Parts for Context<'_> {
 
     fn facts(&self) -> &Facts {
         self.data_unchecked::<Facts>()
+    }
+
+    fn budget(&self) -> &Arc<Budget> {
+        self.data_unchecked::<Arc<Budget>>()
     }
 
     fn nullable<T>(&self, result: Result<Option<T>>) -> Option<T> {

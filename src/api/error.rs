@@ -11,6 +11,9 @@ use strum::{EnumIter, IntoStaticStr};
 /// What a resolver answers.
 pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 
+/// The key of `extensions` that is true where a mutation failed and may have been done all the same.
+pub(crate) const OUTCOME_UNKNOWN: &str = "outcomeUnknown";
+
 /// Every value that `extensions.code` takes. Renaming one breaks clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
@@ -79,6 +82,15 @@ impl ApiError {
     /// The same request may work after this time.
     pub(crate) fn retry_after_ms(self, millis: u64) -> Self {
         self.with("retryAfterMs", millis)
+    }
+
+    /// What was asked for may have been done all the same: only asking, or the same idempotency
+    /// key, tells.
+    pub(crate) fn outcome_unknown(mut self) -> Self {
+        self.message.push_str(
+            "; whether it was done is unknown: look, or repeat it with the same idempotency key",
+        );
+        self.with(OUTCOME_UNKNOWN, true)
     }
 
     /// An argument whose value is not allowed.

@@ -7,6 +7,7 @@
 //! [`store::Reader`]: crate::store::Reader
 //! [`scheduler::Handle`]: crate::scheduler::Handle
 
+mod budget;
 mod context;
 mod cursor;
 mod error;
@@ -47,7 +48,9 @@ pub struct Options {
     pub started_at: Timestamp,
     /// The store's name: `sqlite` or `postgres`.
     pub store: &'static str,
-    /// Names of this server beyond those of the loopback, with or without a port.
+    /// Other machines may reach it: it answers to every IP address and not only to the loopback's.
+    pub for_other_machines: bool,
+    /// Names of this server beside localhost, with or without a port.
     pub allowed_hosts: Vec<String>,
     /// Pages of other origins that may ask, like `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
@@ -58,7 +61,8 @@ pub struct Options {
 /// All routes.
 pub fn router(options: Options) -> Router {
     let handle = options.handle.clone();
-    let guard = Guard::new(&options.allowed_hosts, &options.allowed_origins);
+    let guard = Guard::new(&options.allowed_hosts, &options.allowed_origins)
+        .by_any_address(options.for_other_machines);
     let door = schema::door(Ingredients {
         handle: options.handle,
         clock: options.clock,

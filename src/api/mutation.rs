@@ -41,7 +41,7 @@ fn payload(answer: std::result::Result<(QueueRow, bool), QueueError>) -> Result<
     Ok(QueuePayload { queue: Queue::from(row), changed })
 }
 
-/// Actions; one a request. What fails is an error with a code, and nothing was stored.
+/// Actions; one a request. What fails is an error with a code, and nothing was stored, unless the error has `extensions.outcomeUnknown: true`: then it may have been done all the same, and looking, or repeating it with the same idempotency key, tells.
 #[Object]
 impl Mutation {
     /// Accepts a job durably and returns it at once, before anything runs.

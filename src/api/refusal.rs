@@ -22,16 +22,14 @@ pub(crate) fn store(error: StoreError) -> ApiError {
     match &error {
         StoreError::Unavailable(_) => {
             tracing::warn!(%error, "a request was refused because the store is unavailable");
-            ApiError::new(Code::Unavailable, "the store refuses for now; nothing was stored")
+            ApiError::new(Code::Unavailable, "the store refuses for now: try again")
                 .retry_after_ms(STORE_RETRY_MS)
         }
         StoreError::OutcomeUnknown(_) => {
             tracing::error!(%error, "the outcome of a write is unknown");
-            ApiError::new(
-                Code::Unavailable,
-                "outcome unknown, repeat with the same idempotency key",
-            )
-            .retry_after_ms(STORE_RETRY_MS)
+            ApiError::new(Code::Unavailable, "the store failed while it wrote")
+                .outcome_unknown()
+                .retry_after_ms(STORE_RETRY_MS)
         }
         StoreError::Internal { .. } => ApiError::internal(&error),
     }
@@ -158,6 +156,12 @@ mod tests {
         assert!(told.message.contains("same idempotency key"));
         let extensions = told.extensions.unwrap();
         assert_eq!(extensions.get("code"), Some(&Value::from("UNAVAILABLE")));
+        assert_eq!(extensions.get("outcomeUnknown"), Some(&Value::from(true)));
         assert!(extensions.get("retryAfterMs").is_some());
+        // The same code where it is known: nothing was stored.
+        let told = store(StoreError::Unavailable(String::new())).into_server_error();
+        let extensions = told.extensions.unwrap();
+        assert_eq!(extensions.get("code"), Some(&Value::from("UNAVAILABLE")));
+        assert!(extensions.get("outcomeUnknown").is_none());
     }
 }

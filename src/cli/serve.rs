@@ -79,7 +79,7 @@ fn about(config: &Config) -> String {
     let queues = config.catalog.queues.values();
     let queues: Vec<_> = queues.map(|q| format!("{} ({} slots)", q.name, q.slots)).collect();
     let access = if config.server.insecure_no_auth {
-        "everybody who reaches the address may do everything"
+        "everybody who reaches the address may do everything, by IP address or a name in allowed_hosts"
     } else {
         "this machine only, no tokens"
     };

@@ -153,6 +153,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         query_tokens: 100..=1_000_000,
         // Deeper brackets than these could end the process by a stack overflow in the parser.
         query_nesting: 8..=200,
+        response_bytes: MIB..=GIB,
         page_size: 1..=1_000,
         log_page_lines: 1..=100_000,
         log_page_bytes: KIB..=64 * MIB,

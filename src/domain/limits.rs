@@ -19,6 +19,9 @@ pub struct Limits {
     pub query_tokens: usize,
     /// The deepest that brackets and braces of a document may nest.
     pub query_nesting: usize,
+    /// The most bytes of what may be large in one answer, or in one message of a subscription:
+    /// args, results, schemas, lines of logs. One job by itself always fits.
+    pub response_bytes: usize,
     /// The most jobs of a page.
     pub page_size: u32,
     /// The most lines of a page of a log.
@@ -72,6 +75,7 @@ impl Default for Limits {
             query_root_fields: 20,
             query_tokens: 2_000,
             query_nesting: 64,
+            response_bytes: 16 * 1024 * KIB,
             page_size: 100,
             log_page_lines: 5_000,
             log_page_bytes: 1024 * KIB,

@@ -209,9 +209,10 @@ impl Handle {
         self.core.wait(job)
     }
 
-    /// What a running job last reported; `None` before its first report and once it has ended.
-    pub fn progress(&self, id: JobId) -> Option<Arc<Progress>> {
-        self.core.live.progress(id)
+    /// What the open attempt of this row last reported; `None` before its first report, and where
+    /// none is open.
+    pub fn progress(&self, job: &Job) -> Option<Arc<Progress>> {
+        self.core.live.progress(job.id, job.open?)
     }
 
     /// Changes whenever a place or a reason to wait in this queue may have changed; `None` for a

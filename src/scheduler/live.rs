@@ -91,9 +91,9 @@ impl Live {
         }
     }
 
-    /// What an attempt last reported.
-    pub(super) fn progress(&self, job: JobId) -> Option<Arc<Progress>> {
-        self.lock().attempts.get(&job).and_then(|entry| entry.progress.clone())
+    /// What the attempt of this fence last reported.
+    pub(super) fn progress(&self, job: JobId, fence: Fence) -> Option<Arc<Progress>> {
+        self.lock().attempts.get(&job).filter(|e| e.fence == fence)?.progress.clone()
     }
 
     /// The open attempts that were not told yet to stop with the server, with their graces.

@@ -14,7 +14,7 @@ mod stop;
 
 use std::future::IntoFuture;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -125,6 +125,7 @@ impl Server {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: "sqlite",
             closing: closing.clone(),
+            for_other_machines: config.server.insecure_no_auth || !address.ip().is_loopback(),
             allowed_hosts: config.server.allowed_hosts,
             allowed_origins: config.server.allowed_origins,
         });
@@ -238,7 +239,14 @@ pub fn sdl() -> String {
     api::schema::sdl()
 }
 
-fn url(address: SocketAddr) -> String {
+/// Where a client of this machine reaches it: "every address" is none to connect to.
+fn url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
     format!("http://{address}")
 }
 

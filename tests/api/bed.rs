@@ -53,6 +53,11 @@ impl Running {
         self.runner.report(self.job, Report::Progress(progress)).await;
     }
 
+    /// Ends with an exit code of failure.
+    pub(super) async fn fail(self) {
+        self.runner.end(self.job, exit(1)).await;
+    }
+
     /// Ends well, with a result.
     pub(super) async fn end(self) {
         let result = Some(r#"{"z": 1, "a": 18446744073709551615}"#.to_owned());
@@ -60,14 +65,14 @@ impl Running {
     }
 }
 
-/// `work` and `copy` wait in `default` for one slot; `narrow` and `wide` in queues without one,
+/// `work`, with one retry, and `copy` wait in `default` for one slot; `narrow` and `wide` in queues without one,
 /// of which the first holds two.
 fn catalog() -> Catalog {
     let of = |name: &str| Kind { queue: name.parse().unwrap(), ..kind(name, &["true"]) };
     let narrow = QueueSpec { max_waiting: 2, ..queue("narrow", 0) };
     kinds::catalog(
         vec![
-            kind("work", &["true"]),
+            Kind { retries: 1, ..kind("work", &["true"]) },
             kind("copy", &["cp", "{from}", "{to}"]),
             of("narrow"),
             of("wide"),
@@ -103,6 +108,7 @@ pub(super) async fn serve() -> Server {
         clock,
         version: "0.0.0-test".to_owned(),
         store: "sqlite",
+        for_other_machines: false,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         closing: closing.clone(),

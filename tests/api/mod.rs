@@ -4,6 +4,7 @@ mod bed;
 mod feed;
 mod jobs;
 mod labels;
+mod large;
 mod refusals;
 mod routes;
 mod socket;

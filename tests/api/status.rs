@@ -139,6 +139,27 @@ async fn progress_is_throttled_and_its_last_word_is_sent() {
 }
 
 #[tokio::test]
+async fn progress_goes_with_the_attempt_that_reported_it() {
+    let server = serve().await;
+    let id = server.start("work").await;
+    let running = server.spawned().await;
+    let mut stream = server.subscribe(STATUS, json!({"id": id, "every": 50})).await;
+    running.progress(80.0, from_unix_millis(0)).await;
+    let mut latest = stream.value().await;
+    while latest["progress"]["percent"] != 80.0 {
+        latest = stream.value().await;
+    }
+    running.fail().await;
+    while latest["change"] != "RETRYING" {
+        latest = stream.value().await;
+    }
+    assert_eq!((&latest["state"], &latest["progress"]), (&json!("QUEUED"), &Value::Null));
+    let read = "query($id: ID!) { job(id: $id) { state progress { percent } } }";
+    let job = server.data(read, json!({ "id": id })).await;
+    assert_eq!(job["job"], json!({"state": "QUEUED", "progress": null}));
+}
+
+#[tokio::test]
 async fn who_comes_after_the_end_hears_the_end() {
     // P7
     let server = serve().await;

@@ -1,5 +1,6 @@
 //! The command line, as the binary that people run.
 
+mod addresses;
 mod commands;
 mod failures;
 mod operations;

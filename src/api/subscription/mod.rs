@@ -50,11 +50,19 @@ trait Source: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Message>>> + Send;
 }
 
-fn stream_of<S: Source>(source: S) -> impl Stream<Item = Result<S::Message>> + Send {
-    stream::unfold(Some(source), |source| async move {
-        let mut source = source?;
-        match source.next().await {
-            Ok(message) => message.map(|message| (Ok(message), Some(source))),
+fn stream_of<S: Source>(
+    ctx: &Context<'_>,
+    source: S,
+) -> impl Stream<Item = Result<S::Message>> + Send + use<S> {
+    let begin = Some((source, Arc::clone(ctx.budget())));
+    stream::unfold(begin, |following| async move {
+        let (mut source, budget) = following?;
+        budget.wait_for_event();
+        let message = source.next().await;
+        // What the client selected of it is resolved when this returns.
+        budget.begin_message();
+        match message {
+            Ok(message) => message.map(|message| (Ok(message), Some((source, budget)))),
             Err(error) => Some((Err(error), None)),
         }
     })
@@ -82,7 +90,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<JobStatus>>> {
         let interval = interval(min_interval_ms)?;
         let (handle, clock) = (ctx.handle().clone(), Arc::clone(ctx.clock()));
-        Ok(stream_of(StatusStream::open(handle, clock, job_id(&id)?, interval).await?))
+        Ok(stream_of(ctx, StatusStream::open(handle, clock, job_id(&id)?, interval).await?))
     }
 
     /// Every change of every job that matches or just stopped to; at once a message with the cursor.
@@ -102,7 +110,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<JobFeed>>> {
         let interval = interval(min_interval_ms)?;
         let feed = Feed::open(ctx.handle().clone(), filter.into(), after, interval).await?;
-        Ok(stream_of(feed))
+        Ok(stream_of(ctx, feed))
     }
 
     /// What was printed after the cursor (or the last `tail` lines; neither: from the start), then live, then complete when nothing more can come.
@@ -125,6 +133,6 @@ impl Subscription {
             stream: stream.map(Into::into),
             attempt: self::attempt(attempt)?,
         };
-        Ok(stream_of(LogTail::open(handle, job_id(&id)?, arguments).await?))
+        Ok(stream_of(ctx, LogTail::open(handle, job_id(&id)?, arguments).await?))
     }
 }

@@ -101,7 +101,7 @@ impl StatusStream {
         let row = read(&handle, id).await?;
         let line = handle.line_changes(&row.queue);
         Ok(Self {
-            progress: handle.progress(id),
+            progress: handle.progress(&row),
             handle,
             clock,
             interval,
@@ -142,8 +142,11 @@ impl StatusStream {
                 Ok(self.commit(&change.job, change.event.change, change.event.at))
             }
             Heard::News(News::Progress(progress)) => {
-                self.progress = Some(progress);
-                self.note(JobChange::Progress);
+                // What is heard late may be of an attempt that has ended.
+                if self.row.open.is_some() {
+                    self.progress = Some(progress);
+                    self.note(JobChange::Progress);
+                }
                 Ok(None)
             }
             Heard::News(News::LogGrew) => Ok(None),
@@ -154,7 +157,7 @@ impl StatusStream {
                     if row.state.is_terminal() { JobChange::Ended } else { JobChange::Updated };
                 let told = self.commit(&row, change, self.clock.now());
                 if told.is_none() {
-                    self.progress = self.handle.progress(self.row.id);
+                    self.progress = self.handle.progress(&self.row);
                     self.note(JobChange::Progress);
                 }
                 Ok(told)
@@ -176,7 +179,7 @@ impl StatusStream {
         }
         self.coalesced += ahead - 1 + i64::from(self.untold.take().is_some());
         self.row = Arc::clone(row);
-        self.progress = self.handle.progress(row.id);
+        self.progress = self.handle.progress(row);
         Some(self.message(change, at))
     }
 

@@ -52,9 +52,10 @@ impl Media {
 }
 
 /// The answer to an operation. An error of the request itself, which executed nothing, has no
-/// `data` at all.
-pub(super) fn graphql(media: Media, response: &GraphQlResponse) -> Response<Body> {
-    let nothing_ran = response.is_err()
+/// `data` at all; one that `broke_off` after it began has null there, and is none of the client's.
+pub(super) fn graphql(media: Media, response: &GraphQlResponse, broke_off: bool) -> Response<Body> {
+    let nothing_ran = !broke_off
+        && response.is_err()
         && response.data == async_graphql::Value::Null
         && response.errors.iter().all(|error| error.path.is_empty());
     let status = match media {

@@ -1,5 +1,5 @@
-//! The one door to the schema: the gate before it, a bound on its time, a code on every error
-//! behind it. HTTP and WebSocket hold the same door, and nothing holds the schema but the door.
+//! The one door to the schema: the gate before it, bounds on its time and on the size of its
+//! answer, a code on every error behind it. HTTP and WebSocket hold the same door, and nothing holds the schema but the door.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Data, Executor, Request, Response, ServerError};
 use futures::future::{self, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::gate::{Admitted, Gate};
-use crate::api::error::{ApiError, Code};
+use crate::api::budget::Budget;
+use crate::api::error::{ApiError, Code, OUTCOME_UNKNOWN};
 use crate::domain::limits::Limits;
 
-/// How many streams one socket may still open. Lies in the data of its session.
+/// How many operations one socket may still begin. Lies in the data of its session.
 pub(super) struct SocketQuota(pub(super) Arc<Semaphore>);
 
 /// A schema behind the gate.
@@ -22,6 +23,14 @@ pub(super) struct SocketQuota(pub(super) Arc<Semaphore>);
 pub(crate) struct Door<E> {
     schema: E,
     gate: Arc<Gate>,
+}
+
+/// The answer to an operation that was admitted.
+pub(super) struct Ran {
+    /// The answer.
+    pub(super) response: Response,
+    /// It is known that resolvers ran, though the answer does not show it: it broke off.
+    pub(super) broke_off: bool,
 }
 
 impl<E: Executor> Door<E> {
@@ -40,27 +49,67 @@ impl<E: Executor> Door<E> {
     }
 
     /// Executes a query or a mutation that was admitted.
-    pub(super) async fn run(&self, admitted: Admitted) -> Response {
+    pub(super) async fn run(&self, admitted: Admitted) -> Ran {
+        let budget = Arc::new(Budget::new(self.limits()));
+        let request = admitted.request.data(Arc::clone(&budget));
         // A write that is under way when the time is up goes on: no request owns a transaction.
         let answer = tokio::time::timeout(
             self.limits().request_timeout,
-            AssertUnwindSafe(self.schema.execute(admitted.request)).catch_unwind(),
+            AssertUnwindSafe(self.schema.execute(request)).catch_unwind(),
         );
-        match answer.await {
-            Ok(Ok(response)) => finish(response),
-            Ok(Err(_)) => fault(),
-            Err(_) => refuse(ApiError::new(
-                Code::DeadlineExceeded,
-                "it took longer than a request may; whether it was done is unknown, so repeat it with the same idempotency key or look",
-            )),
-        }
+        let error = match (answer.await, budget.exceeded()) {
+            (Ok(Ok(response)), None) => {
+                let mut response = finish(response);
+                if admitted.operation == OperationType::Mutation {
+                    mark_done(&mut response);
+                }
+                return Ran { response, broke_off: false };
+            }
+            (Ok(Ok(_)), Some(error)) => error,
+            (Ok(Err(_)), _) => fault(),
+            (Err(_), _) => too_slow(),
+        };
+        let error = match admitted.operation {
+            OperationType::Mutation => error.outcome_unknown(),
+            OperationType::Query | OperationType::Subscription => error,
+        };
+        Ran { response: refuse(error), broke_off: true }
+    }
+
+    /// Executes a subscription that was admitted. After an error of ours nothing more comes.
+    fn follow(
+        &self,
+        request: Request,
+        session: Option<Arc<Data>>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> BoxStream<'static, Response> {
+        let budget = Arc::new(Budget::new(self.limits()));
+        let request = request.data(Arc::clone(&budget));
+        let events = AssertUnwindSafe(self.schema.execute_stream(request, session)).catch_unwind();
+        let most = self.limits().request_timeout;
+        // The permit is held until the stream is dropped.
+        let begin = Some((events, budget, permit));
+        let messages = stream::unfold(begin, move |following| async move {
+            let (mut events, budget, permit) = following?;
+            let event = tokio::select! {
+                biased;
+                event = events.next() => event?,
+                () = budget.overdue(most) => return Some((refuse(too_slow()), None)),
+            };
+            match (event, budget.exceeded()) {
+                (Ok(response), None) => Some((finish(response), Some((events, budget, permit)))),
+                (Ok(_), Some(error)) => Some((refuse(error), None)),
+                (Err(_), _) => Some((refuse(fault()), None)),
+            }
+        });
+        messages.boxed()
     }
 }
 
 impl<E: Executor> Executor for Door<E> {
     async fn execute(&self, request: Request) -> Response {
         match self.admit(request) {
-            Ok(admitted) => self.run(admitted).await,
+            Ok(admitted) => self.run(admitted).await.response,
             Err(refused) => *refused,
         }
     }
@@ -74,26 +123,22 @@ impl<E: Executor> Executor for Door<E> {
             Ok(admitted) => admitted,
             Err(refused) => return one(*refused),
         };
-        if admitted.operation != OperationType::Subscription {
-            let door = self.clone();
-            return stream::once(async move { door.run(admitted).await }).boxed();
-        }
         let permit = match session.as_deref().and_then(quota) {
             None => None,
             Some(quota) => match Arc::clone(&quota.0).try_acquire_owned() {
                 Ok(permit) => Some(permit),
-                Err(_) => return one(refuse(too_many_streams(self.limits()))),
+                Err(_) => return one(refuse(too_many(self.limits()))),
             },
         };
-        let events = self.schema.execute_stream(admitted.request, session).map(finish);
-        let guarded = AssertUnwindSafe(events).catch_unwind();
-        guarded
-            .map(move |event| {
-                // Held until the stream is dropped.
-                let _permit = &permit;
-                event.unwrap_or_else(|_| fault())
-            })
-            .boxed()
+        if admitted.operation == OperationType::Subscription {
+            return self.follow(admitted.request, session, permit);
+        }
+        let door = self.clone();
+        stream::once(async move {
+            let _permit = permit;
+            door.run(admitted).await.response
+        })
+        .boxed()
     }
 }
 
@@ -101,11 +146,10 @@ fn quota(data: &Data) -> Option<&SocketQuota> {
     data.get(&std::any::TypeId::of::<SocketQuota>())?.downcast_ref()
 }
 
-fn too_many_streams(limits: &Limits) -> ApiError {
+fn too_many(limits: &Limits) -> ApiError {
     let most = limits.subscriptions_per_socket;
-    let message = format!(
-        "one socket may have {most} subscriptions at a time: end one, or open another socket"
-    );
+    let message =
+        format!("one socket may have {most} operations at a time: end one, or open another socket");
     ApiError::new(Code::RateLimited, message).retry_after_ms(1_000)
 }
 
@@ -117,9 +161,13 @@ fn refuse(error: ApiError) -> Response {
     Response::from_errors(vec![error.into_server_error()])
 }
 
-/// The answer after a panic in a resolver: its own message is in the log already.
-fn fault() -> Response {
-    refuse(ApiError::internal_text("a resolver panicked"))
+/// A panic in a resolver: its own message is in the log already.
+fn fault() -> ApiError {
+    ApiError::internal_text("a resolver panicked")
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(Code::DeadlineExceeded, "it took longer than a request may: ask for less at once")
 }
 
 /// Gives every error a code. Those without one are the library's own: a document that does not fit
@@ -132,6 +180,14 @@ fn finish(mut response: Response) -> Response {
         }
     }
     response
+}
+
+/// Marks errors that took a part of the answer of a mutation: they lie below its one field, which
+/// was done before anything of its answer was resolved.
+fn mark_done(response: &mut Response) {
+    for error in response.errors.iter_mut().filter(|error| error.path.len() > 1) {
+        error.extensions.get_or_insert_default().set(OUTCOME_UNKNOWN, true);
+    }
 }
 
 fn has_code(error: &ServerError) -> bool {

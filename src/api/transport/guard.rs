@@ -3,13 +3,17 @@
 //!
 //! A browser sends a page's request to any address, ours too; it cannot forge these three headers.
 //! `Host` must be a name of this machine (a foreign name that resolves to 127.0.0.1 is DNS
-//! rebinding); a foreign `Origin` must be in `server.allowed_origins`, and only then gets the CORS
-//! headers without which its page could read nothing.
+//! rebinding; an IP address is no name, and no DNS can point it elsewhere); a foreign `Origin` must
+//! be in `server.allowed_origins`, and only then gets the CORS headers without which its page could
+//! read nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, HOST, HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderName, HeaderValue, ORIGIN,
+    VARY,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -19,8 +23,8 @@ use axum::response::Response;
 use super::answer::problem;
 use crate::api::error::{ApiError, Code};
 
-/// Names of this machine that no DNS can point elsewhere.
-const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+/// The name of this machine that no DNS can point elsewhere.
+const LOCALHOST: &str = "localhost";
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -29,6 +33,7 @@ static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
+    any_address: bool,
 }
 
 /// What the guard found in order.
@@ -47,7 +52,15 @@ impl Guard {
         Self {
             hosts: hosts.iter().map(lower).collect(),
             origins: origins.iter().map(lower).collect(),
+            any_address: false,
         }
+    }
+
+    /// Also answers to every IP address and not only to those of the loopback: for a server that
+    /// other machines may reach, which does not know by which of its addresses they do.
+    #[must_use]
+    pub(crate) fn by_any_address(self, any_address: bool) -> Self {
+        Self { any_address, ..self }
     }
 
     /// Lets a request through to `next`, or answers 403.
@@ -61,17 +74,23 @@ impl Guard {
             if request.method() == Method::OPTIONS { preflight() } else { next.run(request).await };
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        // What a page may read of a raw log beside its bytes and its length.
+        let exposed = HeaderValue::from_static("accept-ranges, content-range");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         headers.append(VARY, HeaderValue::from_static("Origin"));
         response
     }
 
     fn check(&self, headers: &HeaderMap, target: Option<&Authority>) -> Result<Passed, ApiError> {
         let host = one(headers, &HOST)?.ok_or_else(|| forbidden("the request has no `Host`"))?;
-        if !self.is_own_host(host) || target.is_some_and(|t| !self.is_own_host(t.as_str())) {
-            return Err(forbidden(&format!(
-                "the host `{}` is not one of this server: use localhost, or add it to `server.allowed_hosts`",
-                short(host)
-            )));
+        for name in [Some(host), target.map(Authority::as_str)].into_iter().flatten() {
+            if !self.is_own_host(name) {
+                return Err(forbidden(&format!(
+                    "the host `{}` is not one of this server: use localhost{}, or add it to `server.allowed_hosts`",
+                    short(name),
+                    if self.any_address { " or an IP address" } else { "" },
+                )));
+            }
         }
         let origin = one(headers, &ORIGIN)?;
         if let Some(origin) = origin
@@ -98,7 +117,9 @@ impl Guard {
     fn is_own_host(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let name = without_port(&host);
-        LOOPBACK.contains(&name) || self.hosts.iter().any(|own| *own == host || own == name)
+        name == LOCALHOST
+            || ip(name).is_some_and(|ip| self.any_address || ip.to_canonical().is_loopback())
+            || self.hosts.iter().any(|own| *own == host || own == name)
     }
 }
 
@@ -125,6 +146,14 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// The address that a host is, in its one notation: `[::1]` or `127.0.0.1`.
+fn ip(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
+
 fn short(text: &str) -> String {
     text.chars().take(100).collect()
 }
@@ -140,7 +169,10 @@ fn preflight() -> Response {
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     set(ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
-    set(ACCESS_CONTROL_ALLOW_HEADERS, "content-type, authorization");
+    set(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        "content-type, authorization, range, graphql-require-preflight",
+    );
     set(ACCESS_CONTROL_MAX_AGE, "600");
     response
 }
@@ -170,6 +202,8 @@ mod tests {
             "127.0.0.1:1",
             "[::1]:8080",
             "[::1]",
+            "127.0.0.2:8080",
+            "[::ffff:127.0.0.1]:80",
             "jobs.lan:80",
             "box:9000",
         ] {
@@ -183,11 +217,38 @@ mod tests {
             "box:1",
             "",
             "localhost:80:80",
+            "10.0.0.7:8080",
+            "[fe80::7]",
+            "::1",
+            "0x7f.1",
         ] {
             assert!(check(&[("host", host)]).is_err(), "{host}");
         }
         assert!(check(&[]).is_err());
         assert!(check(&[("host", "localhost"), ("host", "evil.example")]).is_err());
+    }
+
+    #[test]
+    fn a_server_for_other_machines_answers_to_every_address_and_no_other_name() {
+        // P15: no DNS can point an address elsewhere.
+        let guard = Guard::new(&["jobs.lan".to_owned()], &[]).by_any_address(true);
+        for host in ["10.0.0.7:8080", "[fd00::7]:80", "192.168.1.2", "localhost", "jobs.lan"] {
+            assert!(guard.is_own_host(host), "{host}");
+        }
+        for host in ["box.lan", "10.0.0.7.evil.example", "10.0.0", "[10.0.0.7]", "fd00::7"] {
+            assert!(!guard.is_own_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_refusal_names_the_host_that_is_not_ours() {
+        // A target with a host of its own goes before the header.
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("localhost"));
+        let target = Authority::from_static("evil.example:80");
+        let error = Guard::default().check(&headers, Some(&target)).unwrap_err();
+        let message = error.into_server_error().message;
+        assert!(message.starts_with("the host `evil.example:80` is not"), "{message}");
     }
 
     #[test]

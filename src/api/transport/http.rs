@@ -69,11 +69,14 @@ async fn execute<E: Executor>(
 ) -> Answer {
     let admitted = match door.admit(request) {
         Ok(admitted) => admitted,
-        Err(refused) => return graphql(media, &refused),
+        Err(refused) => return graphql(media, &refused, false),
     };
     match admitted.operation {
         OperationType::Mutation if by_get => not_allowed("a mutation must be sent by POST", "POST"),
-        OperationType::Query | OperationType::Mutation => graphql(media, &door.run(admitted).await),
+        OperationType::Query | OperationType::Mutation => {
+            let ran = door.run(admitted).await;
+            graphql(media, &ran.response, ran.broke_off)
+        }
         OperationType::Subscription => problem(
             StatusCode::BAD_REQUEST,
             ApiError::invalid_input(

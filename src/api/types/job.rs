@@ -31,7 +31,11 @@ impl Job {
         if !self.0.has_result {
             return Ok(None);
         }
-        let result = ctx.handle().reader().result(self.0.id).await.map_err(refusal::store)?;
+        let read = ctx.handle().reader().result(self.0.id);
+        let result = ctx.budget().read(read).await?.map_err(refusal::store)?;
+        if let Some(result) = &result {
+            ctx.budget().draw_json(result)?;
+        }
         Ok(result.map(Json))
     }
 
@@ -42,7 +46,8 @@ impl Job {
     ) -> Result<Option<LogPage>> {
         let handle = ctx.handle();
         let query = arguments.query(self.0.id, handle.limits())?;
-        let page = handle.log_page(Arc::clone(&self.0), query).await.map_err(refusal::log)?;
+        let read = handle.log_page(Arc::clone(&self.0), query);
+        let page = ctx.budget().read(read).await?.map_err(refusal::log)?;
         Ok(Some(LogPage::new(self.0.id, page)))
     }
 
@@ -102,8 +107,11 @@ impl Job {
 
     /// Its arguments, `{}` where none were given.
     async fn args(&self, ctx: &Context<'_>) -> Result<Json> {
-        let args = ctx.handle().reader().args(self.0.id).await.map_err(refusal::store)?;
-        Ok(Json(args.unwrap_or_else(|| serde_json::json!({}))))
+        let read = ctx.handle().reader().args(self.0.id);
+        let args = ctx.budget().read(read).await?.map_err(refusal::store)?;
+        let args = args.unwrap_or_else(|| serde_json::json!({}));
+        ctx.budget().draw_json(&args)?;
+        Ok(Json(args))
     }
 
     /// What the caller attached to it, by key.
@@ -149,7 +157,7 @@ impl Job {
 
     /// As its command last reported it.
     async fn progress(&self, ctx: &Context<'_>) -> Option<Progress> {
-        ctx.handle().progress(self.0.id).as_deref().map(Progress::from)
+        ctx.handle().progress(&self.0).as_deref().map(Progress::from)
     }
 
     /// The JSON it returned.

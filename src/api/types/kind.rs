@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
 
 use super::int;
 use super::queue::Queue;
 use super::scalar::{Json, Long};
+use crate::api::context::Parts;
+use crate::api::error::Result;
 use crate::domain;
 use crate::domain::names::{KindName, QueueName};
 
@@ -75,14 +77,18 @@ impl JobKind {
     }
 
     /// JSON Schema 2020-12 of `args`; `{}` where the kind is no longer declared.
-    async fn args_schema(&self) -> Json {
-        let source = self.declaration().map(|kind| kind.args.source().clone());
-        Json(source.unwrap_or_else(|| serde_json::json!({})))
+    #[expect(clippy::unused_async, reason = "a resolver is async")]
+    async fn args_schema(&self, ctx: &Context<'_>) -> Result<Json> {
+        let none = serde_json::json!({});
+        let source = self.declaration().map_or(&none, |kind| kind.args.source());
+        ctx.budget().draw_json(source)?;
+        Ok(Json(source.clone()))
     }
 
     /// JSON Schema of `result`, where one is promised.
-    async fn result_schema(&self) -> Option<Json> {
-        Some(Json(self.declaration()?.result.as_ref()?.source().clone()))
+    async fn result_schema(&self, ctx: &Context<'_>) -> Option<Json> {
+        let source = self.declaration()?.result.as_ref()?.source();
+        ctx.nullable(ctx.budget().draw_json(source).map(|()| Some(Json(source.clone()))))
     }
 
     /// The queue that its jobs go to.

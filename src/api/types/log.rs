@@ -1,17 +1,20 @@
 //! What a job printed.
 
-use async_graphql::SimpleObject;
+use async_graphql::{ComplexObject, Context, SimpleObject};
 
 use super::enums::LogStream;
 use super::int;
 use super::page::PageInfo;
 use super::scalar::{Cursor, DateTime, Long};
+use crate::api::context::Parts;
 use crate::api::cursor;
+use crate::api::error::Result;
 use crate::domain;
 use crate::domain::id::JobId;
 
 /// A line that a job printed.
 #[derive(SimpleObject, Debug, Clone)]
+#[graphql(complex)]
 pub(crate) struct LogLine {
     /// Its position.
     cursor: Cursor,
@@ -23,10 +26,20 @@ pub(crate) struct LogLine {
     stream: LogStream,
     /// The attempt that printed it.
     attempt: i32,
-    /// The text without its end of line; what is no UTF-8 stands as U+FFFD. Escape sequences are kept.
+    #[graphql(skip)]
     text: String,
     /// The line was longer than the limit and is cut.
     cut: bool,
+}
+
+#[ComplexObject]
+impl LogLine {
+    /// The text without its end of line; what is no UTF-8 stands as U+FFFD. Escape sequences are kept.
+    #[expect(clippy::unused_async, reason = "a resolver is async")]
+    async fn text(&self, ctx: &Context<'_>) -> Result<&str> {
+        ctx.budget().draw_text(&self.text)?;
+        Ok(&self.text)
+    }
 }
 
 /// A part of a job's log.

@@ -3,7 +3,8 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::serve;
+use super::{Server, serve, serve_impatiently, serve_with};
+use crate::domain::limits::Limits;
 
 type Headers<'a> = &'a [(&'static str, &'static str)];
 
@@ -137,13 +138,62 @@ async fn an_allowed_page_is_answered_and_told_so() {
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"data": {"act": 0}}));
 }
 
+/// What a query or a mutation gets, with the status, from a client that goes by it.
+async fn ask(server: &Server, query: &str) -> (u16, Value) {
+    let request = reqwest::Client::new().post(format!("http://{}/graphql", server.address));
+    let request = request.header(JSON.0, JSON.1).header(MODERN.0, MODERN.1);
+    let answer = request.body(json!({ "query": query }).to_string()).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// Expects an answer that broke off: it ran, so it is no error of the request. Returns the error.
+async fn broke_off(server: &Server, query: &str, code: &str) -> Value {
+    let (status, mut body) = ask(server, query).await;
+    assert_eq!((status, body.get("data")), (200, Some(&Value::Null)), "{query}: {body}");
+    assert_eq!(body["errors"].as_array().unwrap().len(), 1, "{query}: {body}");
+    let error = body["errors"][0].take();
+    assert_eq!(error["extensions"]["code"], code, "{query}: {error}");
+    error
+}
+
 #[tokio::test]
 async fn a_resolver_that_panics_answers_with_a_reference() {
     let server = serve().await;
-    let url = format!("http://{}/graphql?query={{bug}}", server.address);
-    let body: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
-    let error = &body["errors"][0];
-    assert_eq!(error["extensions"]["code"], "INTERNAL");
+    let error = broke_off(&server, "{ bug }", "INTERNAL").await;
     assert!(error["extensions"]["reference"].is_string(), "{error}");
     assert!(!error.to_string().contains("panics"), "{error}");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_breaks_off() {
+    // P12
+    let server = serve_impatiently().await;
+    let error = broke_off(&server, "{ hang }", "DEADLINE_EXCEEDED").await;
+    assert!(error["extensions"].get("outcomeUnknown").is_none(), "nothing was to be done: {error}");
+    let error = broke_off(&server, "mutation { query { hang } }", "DEADLINE_EXCEEDED").await;
+    assert_eq!(error["extensions"]["outcomeUnknown"], true);
+}
+
+#[tokio::test]
+async fn an_answer_holds_so_much_of_what_is_large() {
+    // P12: below, at and above the limit.
+    let limits = Limits { args_bytes: 0, result_bytes: 0, log_page_bytes: 0, ..Limits::default() };
+    let server = serve_with(Limits { response_bytes: 1_000, ..limits }).await;
+    for bytes in [499, 500] {
+        let (status, body) =
+            ask(&server, &format!("{{ a: large(bytes: 500) large(bytes: {bytes}) }}")).await;
+        assert_eq!((status, body["data"]["large"].as_str().map(str::len)), (200, Some(bytes)));
+    }
+    let error =
+        broke_off(&server, "{ a: large(bytes: 500) large(bytes: 501) }", "QUERY_TOO_LARGE").await;
+    assert_eq!(
+        error["extensions"],
+        json!({"code": "QUERY_TOO_LARGE", "limit": "responseBytes", "max": 1_000, "found": 1_001})
+    );
+    // An error below the field of a mutation takes the answer too.
+    let (_, body) = ask(&server, "mutation { query { broken } }").await;
+    assert_eq!(body["errors"][0]["extensions"]["outcomeUnknown"], true, "{body}");
+    let query = "mutation { query { large(bytes: 1001) } }";
+    let error = broke_off(&server, query, "QUERY_TOO_LARGE").await;
+    assert_eq!(error["extensions"]["outcomeUnknown"], true, "it was done all the same");
 }

@@ -5,6 +5,7 @@ mod ws;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_graphql::{Context, Object, Schema, Subscription};
 use futures::stream::{self, Stream, StreamExt};
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::door::Door;
 use super::gate::{Gate, Shape};
 use super::guard::Guard;
+use crate::api::budget::Budget;
+use crate::api::error::{ApiError, Code, Result};
 use crate::domain::limits::Limits;
 
 struct Query;
@@ -46,6 +49,23 @@ impl Query {
         assert!(number < 0, "a resolver that panics");
         number
     }
+
+    #[expect(clippy::unused_async, reason = "a resolver is async")]
+    async fn broken(&self) -> Result<i32> {
+        Err(ApiError::new(Code::Unavailable, "not now"))
+    }
+
+    async fn hang(&self, ctx: &Context<'_>) -> i32 {
+        reached(ctx);
+        futures::future::pending().await
+    }
+
+    #[expect(clippy::unused_async, reason = "a resolver is async")]
+    async fn large(&self, ctx: &Context<'_>, bytes: usize) -> Result<String> {
+        let text = "x".repeat(bytes);
+        ctx.data_unchecked::<Arc<Budget>>().draw_text(&text)?;
+        Ok(text)
+    }
 }
 
 #[Object]
@@ -53,12 +73,25 @@ impl Mutation {
     async fn act(&self, ctx: &Context<'_>, n: Option<i32>) -> i32 {
         reached(ctx) + n.unwrap_or_default()
     }
+
+    async fn query(&self, ctx: &Context<'_>) -> Query {
+        reached(ctx);
+        Query
+    }
 }
 
 #[Subscription]
 impl Streams {
     async fn ticks(&self, ctx: &Context<'_>) -> impl Stream<Item = i32> {
         stream::once(futures::future::ready(reached(ctx))).chain(stream::pending())
+    }
+
+    async fn queries(&self, ctx: &Context<'_>, count: usize) -> impl Stream<Item = Query> + use<> {
+        let budget = Arc::clone(ctx.data_unchecked::<Arc<Budget>>());
+        stream::iter(0..count).map(move |_| {
+            budget.begin_message();
+            Query
+        })
     }
 }
 
@@ -68,11 +101,20 @@ struct Server {
     closing: CancellationToken,
 }
 
-/// A server with room for one socket of two streams.
+/// A server with room for one socket of two operations.
 async fn serve() -> Server {
+    serve_with(Limits::default()).await
+}
+
+/// One where a request may take a moment only: for requests that would never end.
+async fn serve_impatiently() -> Server {
+    serve_with(Limits { request_timeout: Duration::from_millis(100), ..Limits::default() }).await
+}
+
+async fn serve_with(limits: Limits) -> Server {
     let reached = Reached::default();
     let closing = CancellationToken::new();
-    let limits = Limits { subscriptions_per_socket: 2, sockets: 1, ..Limits::default() };
+    let limits = Limits { subscriptions_per_socket: 2, sockets: 1, ..limits };
     let schema = Schema::build(Query, Mutation, Streams).data(reached.clone()).finish();
     let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits);
     let guard = Guard::new(&[], &["http://localhost:5173".to_owned()]);

@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::{Server, serve};
+use super::{Server, serve, serve_impatiently, serve_with};
+use crate::domain::limits::Limits;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 type Headers<'a> = &'a [(&'static str, &'static str)];
@@ -122,6 +123,47 @@ async fn a_socket_has_so_many_streams_and_an_end_of_its_own() {
     // P7: the end of the server has a code of its own.
     server.closing.cancel();
     assert_eq!(hear(&mut socket).await, json!({"close": 1001}));
+}
+
+#[tokio::test]
+async fn queries_count_among_the_operations_of_a_socket() {
+    // P12: they hold a thread or a reader no less than a stream does.
+    let server = serve().await;
+    let mut socket = open(&server).await;
+    for id in ["1", "2"] {
+        say(&mut socket, &subscribe(id, "{ hang }")).await;
+    }
+    refused(&mut socket, "{ hello }", "RATE_LIMITED").await;
+    refused(&mut socket, "mutation { act }", "RATE_LIMITED").await;
+    say(&mut socket, &json!({"type": "complete", "id": "1"})).await;
+    assert_eq!(hear(&mut socket).await, json!({"type": "complete", "id": "1"}));
+    // Each makes room again when it is answered.
+    for _ in 0..3 {
+        say(&mut socket, &subscribe("q", "{ hello }")).await;
+        assert!(hear(&mut socket).await["payload"]["data"]["hello"].is_number());
+        assert_eq!(hear(&mut socket).await["type"], "complete");
+    }
+}
+
+#[tokio::test]
+async fn each_message_of_a_stream_has_a_budget_and_a_deadline() {
+    // P12
+    let limits = Limits { args_bytes: 0, result_bytes: 0, log_page_bytes: 0, ..Limits::default() };
+    let server = serve_with(Limits { response_bytes: 1_000, ..limits }).await;
+    let mut socket = open(&server).await;
+    let fits = "subscription { queries(count: 3) { large(bytes: 1000) } }";
+    say(&mut socket, &subscribe("1", fits)).await;
+    for _ in 0..3 {
+        assert!(hear(&mut socket).await["payload"]["data"]["queries"].is_object());
+    }
+    assert_eq!(hear(&mut socket).await["type"], "complete");
+    let too_large = "subscription { queries(count: 3) { large(bytes: 1001) } }";
+    refused(&mut socket, too_large, "QUERY_TOO_LARGE").await;
+
+    let server = serve_impatiently().await;
+    let mut socket = open(&server).await;
+    let hangs = "subscription { queries(count: 3) { hang } }";
+    refused(&mut socket, hangs, "DEADLINE_EXCEEDED").await;
 }
 
 #[tokio::test]
