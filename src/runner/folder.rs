@@ -1,20 +1,20 @@
 //! The server's side of an attempt's folder: makes it, takes its lock, reads what the shim left.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::domain::id::JobId;
-use crate::shim::protocol::{ARGS, EXIT, ExitRecord, LOCK, SPEC, STARTED, Spec, VOID};
+use crate::shim::protocol::{ARGS, EXIT, ExitRecord, LOCK, SPEC, STARTED, Spec, VOID, files};
 
 /// The rules for the result, as the kind declared them at the claim. The server's own: the shim
 /// does not know it.
-const RESULT_SCHEMA: &str = "result-schema.json";
+pub(super) const RESULT_SCHEMA: &str = "result-schema.json";
 
 /// More than any record or specification of ours has.
 const MAX_RECORD_BYTES: u64 = 4 * 1024 * 1024;
@@ -51,11 +51,12 @@ impl Folder {
         args: &Value,
         result_schema: Option<&Value>,
     ) -> io::Result<()> {
-        fs::write(self.file(ARGS), serde_json::to_vec(args)?)?;
+        let write = |name, text: Vec<u8>| files::create(&self.file(name))?.write_all(&text);
+        write(ARGS, serde_json::to_vec(args)?)?;
         if let Some(schema) = result_schema {
-            fs::write(self.file(RESULT_SCHEMA), serde_json::to_vec(schema)?)?;
+            write(RESULT_SCHEMA, serde_json::to_vec(schema)?)?;
         }
-        fs::write(self.file(SPEC), serde_json::to_vec(spec)?)
+        write(SPEC, serde_json::to_vec(spec)?)
     }
 
     /// The lock, without waiting; `None`: the shim holds it. Makes the folder where it is missing,
@@ -83,69 +84,43 @@ impl Folder {
 
     fn open_lock(&self) -> io::Result<File> {
         DirBuilder::new().mode(0o700).recursive(true).create(&self.0)?;
-        OpenOptions::new().create(true).truncate(false).write(true).open(self.file(LOCK))
+        files::open_to_write(&self.file(LOCK))
     }
 
     /// Bars the attempt from ever starting. Only under the lock.
     pub(super) fn void(&self) -> io::Result<()> {
-        File::create(self.file(VOID)).map(drop)
+        files::open_to_write(&self.file(VOID)).map(drop)
     }
 
     pub(super) fn exists(&self) -> io::Result<bool> {
-        self.0.try_exists()
+        files::exists(&self.0)
     }
 
     /// The command was about to be started, or more.
     pub(super) fn has_started(&self) -> io::Result<bool> {
-        self.file(STARTED).try_exists()
+        files::exists(&self.file(STARTED))
     }
 
-    /// The recorded end; `None` where there is none, or none that is whole.
+    /// The recorded end; `None` where there is none. One that is not whole is an error.
     pub(super) fn exit(&self) -> io::Result<Option<ExitRecord>> {
-        let Some(bytes) = read_bounded(&self.file(EXIT), MAX_RECORD_BYTES)? else {
+        let Some(bytes) = files::read(&self.file(EXIT), MAX_RECORD_BYTES)? else {
             return Ok(None);
         };
         let record = String::from_utf8(bytes).ok().and_then(|text| ExitRecord::open(&text));
-        if record.is_none() {
-            tracing::warn!(folder = %self.0.display(), "the record of an attempt's end is damaged");
-        }
-        Ok(record)
+        let damaged = || io::Error::new(ErrorKind::InvalidData, "it is no whole record of an end");
+        record.map(Some).ok_or_else(damaged)
     }
 
     /// What it was told to run; `None` where that cannot be read any more.
     pub(super) fn spec(&self) -> Option<Spec> {
-        let bytes = read_bounded(&self.file(SPEC), MAX_RECORD_BYTES).ok()??;
+        let bytes = files::read(&self.file(SPEC), MAX_RECORD_BYTES).ok()??;
         serde_json::from_slice(&bytes).ok()
     }
 
     /// The rules for its result, where its kind promised one.
     pub(super) fn result_schema(&self) -> io::Result<Option<Value>> {
-        let bytes = read_bounded(&self.file(RESULT_SCHEMA), MAX_RECORD_BYTES)?;
-        bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::from)).transpose()
-    }
-}
-
-/// The first `limit` bytes of a file that the command may have put there: a regular one, never a
-/// link to elsewhere, never a pipe that would block. `None` where there is no such file.
-pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let Some(file) = open_regular(path)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
-}
-
-/// Opens a regular file for reading; `None` where there is nothing.
-pub(super) fn open_regular(path: &Path) -> io::Result<Option<File>> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).expect("open flags fit an int");
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if file.metadata()?.is_file() {
-        Ok(Some(file))
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        let bytes = files::read(&self.file(RESULT_SCHEMA), MAX_RECORD_BYTES)?;
+        let parse = |bytes: Vec<u8>| serde_json::from_slice(&bytes);
+        bytes.map(parse).transpose().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
     }
 }

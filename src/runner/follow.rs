@@ -19,10 +19,11 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::{Fuse, FusedFuture, FutureExt};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use super::Report;
 use super::launch::Launched;
@@ -37,6 +38,9 @@ use crate::shim::protocol::StatusByte;
 
 /// The shortest time between two looks at what a command reports.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the last look may keep an end that is known.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// How long processes are killed before they are told unkillable.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -109,9 +113,12 @@ impl Follow {
         let (ended, exit) = self.while_it_lives(shim, status, &mut news).await;
         // Held up to here, and no matter by whom else: its end would be an order to stop.
         drop(lifeline);
-        self.look(&mut news).await;
+        if let Ok(looked) = timeout(LAST_LOOK, self.look()).await {
+            self.take_in(looked, &mut news);
+        }
         let emptied = exit.is_some_and(|status| status.success());
-        let case = Case { emptied, ..self.case };
+        let spawned = news.has_started;
+        let case = Case { spawned, emptied, ..self.case };
         settle(&case, &self.reports, ended, &mut news).await;
     }
 
@@ -126,6 +133,8 @@ impl Follow {
         let mut status = Some(status);
         let mut exit = pin!(shim.wait());
         let mut next_look = Instant::now();
+        // Beside everything else: a look that takes long keeps nobody from seeing the end.
+        let mut look = pin!(Fuse::terminated());
         let mut ended = false;
         loop {
             let mut bytes = [0; 256];
@@ -146,9 +155,13 @@ impl Follow {
                     // Nobody listens any more; the attempt is followed to its end all the same.
                     _ => *news = News { has_started: true, ..News::default() },
                 },
-                () = sleep_until(next_look), if news.look => {
-                    self.look(news).await;
+                looked = &mut look, if !look.is_terminated() => {
+                    self.take_in(looked, news);
                     next_look = Instant::now() + LOOK_INTERVAL;
+                }
+                () = sleep_until(next_look), if news.look && look.is_terminated() => {
+                    news.look = false;
+                    look.set(self.look().fuse());
                 }
             }
             if std::mem::take(&mut news.ended) && !ended {
@@ -158,11 +171,13 @@ impl Follow {
     }
 
     /// Looks for progress, on another thread.
-    async fn look(&self, news: &mut News) {
-        news.look = false;
+    async fn look(&self) -> Option<Reported> {
         let watcher = Arc::clone(&self.watcher);
         let look = move || watcher.lock().unwrap_or_else(PoisonError::into_inner).look();
-        let reported = tokio::task::spawn_blocking(look).await.ok().flatten();
+        tokio::task::spawn_blocking(look).await.ok().flatten()
+    }
+
+    fn take_in(&self, reported: Option<Reported>, news: &mut News) {
         if let Some(Reported { percent, current, total, message }) = reported {
             let updated_at = self.clock.now();
             news.progress = Some(Progress { percent, current, total, message, updated_at });
@@ -283,7 +298,7 @@ async fn report_end(end: AttemptEnd, reports: &mpsc::Sender<Report>, news: &mut 
 
 /// Runs something that may block for long on a thread of its own, which nobody waits for at the
 /// server's end: it ends with the process.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -24,8 +24,8 @@ pub(super) struct Terms<'a> {
     pub(super) timeout: Option<Duration>,
     /// The most bytes of a result.
     pub(super) result_bytes: u64,
-    /// The rules for the result, where one is promised.
-    pub(super) result_schema: Option<Value>,
+    /// The rules for the result, where one is promised; else why they cannot be read any more.
+    pub(super) result_schema: Result<Option<Value>, String>,
     /// The machine has not been restarted since: files are as they were left.
     pub(super) same_boot: bool,
 }
@@ -121,8 +121,14 @@ fn checked_result(
     result: impl FnOnce() -> std::io::Result<Option<Vec<u8>>>,
 ) -> Result<Option<String>, (EndReason, String)> {
     let invalid = |text: String| (EndReason::ResultInvalid, text);
+    let schema = match &terms.result_schema {
+        Ok(schema) => schema.as_ref(),
+        Err(damage) => {
+            return Err((EndReason::Lost, format!("nobody knows its promise: {damage}")));
+        }
+    };
     let Some(length) = record.result_bytes else {
-        return match terms.result_schema {
+        return match schema {
             None => Ok(None),
             Some(_) => Err(invalid("it wrote no result, which its kind promises".to_owned())),
         };
@@ -149,7 +155,7 @@ fn checked_result(
     };
     let value: Value = serde_json::from_slice(&bytes)
         .map_err(|error| invalid(format!("its result is no JSON: {error}")))?;
-    if let Some(schema) = &terms.result_schema {
+    if let Some(schema) = schema {
         fits(&value, schema).map_err(invalid)?;
     }
     Ok(String::from_utf8(bytes).ok().map(|text| text.trim().to_owned()))
@@ -199,7 +205,7 @@ mod tests {
             policy: &policy,
             timeout: Some(Duration::from_secs(1_800)),
             result_bytes: 20,
-            result_schema: None,
+            result_schema: Ok(None),
             same_boot: true,
         };
         change(&mut terms);
@@ -276,7 +282,8 @@ mod tests {
         let ok = judged(&with_result(" [1]\n"), Some(" [1]\n"));
         assert_eq!((ok.reason, ok.result.as_deref()), (EndReason::Ok, Some("[1]")));
         let long = "\"".to_owned() + &"x".repeat(19) + "\"";
-        let schema = |terms: &mut Terms<'_>| terms.result_schema = Some(json!({"type": "object"}));
+        let schema =
+            |terms: &mut Terms<'_>| terms.result_schema = Ok(Some(json!({"type": "object"})));
         for (end, why) in [
             (judged(&with_result("{"), Some("{")), "no JSON"),
             (judged(&with_result(""), Some("")), "no JSON"),
@@ -291,6 +298,13 @@ mod tests {
         }
         let fits = under(&with_result("{}"), Some("{}"), schema);
         assert_eq!(fits.reason, EndReason::Ok);
+    }
+
+    #[test]
+    fn a_result_whose_rules_are_damaged_is_no_success() {
+        let damaged = |terms: &mut Terms<'_>| terms.result_schema = Err("rules".to_owned());
+        assert_eq!(under(&with_result("1"), Some("1"), damaged).reason, EndReason::Lost);
+        assert_eq!(under(&exited(3), None, damaged).reason, EndReason::ExitCode);
     }
 
     #[test]

@@ -15,10 +15,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustix::process::{getpid, set_child_subreaper};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::folder::Folder;
-use super::follow::{Follow, follow_left};
+use super::follow::{Follow, apart, follow_left};
 use super::launch::{LaunchError, launch};
 use super::log::{Follower, LogFiles};
 use super::progress::{Pattern, ProgressFile, Watcher};
@@ -180,6 +181,8 @@ impl Runner for ProcessRunner {
     async fn recover(&self, attempt: Attempt, reports: mpsc::Sender<Report>) -> Recovered {
         /// How long what is left is killed before its attempt is taken for alive.
         const PATIENCE: Duration = Duration::from_secs(1);
+        /// How long one attempt may keep the server from listening, whatever holds its look up.
+        const BOUND: Duration = Duration::from_secs(5);
         let case = Case {
             folder: Folder::of(&self.0.attempts, attempt.job, attempt.number),
             key: attempt.key,
@@ -190,8 +193,8 @@ impl Runner for ProcessRunner {
             emptied: false,
         };
         let looking = case.clone();
-        let found = tokio::task::spawn_blocking(move || looking.settle(PATIENCE)).await;
-        if let Ok(Ok(Found::Ended(end))) = found {
+        let looking = apart("attempt-recover", move || looking.settle(PATIENCE));
+        if let Ok(Ok(Found::Ended(end))) = timeout(BOUND, looking).await {
             return Recovered::Settled(end);
         }
         // Held, or not to be read now: nothing may be concluded, and the slot stays taken.

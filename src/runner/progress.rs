@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use regex::Regex;
 use serde_json::Value;
 
-use super::folder::open_regular;
 use super::log::Follower;
+use crate::shim::protocol::files;
 
 /// A longer message is cut: it is meant to be a few words.
 const MAX_MESSAGE_BYTES: usize = 1024;
@@ -64,7 +64,7 @@ impl ProgressFile {
 
     /// The last whole line that reports anything, of those that are new.
     fn look(&mut self) -> io::Result<Option<Reported>> {
-        let Some(mut file) = open_regular(&self.path)? else { return Ok(None) };
+        let Some(mut file) = files::open(&self.path)? else { return Ok(None) };
         if file.metadata()?.len() < self.at {
             // Written anew instead of appended to.
             self.at = 0;

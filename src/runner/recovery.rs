@@ -7,19 +7,19 @@
 //! - An attempt without `started` in the same boot never ran, and never will: `void` stands before
 //!   the lock is let go.
 //! - No attempt is told lost while a process of it is left (P3, P8).
+//! - What the command made of the folder holds nobody up: where it is damaged, the attempt is lost.
 
 use std::fs;
-use std::fs::File;
 use std::io;
 use std::time::Duration;
 
-use super::folder::{Folder, read_bounded};
+use super::folder::{Folder, RESULT_SCHEMA};
 use super::orphans;
 use super::outcome::{Terms, end_of};
 use crate::domain::attempt::{AttemptEnd, Policy};
 use crate::domain::id::AttemptKey;
 use crate::domain::state::EndReason;
-use crate::shim::protocol::{ExitRecord, RESULT};
+use crate::shim::protocol::{EXIT, ExitRecord, LOCK, RESULT, STARTED, VOID, files};
 
 /// The machine's present boot: no process of another boot can be alive.
 pub fn boot_id() -> io::Result<String> {
@@ -57,21 +57,28 @@ impl Case {
     /// Looks, and clears up where nobody holds the lock; kills what is left for as long as
     /// `patience`. Blocks.
     pub(super) fn settle(&self, patience: Duration) -> io::Result<Found> {
-        if !self.same_boot && !self.folder.exists()? {
-            return Ok(Found::Ended(self.lost()));
+        let mut damage = None;
+        let exists = noting("", self.folder.exists(), &mut damage)?;
+        if !self.same_boot && exists == Some(false) {
+            return Ok(Found::Ended(self.lost(None)));
         }
-        match self.folder.try_lock()? {
-            Some(lock) => self.settle_under(&lock, patience),
-            None => Ok(Found::Held),
-        }
+        // Under the lock to the end. Where there can be none any more, whoever carries the key is
+        // killed all the same, a shim that lives too.
+        let lock = match noting(LOCK, self.folder.try_lock(), &mut damage)? {
+            Some(None) => return Ok(Found::Held),
+            Some(Some(lock)) => Some(lock),
+            None => None,
+        };
+        let found = self.clear_up(patience, damage);
+        drop(lock);
+        found
     }
 
-    /// The same, by who has the lock already.
-    pub(super) fn settle_under(&self, _lock: &File, patience: Duration) -> io::Result<Found> {
-        let exit = self.folder.exit()?;
+    fn clear_up(&self, patience: Duration, mut damage: Option<Damage>) -> io::Result<Found> {
+        let exit = noting(EXIT, self.folder.exit(), &mut damage)?.flatten();
         if exit.is_none() && self.same_boot {
             // Before all else: what waits to start must find it, however this goes on.
-            self.folder.void()?;
+            noting(VOID, self.folder.void(), &mut damage)?;
         }
         // A record alone is no word for an empty tree: the command could write one, and kill its
         // shim.
@@ -85,11 +92,12 @@ impl Case {
         if let Some(record) = exit {
             return Ok(Found::Ended(self.judge(&record)?));
         }
-        if self.same_boot && !self.spawned && !self.folder.has_started()? {
+        let started = noting(STARTED, self.folder.has_started(), &mut damage)?;
+        if self.same_boot && !self.spawned && damage.is_none() && started == Some(false) {
             let text = "its supervisor ended before it started the command";
             return Ok(Found::Ended(AttemptEnd::unrecorded(EndReason::NotStarted, text, false)));
         }
-        Ok(Found::Ended(self.lost()))
+        Ok(Found::Ended(self.lost(damage)))
     }
 
     /// The end that is recorded although processes are left, where there is one.
@@ -107,23 +115,47 @@ impl Case {
     }
 
     fn judge(&self, record: &ExitRecord) -> io::Result<AttemptEnd> {
+        let mut damage = None;
+        let schema = noting(RESULT_SCHEMA, self.folder.result_schema(), &mut damage)?;
         let terms = Terms {
             policy: &self.policy,
             timeout: self.folder.spec().and_then(|spec| spec.timeout_ms).map(Duration::from_millis),
             result_bytes: self.result_bytes,
-            result_schema: self.folder.result_schema()?,
+            result_schema: damage.map_or(Ok(schema.flatten()), Err),
             same_boot: self.same_boot,
         };
-        let result = || read_bounded(&self.folder.file(RESULT), self.result_bytes);
+        let result = || files::read(&self.folder.file(RESULT), self.result_bytes);
         Ok(end_of(record, &terms, result))
     }
 
-    fn lost(&self) -> AttemptEnd {
-        let text = if self.same_boot {
+    fn lost(&self, damage: Option<Damage>) -> AttemptEnd {
+        let why = if self.same_boot {
             "its supervisor died, and nobody knows how it ended"
         } else {
             "the machine was restarted, and nobody knows how it ended"
         };
-        AttemptEnd::unrecorded(EndReason::Lost, text, true)
+        let damage = damage.map_or_else(String::new, |damage| format!(": {damage}"));
+        AttemptEnd::unrecorded(EndReason::Lost, format!("{why}{damage}"), true)
+    }
+}
+
+/// What of the folder is not as it was made: a sentence without a full stop.
+type Damage = String;
+
+/// What a file told (the folder itself, where `name` is empty); `None` where it is damaged, which no second look would mend, and the first
+/// damage is noted. Whatever else failed may pass.
+fn noting<T>(
+    name: &str,
+    told: io::Result<T>,
+    damage: &mut Option<Damage>,
+) -> io::Result<Option<T>> {
+    match told {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if files::is_damage(&error) => {
+            let what = if name.is_empty() { String::new() } else { format!("`{name}` in ") };
+            damage.get_or_insert_with(|| format!("{what}its folder is damaged: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

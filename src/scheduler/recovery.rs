@@ -2,8 +2,10 @@
 //! found, and either its end is recorded or its slot is held until nothing of it is left.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::attempt::{self, Held};
@@ -13,6 +15,9 @@ use crate::domain::job::Job;
 use crate::domain::state::EndReason;
 use crate::runner::{REPORTS_BOUND, Recovered};
 use crate::store::{Finish, Guarded, StoreError};
+
+/// So many attempts are looked at together: each may take a few seconds, and nobody listens yet.
+const AT_ONCE: usize = 16;
 
 /// How many attempts of each outcome recovery found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,10 +31,15 @@ pub struct Found {
 /// Finds every open attempt. Claims may begin once this returns (P3, P11).
 pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
     let mut found = Found::default();
-    for (job, open) in core.store.open_attempts().await? {
-        let grace = open.policy.grace;
+    let looks = stream::iter(core.store.open_attempts().await?).map(|(job, open)| async move {
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
-        match core.runner.recover(open.clone(), sender).await {
+        let recovered = core.runner.recover(open.clone(), sender).await;
+        (job, open, reports, recovered)
+    });
+    let mut looks = pin!(looks.buffered(AT_ONCE));
+    while let Some((job, open, reports, recovered)) = looks.next().await {
+        let grace = open.policy.grace;
+        match recovered {
             Recovered::Settled(end) => {
                 *found.settled.entry(end.reason).or_default() += 1;
                 settle(core, &job, &open, end).await?;

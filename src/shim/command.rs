@@ -13,7 +13,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setpriority_pgrp};
 
 use super::complain::complain;
-use super::protocol::{ARGS, Spec, WORK};
+use super::protocol::{ARGS, Spec, WORK, files};
 
 /// How much nicer than the shim a command is: supervision and the server come first.
 const NICER_BY: i32 = 10;
@@ -40,7 +40,9 @@ pub(super) fn start(spec: &Spec, folder: &Path) -> Result<Running, String> {
     let (name, arguments) = spec.argv.split_first().ok_or("the command line is empty")?;
     let cwd = working_folder(spec, folder)?;
     let stdin = if spec.stdin_args {
-        File::open(folder.join(ARGS))
+        files::open(&folder.join(ARGS))
+            .and_then(|file| file.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .and_then(blocking)
             .map(Stdio::from)
             .map_err(|error| format!("`{ARGS}` cannot be read: {}", reason(&error)))?
     } else {
@@ -135,6 +137,12 @@ fn make_nice(group: Pid) {
     {
         complain(format_args!("the command keeps the supervisor's niceness: {error}"));
     }
+}
+
+/// As a command expects its standard input.
+fn blocking(file: File) -> io::Result<File> {
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 fn never_block(pipe: &impl AsFd) {

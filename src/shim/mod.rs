@@ -30,7 +30,7 @@ mod tree;
 mod work;
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -45,12 +45,15 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use self::channel::{Heard, Lifeline, Status};
 use self::command::Running;
 use self::complain::complain;
-use self::protocol::{ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, VERSION, VOID};
+use self::protocol::{ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, VERSION, VOID, files};
 use self::supervise::Supervisor;
 use crate::domain::clock::{Clock, SystemClock};
 
 /// The most characters of a sentence in the record, names of files included.
 const SENTENCE: usize = 1_000;
+
+/// More than any specification has.
+const MAX_SPEC_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How the shim ends. The folder says more; these are for whoever looks at the process alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ fn attempt(folder: &Path) -> io::Result<Ending> {
     let Some(_lock) = take_lock(&folder.join(LOCK))? else {
         return Ok(Ending::NothingStarted);
     };
-    if folder.join(VOID).exists() || folder.join(STARTED).exists() {
+    if files::exists(&folder.join(VOID))? || files::exists(&folder.join(STARTED))? {
         return Ok(Ending::NothingStarted);
     }
     let mut lifeline = Lifeline::new();
@@ -137,7 +140,7 @@ fn start(folder: &Path, heard: &[Heard]) -> io::Result<Result<(Spec, Running), E
         Err(error) => return failed(error),
     };
     // Before the command can exist: without this file the attempt may be tried again.
-    File::create_new(folder.join(STARTED))?;
+    files::create(&folder.join(STARTED))?;
     match command::start(&spec, folder) {
         Ok(running) => Ok(Ok((spec, running))),
         Err(error) => failed(error),
@@ -174,7 +177,7 @@ fn catch_signals() -> io::Result<UnixStream> {
 
 /// The lock, or `None` where somebody else holds it. It is let go when the process ends.
 fn take_lock(path: &Path) -> io::Result<Option<File>> {
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let lock = files::open_to_write(path)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(lock)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -186,7 +189,8 @@ fn read_spec(path: &Path) -> Result<Spec, String> {
     let unreadable = |error: &dyn std::fmt::Display| {
         format!("the supervisor cannot read what it is to run: {error}")
     };
-    let text = fs::read(path).map_err(|error| unreadable(&error))?;
+    let text = files::read(path, MAX_SPEC_BYTES).map_err(|error| unreadable(&error))?;
+    let text = text.ok_or_else(|| unreadable(&"it is not there"))?;
     let spec: Spec = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
     if spec.version != VERSION {
         return Err(unreadable(&format_args!(

@@ -30,7 +30,8 @@ impl Progress {
     /// Whether its size is another than at the last look.
     pub(super) fn grew(&mut self, folder: &Path, now: Instant) -> bool {
         self.due = now + INTERVAL;
-        let size = fs::metadata(folder.join(PROGRESS)).map_or(0, |metadata| metadata.len());
+        // Not through a link: it may lead to a disk that does not answer.
+        let size = fs::symlink_metadata(folder.join(PROGRESS)).map_or(0, |metadata| metadata.len());
         std::mem::replace(&mut self.size, size) != size
     }
 }

@@ -3,39 +3,70 @@
 //! No fsync: the page cache outlives server and shim. After a power loss the attempt is LOST, which
 //! is the truth, and two flushes a job would halve the rate.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use super::complain::complain;
-use super::protocol::{EXIT, ExitRecord, RESULT};
+use super::protocol::{EXIT, ExitRecord, RESULT, files};
 
 /// The record while it is being written.
 const UNFINISHED: &str = "exit.json.tmp";
 /// What is taken for the record beforehand, more than it ever needs once a command was started.
 const ROOM: usize = 4096;
+/// How many other names are tried where the command left something in the way.
+const OTHER_NAMES: u32 = 1_000;
 
 /// Takes the room for the record before anything starts: a disk that the command fills must not
 /// cost the truth about its end.
 pub(super) fn reserve(folder: &Path) -> io::Result<()> {
-    fs::write(folder.join(UNFINISHED), [b' '; ROOM])
+    files::create(&folder.join(UNFINISHED))?.write_all(&[b' '; ROOM])
 }
 
-/// Writes the record: whole, or not at all.
+/// Writes the record: whole, or not at all. What the command made of the names that this needs (a
+/// pipe, a folder) is passed by.
 pub(super) fn write(folder: &Path, record: ExitRecord) -> io::Result<()> {
     let text = record.seal();
-    let unfinished = folder.join(UNFINISHED);
+    let (unfinished, mut file) = unfinished(folder)?;
     // Not truncated before, but after: what was reserved must not be given back first.
-    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.set_len(text.len() as u64)?;
-    fs::rename(&unfinished, folder.join(EXIT))
+    let exit = folder.join(EXIT);
+    match fs::rename(&unfinished, &exit) {
+        // Only a folder is not replaced.
+        Err(error) if files::is_damage(&error) => {
+            fs::rename(&exit, free_name(folder, EXIT)?)?;
+            fs::rename(&unfinished, &exit)
+        }
+        done => done,
+    }
+}
+
+/// What was reserved, or where something else has its name a new file.
+fn unfinished(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let reserved = folder.join(UNFINISHED);
+    match files::open_to_write(&reserved) {
+        Err(error) if files::is_damage(&error) => {
+            let path = free_name(folder, UNFINISHED)?;
+            files::create(&path).map(|file| (path, file))
+        }
+        opened => opened.map(|file| (reserved, file)),
+    }
+}
+
+/// A name like this one that nothing has.
+fn free_name(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    for number in 1..=OTHER_NAMES {
+        let path = folder.join(format!("{name}.{number}"));
+        if !files::exists(&path)? {
+            return Ok(path);
+        }
+    }
+    Err(io::Error::other(format!("every name like `{name}` is taken")))
 }
 
 /// Length of the result, and its hash where it is no longer than `limit`. Nothing where there is
@@ -52,16 +83,10 @@ pub(super) fn result(folder: &Path, limit: u64) -> (Option<u64>, Option<String>)
 }
 
 fn hash(path: &Path, limit: u64) -> io::Result<(u64, Option<String>)> {
-    // Neither a link to somewhere else nor a pipe that nobody writes to.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).expect("open flags fit an int");
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    if metadata.len() > limit {
-        return Ok((metadata.len(), None));
+    let file = files::open(path)?.ok_or(io::ErrorKind::NotFound)?;
+    let length = file.metadata()?.len();
+    if length > limit {
+        return Ok((length, None));
     }
     let mut hasher = Sha256::new();
     let length = copy(file.take(limit), &mut hasher)?;

@@ -14,6 +14,7 @@ macro_rules! process_test {
     };
 }
 
+mod damage;
 mod life;
 mod lost;
 mod namespace;

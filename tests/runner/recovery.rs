@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::rig::{BINARY, Rig, Told, marked, shell};
 
 /// The attempt as the store has it.
-fn stored(rig: &Rig, spec: &AttemptSpec) -> Attempt {
+pub(super) fn stored(rig: &Rig, spec: &AttemptSpec) -> Attempt {
     Attempt {
         job: spec.job,
         number: spec.number,
@@ -36,12 +36,12 @@ fn stored(rig: &Rig, spec: &AttemptSpec) -> Attempt {
     }
 }
 
-async fn recovered(rig: &Rig, attempt: Attempt) -> (Recovered, Told) {
+pub(super) async fn recovered(rig: &Rig, attempt: Attempt) -> (Recovered, Told) {
     let (reports, told) = mpsc::channel(REPORTS_BOUND);
     (rig.runner.recover(attempt, reports).await, Told::new(told))
 }
 
-async fn settled(rig: &Rig, attempt: Attempt) -> AttemptEnd {
+pub(super) async fn settled(rig: &Rig, attempt: Attempt) -> AttemptEnd {
     match recovered(rig, attempt).await.0 {
         Recovered::Settled(end) => end,
         Recovered::Alive(_) => panic!("taken for alive"),
@@ -49,7 +49,7 @@ async fn settled(rig: &Rig, attempt: Attempt) -> AttemptEnd {
 }
 
 /// The folder as a server leaves it just before it starts the shim.
-fn prepare(rig: &Rig, spec: &AttemptSpec) {
+pub(super) fn prepare(rig: &Rig, spec: &AttemptSpec) {
     let folder = rig.attempt(spec);
     fs::create_dir_all(&folder).unwrap();
     let spec = Spec {

@@ -189,6 +189,12 @@ impl Told {
     }
 }
 
+/// Waits for something, or fails and says for what.
+pub(super) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let Ok(done) = tokio::time::timeout(DEADLINE / 2, work).await else { panic!("hangs: {what}") };
+    done
+}
+
 /// A kind that runs this command line.
 pub(super) fn kind(argv: &[&str]) -> Kind {
     let command: Vec<String> = argv.iter().map(|&word| word.to_owned()).collect();

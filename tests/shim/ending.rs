@@ -103,3 +103,21 @@ fn work_is_kept_only_where_it_holds_something_of_bearable_size() {
     elsewhere.spec.cwd = Some("/".into());
     assert_eq!(elsewhere.run().log.text(), "/\n");
 }
+
+#[test]
+fn what_the_command_makes_of_the_records_names_does_not_cost_the_record() {
+    // P9, P12
+    let spoils = [
+        "rm exit.json.tmp; mkfifo exit.json.tmp",
+        "rm exit.json.tmp; mkdir -p exit.json.tmp/below; : > exit.json.tmp.1",
+        "rm exit.json.tmp; ln -s /dev/full exit.json.tmp",
+        "mkfifo exit.json",
+        "mkdir -p exit.json/below exit.json.1/below",
+        "ln -s / exit.json",
+    ];
+    for spoil in spoils {
+        let ended = shell(&format!("cd ..; {spoil}; exit 7")).run();
+        assert_eq!(ended.exit().exit_code, Some(7), "{spoil}");
+        assert_eq!(ended.code, Some(0), "{spoil}");
+    }
+}

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use crate::domain::log::LogStream;
 use crate::shim::protocol::{
-    FRAME_HEADER_BYTES, FrameHeader, LOG_HEAD, LOG_TAIL_SEGMENTS, log_tail,
+    FRAME_HEADER_BYTES, FrameHeader, LOG_HEAD, LOG_TAIL_SEGMENTS, files, log_tail,
 };
 
 /// How much is read at once where a frame is smaller.
@@ -206,11 +206,13 @@ struct Piece {
 }
 
 impl Piece {
-    /// `None` where there is no such file, or not even one header in it.
+    /// `None` where there is no such file, no regular one, or not even one header in it.
     fn open(path: &Path, is_tail: bool) -> io::Result<Option<Self>> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        let file = match files::open(path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(None),
+            // The command's doing: what it made of the name holds nothing that we wrote.
+            Err(error) if files::is_damage(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         let size = file.metadata()?.len();
@@ -231,7 +233,8 @@ impl Piece {
         header.copy_from_slice(bytes);
         let header = FrameHeader::decode(&header);
         let sound = usize::from(header.stream) < STREAMS
-            && header.length <= MAX_FRAME_BYTES
+            // None is empty: a hole in a file reads as countless such ones.
+            && (1..=MAX_FRAME_BYTES).contains(&header.length)
             && header.offset >= expected
             && header.offset.checked_add(u64::from(header.length)).is_some()
             && at + FRAME_HEADER_BYTES as u64 + u64::from(header.length) <= size;

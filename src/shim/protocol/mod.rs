@@ -6,6 +6,8 @@
 //! [`LOCK`] owns the attempt**; the shim keeps it until the attempt's process tree is empty. The
 //! folder is the truth: the status pipe only says when to look.
 
+pub mod files;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
