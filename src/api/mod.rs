@@ -10,6 +10,7 @@
 mod context;
 mod cursor;
 mod error;
+mod filter;
 mod input;
 mod mutation;
 mod query;

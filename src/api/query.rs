@@ -4,7 +4,8 @@ use async_graphql::{Context, ID, Object};
 
 use crate::api::context::{Parts, job_id};
 use crate::api::error::Result;
-use crate::api::input::{JobFilter, PageArguments};
+use crate::api::filter::{JobFilter, filter};
+use crate::api::input::PageArguments;
 use crate::api::refusal;
 use crate::api::types::enums::JobOrder;
 use crate::api::types::job::Job;
@@ -13,10 +14,13 @@ use crate::api::types::page::JobConnection;
 use crate::api::types::queue::Queue;
 use crate::api::types::scalar::Cursor;
 use crate::api::types::server::ServerInfo;
-use crate::store::query::JobsQuery;
+use crate::store::query::{JobsQuery, Page};
 
 /// So many jobs are counted; more are "many".
 const COUNT_UP_TO: u64 = 10_000;
+/// So many jobs are looked at for a page, and again for its count, where no index holds just those
+/// that match.
+const EXAMINE: u32 = 10_000;
 
 /// The root of all queries.
 pub(crate) struct Query;
@@ -43,7 +47,7 @@ impl Query {
         ctx.nullable(read_job(ctx, &id).await)
     }
 
-    /// A page of the jobs that match. With neither `first` nor `last`: the first 20. `first: 0` only counts.
+    /// A page of the jobs that match. With neither `first` nor `last`: the first 20. `first: 0` only counts. A filter that no index serves looks at 10,000 jobs a page at most: the page may be short or empty then although `hasNextPage` is true; go on after `endCursor`.
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn jobs(
         &self,
@@ -63,15 +67,18 @@ impl Query {
         >,
     ) -> Result<JobConnection> {
         let handle = ctx.handle();
-        let page = PageArguments { first, after, last, before }.page(handle.limits())?;
+        let order = order_by.unwrap_or(JobOrder::Newest).into();
+        let page = PageArguments { first, after, last, before }.page(order, handle.limits())?;
+        let backwards = matches!(page, Page::Last(..));
         let query = JobsQuery {
-            filter: filter.into(),
-            order: order_by.unwrap_or(JobOrder::Newest).into(),
+            filter: self::filter(filter, handle.limits())?,
+            order,
             page,
+            examine: EXAMINE,
             count_up_to: ctx.look_ahead().field("totalCount").exists().then_some(COUNT_UP_TO),
         };
         let page = handle.reader().jobs(query).await.map_err(refusal::store)?;
-        Ok(JobConnection(page))
+        Ok(JobConnection { order, backwards, page })
     }
 
     /// All kinds that are declared.

@@ -19,6 +19,8 @@ pub struct Limits {
     pub query_tokens: usize,
     /// The deepest that brackets and braces of a document may nest.
     pub query_nesting: usize,
+    /// The most values that one condition of a filter may list.
+    pub filter_values: usize,
     /// The most jobs of a page.
     pub page_size: u32,
     /// The most lines of a page of a log.
@@ -72,6 +74,7 @@ impl Default for Limits {
             query_root_fields: 20,
             query_tokens: 2_000,
             query_nesting: 64,
+            filter_values: 100,
             page_size: 100,
             log_page_lines: 5_000,
             log_page_bytes: 1024 * KIB,

@@ -15,6 +15,7 @@ use crate::domain::event::Commit;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
 use crate::domain::names::QueueName;
+use crate::domain::worker::Worker;
 use crate::events::Bus;
 use crate::runner::Runner;
 use crate::runner::log::LogFiles;
@@ -95,6 +96,8 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     pub(super) logs: LogFiles,
     pub(super) boot_id: Arc<str>,
+    /// This process.
+    pub(super) me: Worker,
     pub(super) worker: Arc<Slots>,
     pub(super) gates: HashMap<QueueName, Gate>,
     pub(super) live: Live,
@@ -113,7 +116,7 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) logs: LogFiles,
     pub(super) boot_id: Arc<str>,
-    pub(super) slots: u32,
+    pub(super) worker: Worker,
 }
 
 impl Core {
@@ -131,7 +134,8 @@ impl Core {
             limits: parts.limits,
             logs: parts.logs,
             boot_id: parts.boot_id,
-            worker: Slots::new(parts.slots),
+            worker: Slots::new(parts.worker.slots),
+            me: parts.worker,
             gates,
             live: Live::default(),
             tasks: TaskTracker::new(),
@@ -153,6 +157,14 @@ impl Core {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
         self.board.lines().touch_all();
         self.board.wake.notify_one();
+    }
+
+    /// Records when this worker was last seen, as it goes. That it cannot costs nothing but that.
+    pub(super) async fn say_farewell(&self) {
+        let me = Worker { last_seen_at: self.clock.now(), ..self.me.clone() };
+        if let Err(error) = self.store.see_worker(me).await {
+            tracing::debug!(%error, "when this worker was last seen is not recorded");
+        }
     }
 
     /// Returns once nothing that was claimed before is still on its way to its process. Where the

@@ -94,6 +94,8 @@ pub(super) async fn serve() -> Server {
         logs: LogFiles::new(data.path().join("attempts")),
         boot_id: "a boot".to_owned(),
         slots: 4,
+        worker_name: "here".to_owned(),
+        version: "0.0.0-test".to_owned(),
     });
     let scheduler = scheduler.await.unwrap();
     let closing = CancellationToken::new();

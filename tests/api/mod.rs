@@ -2,6 +2,7 @@
 
 mod bed;
 mod feed;
+mod filters;
 mod jobs;
 mod labels;
 mod refusals;

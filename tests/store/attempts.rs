@@ -99,6 +99,8 @@ pub(crate) async fn an_attempt_keeps_what_it_was_told_and_how_it_ended(bed: Bed)
     assert_eq!((ended.ended_at, ended.spawned), (Some(at(4)), true));
     assert_eq!((attempts[1].fence, &attempts[1].key), (open.fence, &open.key));
     assert_eq!((attempts[1].ended_at, attempts[1].started_at), (None, at(7)));
+    let used = Usage { cpu_ms: 36, peak_memory_bytes: Some(1 << 40), log_bytes: 15 };
+    assert_eq!(open.job.usage, Some(used), "three ended attempts together");
     assert_eq!(bed.job(id).await.signal, None, "the signal of an earlier attempt");
 }
 

@@ -122,6 +122,10 @@ pub(crate) enum JobOrder {
     Newest,
     /// The one accepted first first.
     Oldest,
+    /// The one that starts next first; QUEUED jobs only. What is delayed comes last, by when it comes into line.
+    QueueOrder,
+    /// The one that ended last first; ended jobs only.
+    RecentlyEnded,
 }
 
 /// How to stop a job.

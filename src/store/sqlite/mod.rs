@@ -38,14 +38,15 @@ use super::{
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
-use crate::domain::id::{EventNo, Fence, JobId};
+use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::QueueName;
+use crate::domain::worker::Worker;
 pub use open::OpenError;
 use readers::Readers;
 use tally::Tally;
-use write::{ChangeQueue, DeclareQueues, Interrupt, Start, Started};
+use write::{ChangeQueue, DeclareQueues, Interrupt, SeeWorker, Start, Started};
 use writer::Writer;
 
 /// How to open it.
@@ -143,6 +144,14 @@ impl Reader for SqliteStore {
         self.readers.read(read::queues).await
     }
 
+    async fn worker(&self, id: WorkerId) -> Result<Option<Worker>, StoreError> {
+        self.readers.read(move |conn| read::worker(conn, id)).await
+    }
+
+    async fn workers(&self, since: Timestamp, limit: u32) -> Result<Vec<Worker>, StoreError> {
+        self.readers.read(move |conn| read::workers(conn, since, limit)).await
+    }
+
     async fn queue_counts(&self, queue: &QueueName) -> Result<QueueCounts, StoreError> {
         let queue = queue.clone();
         self.readers.read(move |conn| read::queue_counts(conn, &queue)).await
@@ -165,6 +174,10 @@ impl Reader for SqliteStore {
 impl Store for SqliteStore {
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError> {
         self.writer.write(Start::new(job, limits)).await
+    }
+
+    async fn see_worker(&self, worker: Worker) -> Result<(), StoreError> {
+        self.writer.write(SeeWorker(worker)).await
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError> {

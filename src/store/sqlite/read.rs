@@ -8,14 +8,15 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::row::{
     self, ATTEMPT_COLUMNS, EVENT_COLUMN_COUNT, EVENT_COLUMNS, JOB_COLUMN_COUNT, JOB_COLUMNS,
-    QUEUE_COLUMNS,
+    QUEUE_COLUMNS, WORKER_COLUMNS,
 };
 use crate::domain::attempt::Attempt;
-use crate::domain::clock::from_unix_millis;
+use crate::domain::clock::{Timestamp, from_unix_millis};
 use crate::domain::event::Event;
-use crate::domain::id::{AcceptNo, EventNo, JobId};
+use crate::domain::id::{AcceptNo, EventNo, JobId, WorkerId};
 use crate::domain::job::Job;
 use crate::domain::names::QueueName;
+use crate::domain::worker::Worker;
 use crate::store::{EventsPage, QueueCounts, QueueRow, Waiting};
 
 /// By the unique index of `id`.
@@ -118,6 +119,27 @@ pub(super) fn queues(conn: &Connection) -> Result<Vec<QueueRow>, Failure> {
     let sql = format!("SELECT {QUEUE_COLUMNS} FROM queues ORDER BY name");
     let mut select = conn.prepare_cached(&sql)?;
     Ok(select.query_map([], row::queue)?.collect::<Result<_, _>>()?)
+}
+
+/// By the unique index of `id`.
+pub(super) fn worker(conn: &Connection, id: WorkerId) -> Result<Option<Worker>, Failure> {
+    let sql = format!("SELECT {WORKER_COLUMNS} FROM workers WHERE id = ?1");
+    Ok(conn.prepare_cached(&sql)?.query_one([id.as_bytes()], row::worker).optional()?)
+}
+
+/// By `workers_by_sight`.
+pub(super) fn workers(
+    conn: &Connection,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Worker>, Failure> {
+    let sql = format!(
+        "SELECT {WORKER_COLUMNS} FROM workers INDEXED BY workers_by_sight
+         WHERE last_seen_at >= ?1 ORDER BY last_seen_at DESC, no DESC LIMIT ?2"
+    );
+    let mut select = conn.prepare_cached(&sql)?;
+    let rows = select.query_map((since.timestamp_millis(), limit), row::worker)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Each by the partial index of what it counts: what waits, what is delayed, what is open.
