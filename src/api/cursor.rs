@@ -15,6 +15,7 @@ const LINE: u8 = b'q';
 const ENDED: u8 = b't';
 const EVENT: u8 = b'e';
 const LOG: u8 = b'l';
+const TIMELINE: u8 = b'h';
 
 /// The position of a job in a list of jobs.
 pub(crate) fn of_job(order: JobOrder, job: &Job) -> Cursor {
@@ -83,6 +84,22 @@ pub(crate) fn line(argument: &str, job: JobId, cursor: &Cursor) -> Result<Option
     Ok((attempt > 0).then_some(LogCursor { attempt, offset }))
 }
 
+/// The position of an event in the timeline of `job`.
+pub(crate) fn of_timeline(job: JobId, no: EventNo) -> Cursor {
+    encode(TIMELINE, &[job_part(&job), &no.0.to_be_bytes()])
+}
+
+/// Reads a position in the timeline of `job`.
+pub(crate) fn timeline(argument: &str, job: JobId, cursor: &Cursor) -> Result<EventNo> {
+    let bytes: [u8; 12] = decode(TIMELINE, argument, cursor)?;
+    match bytes.split_first_chunk::<4>() {
+        Some((part, no)) if part == job_part(&job) => {
+            Ok(EventNo(i64::from_be_bytes(no.try_into().map_err(|_| foreign(argument))?)))
+        }
+        _ => Err(foreign(argument)),
+    }
+}
+
 /// Where a log is read on from.
 pub(crate) fn after(line: Option<LogCursor>) -> LogFrom {
     line.map_or(LogFrom::Start, LogFrom::After)
@@ -124,6 +141,9 @@ mod tests {
         assert_eq!(line("after", of(1), &log).unwrap(), Some(place));
         assert_eq!(line("after", of(1), &of_line(of(1), None)).unwrap(), None);
         assert!(line("after", of(2), &log).is_err(), "another job's log");
+        let timeline_of = of_timeline(of(1), EventNo(7));
+        assert_eq!(timeline("after", of(1), &timeline_of).unwrap(), EventNo(7));
+        assert!(timeline("after", of(2), &timeline_of).is_err(), "another job's timeline");
         let feed = of_event(EventNo(42));
         assert_eq!(event("after", &feed).unwrap(), EventNo(42));
         for foreign in

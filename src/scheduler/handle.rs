@@ -10,7 +10,7 @@ use super::core::{Core, Phase};
 use super::raw_log::RawLog;
 use crate::domain::attempt::CancelMode;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, WorkerId};
 use crate::domain::job::{Job, NewJob, Progress};
 use crate::domain::kind::{ArgProblem, Catalog};
 use crate::domain::label::Label;
@@ -19,6 +19,7 @@ use crate::domain::log::{LogPage, LogQuery, LogStream};
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::wait::Wait;
+use crate::domain::worker::Worker;
 use crate::events::Bus;
 use crate::store::{self, Accepted, CancelAnswer, QueueRow, Reader, StoreError};
 
@@ -217,9 +218,21 @@ impl Handle {
         let (row, changed) = self.core.store.change_queue(name.clone(), change).await?;
         gate.paused.store(row.paused.is_some(), Ordering::Release);
         gate.slots.set(row.slots);
+        self.core.queues().insert(name.clone(), row.clone());
         self.core.board.slots_moved(&name);
         self.core.barrier().await;
         Ok((row, changed))
+    }
+
+    /// A queue as it was committed last; `None` for one that was never declared.
+    pub fn queue(&self, name: &str) -> Option<QueueRow> {
+        self.core.queues().get(name).cloned()
+    }
+
+    /// All queues that are declared.
+    pub fn queues(&self) -> Vec<QueueRow> {
+        let queues = self.core.queues();
+        queues.values().filter(|row| self.core.gates.contains_key(&row.name)).cloned().collect()
     }
 
     /// Why this job waits and where; `None` unless QUEUED.
@@ -282,6 +295,16 @@ impl Handle {
     /// The server is neither stopping nor stopped.
     pub fn is_accepting(&self) -> bool {
         self.core.phase() == Phase::Serving
+    }
+
+    /// This worker.
+    pub fn me(&self) -> &Arc<Worker> {
+        &self.core.me
+    }
+
+    /// A worker that ever worked on this store.
+    pub async fn worker(&self, id: WorkerId) -> Result<Option<Arc<Worker>>, StoreError> {
+        self.core.worker(id).await
     }
 
     /// The slots of this worker, and how many attempts hold one.

@@ -26,6 +26,7 @@ mod recovery;
 mod shutdown;
 mod slots;
 mod waiting;
+mod workers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -113,6 +114,7 @@ impl Scheduler {
                 (row.name, gate)
             })
             .collect();
+        let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
         options.board.lines().load(waiting);
         let (sender, barriers) = mpsc::channel(BARRIERS_BOUND);
@@ -125,9 +127,9 @@ impl Scheduler {
             limits: options.limits,
             logs: options.logs,
             boot_id: options.boot_id.into(),
-            worker,
+            worker: Arc::new(worker),
         };
-        let core = Arc::new(Core::new(parts, gates, sender));
+        let core = Arc::new(Core::new(parts, gates, queues, sender));
         let found = recovery::recover(&core).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&core), barriers);
         core.tasks.spawn(dispatcher.run());

@@ -253,8 +253,9 @@ pub trait Reader: Send + Sync {
     /// A page of jobs.
     async fn jobs(&self, query: JobsQuery) -> Result<JobsPage, StoreError>;
 
-    /// A job's last `limit` attempts, oldest first.
-    async fn attempts(&self, id: JobId, limit: u32) -> Result<Vec<Attempt>, StoreError>;
+    /// A job's last `limit` attempts of those up to the number `up_to`, oldest first.
+    async fn attempts(&self, id: JobId, up_to: u32, limit: u32)
+    -> Result<Vec<Attempt>, StoreError>;
 
     /// A job's events after `after`, oldest first, at most `limit`.
     async fn job_events(

@@ -34,8 +34,7 @@ async fn three(server: &Server) -> [String; 3] {
     let labels = json!([{"key": "team", "value": "Red"}, {"key": "n", "value": "2"}]);
     let canceled = start(server, "narrow", labels).await;
     let waiting = start(server, "wide", json!([{"key": "team", "value": "Red"}])).await;
-    let cancel = "mutation($id: ID!) { cancelJob(id: $id) { changed } }";
-    server.data(cancel, json!({ "id": canceled })).await;
+    server.cancel(&canceled).await;
     [ended, canceled, waiting]
 }
 
@@ -151,7 +150,7 @@ async fn a_feed_has_the_same_conditions() {
     let id = start(&server, "narrow", label).await;
     let event = json!([{"jobId": id, "matches": true}]);
     assert_eq!(labelled.value().await["events"], event, "neither another label nor kind");
-    server.data("mutation($id: ID!) { cancelJob(id: $id) { changed } }", json!({ "id": id })).await;
+    server.cancel(&id).await;
     assert_eq!(canceled.value().await["events"], event, "with its end, not before");
     let id = start(&server, "work", json!(null)).await;
     assert_eq!(worked.value().await["events"], json!([{"jobId": id, "matches": true}]));

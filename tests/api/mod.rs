@@ -9,3 +9,5 @@ mod refusals;
 mod routes;
 mod socket;
 mod status;
+mod timeline;
+mod workers;

@@ -75,7 +75,7 @@ pub(crate) async fn an_interrupted_attempt_that_nobody_saw_end_is_no_loss(bed: B
 
     let back = done(bed.finish(&unseen, unrecorded(EndReason::Lost)).await);
     assert_eq!((back.state, back.losses), (JobState::Queued, 0));
-    let attempts = bed.store.attempts(unseen.job.id, 1).await.unwrap();
+    let attempts = bed.store.attempts(unseen.job.id, u32::MAX, 1).await.unwrap();
     assert_eq!(attempts[0].reason, Some(EndReason::Shutdown));
     // What was seen is told as it was.
     let done_first = done(bed.finish(&seen, exit(EndReason::Ok, 0)).await);
@@ -132,6 +132,6 @@ pub(crate) async fn an_end_that_the_law_does_not_know_changes_nothing(bed: Bed) 
     let refused = bed.store.finish(stopped).await.unwrap_err();
     assert!(matches!(refused, StoreError::Internal { .. }), "{refused:?}");
     assert_eq!(bed.job(claim.job.id).await, running);
-    assert_eq!(bed.store.attempts(claim.job.id, 1).await.unwrap()[0].ended_at, None);
+    assert_eq!(bed.store.attempts(claim.job.id, u32::MAX, 1).await.unwrap()[0].ended_at, None);
     assert_eq!(done(bed.finish(&claim, exit(EndReason::Ok, 0)).await).state, JobState::Succeeded);
 }

@@ -15,7 +15,7 @@ pub(crate) async fn who_claimed_is_kept_with_the_job_and_its_attempt(bed: Bed) {
     done(bed.finish(&claim, exit(EndReason::Ok, 0)).await);
     let bed = bed.reopened();
     assert_eq!(bed.job(waiting.id).await.worker, Some(here.name()));
-    let attempts = bed.store.attempts(waiting.id, 1).await.unwrap();
+    let attempts = bed.store.attempts(waiting.id, u32::MAX, 1).await.unwrap();
     assert_eq!(attempts[0].worker, Some(here.id));
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
 
 use super::int;
 use super::queue::Queue;
 use super::scalar::{Json, Long};
+use crate::api::context::Parts;
 use crate::domain;
 use crate::domain::names::{KindName, QueueName};
 
@@ -50,7 +51,7 @@ impl JobKind {
 #[Object]
 impl JobKind {
     /// `kind:` and the name.
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         ID(format!("kind:{}", self.kind_name()))
     }
 
@@ -104,6 +105,11 @@ impl JobKind {
             Self::Declared(kind) => kind.max_attempts(),
             Self::Former { max_attempts, .. } => *max_attempts,
         })
+    }
+
+    /// May the caller start one?
+    async fn viewer_can_start(&self, ctx: &Context<'_>) -> bool {
+        self.declaration().is_some() && ctx.handle().is_accepting()
     }
 
     /// Never run twice, not even after a crash.

@@ -94,6 +94,11 @@ impl SqliteStore {
         let writer = Writer::spawn(conn, tally, on_commit).map_err(OpenError::Thread)?;
         Ok(Self { readers, writer })
     }
+
+    /// How many questions it was asked since it was opened: a gauge.
+    pub fn reads(&self) -> u64 {
+        self.readers.answered()
+    }
 }
 
 #[async_trait]
@@ -119,8 +124,13 @@ impl Reader for SqliteStore {
         self.readers.read(move |conn| list::jobs(conn, &query)).await
     }
 
-    async fn attempts(&self, id: JobId, limit: u32) -> Result<Vec<Attempt>, StoreError> {
-        self.readers.read(move |conn| read::attempts(conn, id, limit)).await
+    async fn attempts(
+        &self,
+        id: JobId,
+        up_to: u32,
+        limit: u32,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        self.readers.read(move |conn| read::attempts(conn, id, up_to, limit)).await
     }
 
     async fn job_events(

@@ -54,15 +54,21 @@ pub(super) fn json(conn: &Connection, sql: &str, id: JobId) -> Result<Option<Val
 }
 
 /// By the unique index of `(job, number)`, from its end.
-pub(super) fn attempts(conn: &Connection, id: JobId, limit: u32) -> Result<Vec<Attempt>, Failure> {
+pub(super) fn attempts(
+    conn: &Connection,
+    id: JobId,
+    up_to: u32,
+    limit: u32,
+) -> Result<Vec<Attempt>, Failure> {
     let mut select = conn.prepare_cached(&format!(
         "SELECT {ATTEMPT_COLUMNS}
          FROM attempts
          WHERE job = (SELECT accept_no FROM jobs WHERE id = ?1)
+           AND number <= ?2
          ORDER BY number DESC
-         LIMIT ?2"
+         LIMIT ?3"
     ))?;
-    let rows = select.query_map((id.as_bytes(), limit), |row| row::attempt(row, 0, id))?;
+    let rows = select.query_map((id.as_bytes(), up_to, limit), |row| row::attempt(row, 0, id))?;
     let mut attempts = rows.collect::<Result<Vec<_>, _>>()?;
     attempts.reverse();
     Ok(attempts)
