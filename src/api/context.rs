@@ -7,7 +7,7 @@ use async_graphql::{Context, ServerError};
 use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Result};
 use crate::domain::clock::Clock;
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, ParseIdError};
 use crate::scheduler::Handle;
 
 /// Facts about this process.
@@ -62,9 +62,13 @@ impl Parts for Context<'_> {
     }
 }
 
+/// What is said of an `id` that is none.
+#[expect(clippy::needless_pass_by_value, reason = "an error is answered once: it ends here")]
+pub(crate) fn unreadable(error: ParseIdError) -> ApiError {
+    ApiError::invalid_input("id", error.to_string())
+}
+
 /// Reads an id of a job.
 pub(crate) fn job_id(text: &str) -> Result<JobId> {
-    text.parse().map_err(|error: crate::domain::id::ParseIdError| {
-        ApiError::invalid_input("id", error.to_string())
-    })
+    text.parse().map_err(unreadable)
 }

@@ -8,14 +8,36 @@ use crate::api::types::scalar::Cursor;
 use crate::domain::id::{AcceptNo, EventNo, JobId};
 use crate::domain::job::Job;
 use crate::domain::log::{LogCursor, LogFrom};
+use crate::store::query::{JobOrder, Position};
 
-const JOB: u8 = b'j';
+const ACCEPTED: u8 = b'j';
+const LINE: u8 = b'q';
+const ENDED: u8 = b't';
 const EVENT: u8 = b'e';
 const LOG: u8 = b'l';
+const TIMELINE: u8 = b'h';
 
-/// The position of a job in every list of jobs.
-pub(crate) fn of_job(job: &Job) -> Cursor {
-    encode(JOB, &[&job.accepted.0.to_be_bytes()])
+/// The position of a job in a list of jobs.
+pub(crate) fn of_job(order: JobOrder, job: &Job) -> Cursor {
+    of_position(order, order.position(job))
+}
+
+/// A position in a list of jobs. Both orders by acceptance share theirs.
+pub(crate) fn of_position(order: JobOrder, Position { rank, accepted }: Position) -> Cursor {
+    let accepted = accepted.0.to_be_bytes();
+    match ranked(order) {
+        None => encode(ACCEPTED, &[&accepted]),
+        Some(list) => encode(list, &[&rank.to_be_bytes(), &accepted]),
+    }
+}
+
+/// The letter of an order that goes by something else before it goes by acceptance.
+fn ranked(order: JobOrder) -> Option<u8> {
+    match order {
+        JobOrder::Newest | JobOrder::Oldest => None,
+        JobOrder::QueueOrder => Some(LINE),
+        JobOrder::RecentlyEnded => Some(ENDED),
+    }
 }
 
 /// The position of an event in the feed.
@@ -30,9 +52,17 @@ pub(crate) fn of_line(job: JobId, line: Option<LogCursor>) -> Cursor {
 }
 
 /// Reads a position in a list of jobs.
-pub(crate) fn job(argument: &str, cursor: &Cursor) -> Result<AcceptNo> {
-    let bytes: [u8; 8] = decode(JOB, argument, cursor)?;
-    Ok(AcceptNo(i64::from_be_bytes(bytes)))
+pub(crate) fn job(order: JobOrder, argument: &str, cursor: &Cursor) -> Result<Position> {
+    let (rank, accepted) = match ranked(order) {
+        None => (0, i64::from_be_bytes(decode(ACCEPTED, argument, cursor)?)),
+        Some(list) => {
+            let both = i128::from_be_bytes(decode(list, argument, cursor)?);
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves, one by one")]
+            let halves = ((both >> 64) as i64, both as i64);
+            halves
+        }
+    };
+    Ok(Position { rank, accepted: AcceptNo(accepted) })
 }
 
 /// Reads a position in the feed.
@@ -52,6 +82,22 @@ pub(crate) fn line(argument: &str, job: JobId, cursor: &Cursor) -> Result<Option
     let attempt = u32::try_from(number(&rest[..4])).map_err(|_| foreign(argument))?;
     let offset = number(&rest[4..]);
     Ok((attempt > 0).then_some(LogCursor { attempt, offset }))
+}
+
+/// The position of an event in the timeline of `job`.
+pub(crate) fn of_timeline(job: JobId, no: EventNo) -> Cursor {
+    encode(TIMELINE, &[job_part(&job), &no.0.to_be_bytes()])
+}
+
+/// Reads a position in the timeline of `job`.
+pub(crate) fn timeline(argument: &str, job: JobId, cursor: &Cursor) -> Result<EventNo> {
+    let bytes: [u8; 12] = decode(TIMELINE, argument, cursor)?;
+    match bytes.split_first_chunk::<4>() {
+        Some((part, no)) if part == job_part(&job) => {
+            Ok(EventNo(i64::from_be_bytes(no.try_into().map_err(|_| foreign(argument))?)))
+        }
+        _ => Err(foreign(argument)),
+    }
 }
 
 /// Where a log is read on from.
@@ -95,12 +141,31 @@ mod tests {
         assert_eq!(line("after", of(1), &log).unwrap(), Some(place));
         assert_eq!(line("after", of(1), &of_line(of(1), None)).unwrap(), None);
         assert!(line("after", of(2), &log).is_err(), "another job's log");
+        let timeline_of = of_timeline(of(1), EventNo(7));
+        assert_eq!(timeline("after", of(1), &timeline_of).unwrap(), EventNo(7));
+        assert!(timeline("after", of(2), &timeline_of).is_err(), "another job's timeline");
         let feed = of_event(EventNo(42));
         assert_eq!(event("after", &feed).unwrap(), EventNo(42));
         for foreign in
             [&feed, &log, &Cursor(String::new()), &Cursor("j12".into()), &Cursor("jé".into())]
         {
-            assert!(job("after", foreign).is_err(), "{foreign:?}");
+            assert!(job(JobOrder::Newest, "after", foreign).is_err(), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_in_one_order_is_none_in_another() {
+        let orders =
+            [JobOrder::Newest, JobOrder::Oldest, JobOrder::QueueOrder, JobOrder::RecentlyEnded];
+        for order in orders {
+            let rank = if ranked(order).is_some() { -7 } else { 0 };
+            let place = Position { rank, accepted: AcceptNo(i64::MAX - 3) };
+            let cursor = of_position(order, place);
+            for reader in orders {
+                let read = job(reader, "after", &cursor).ok();
+                let same = ranked(reader) == ranked(order);
+                assert_eq!(read, same.then_some(place), "{order:?} by {reader:?}");
+            }
         }
     }
 }

@@ -4,14 +4,14 @@ use async_graphql::InputObject;
 
 use crate::api::cursor;
 use crate::api::error::{ApiError, Result};
-use crate::api::types::enums::{JobState, LogStream};
+use crate::api::types::enums::LogStream;
 use crate::api::types::scalar::{Cursor, DateTime, Json, Long};
 use crate::domain::id::JobId;
 use crate::domain::label::Label;
 use crate::domain::limits::Limits;
 use crate::domain::log::{LogFrom, LogQuery};
 use crate::scheduler::handle::StartRequest;
-use crate::store::query::{self, Page};
+use crate::store::query::{JobOrder, Page};
 
 /// How many jobs a page holds where nobody says.
 pub(crate) const DEFAULT_PAGE: u32 = 20;
@@ -63,32 +63,6 @@ impl From<StartJobInput> for StartRequest {
     }
 }
 
-/// Which jobs: all that is given must hold. null or absent: no condition; an empty list matches nothing.
-#[derive(InputObject, Default)]
-pub(crate) struct JobFilter {
-    /// In one of these states.
-    states: Option<Vec<JobState>>,
-    /// Of one of these kinds, by name.
-    kinds: Option<Vec<String>>,
-    /// In one of these queues, by name.
-    queues: Option<Vec<String>>,
-}
-
-impl From<Option<JobFilter>> for query::JobFilter {
-    fn from(filter: Option<JobFilter>) -> Self {
-        // What cannot be a name is the name of nothing: the list stays, the entry matches no job.
-        fn names<T: std::str::FromStr>(names: Option<Vec<String>>) -> Option<Vec<T>> {
-            names.map(|names| names.iter().filter_map(|name| name.parse().ok()).collect())
-        }
-        let filter = filter.unwrap_or_default();
-        Self {
-            states: filter.states.map(|states| states.into_iter().map(Into::into).collect()),
-            kinds: names(filter.kinds),
-            queues: names(filter.queues),
-        }
-    }
-}
-
 /// The arguments of a page of jobs.
 pub(crate) struct PageArguments {
     pub(crate) first: Option<i32>,
@@ -98,10 +72,10 @@ pub(crate) struct PageArguments {
 }
 
 impl PageArguments {
-    pub(crate) fn page(self, limits: &Limits) -> Result<Page> {
+    pub(crate) fn page(self, order: JobOrder, limits: &Limits) -> Result<Page> {
         let size = |name, given| count(name, given, 0, limits.page_size);
         let place = |name, cursor: Option<Cursor>| {
-            cursor.map(|cursor| cursor::job(name, &cursor)).transpose()
+            cursor.map(|cursor| cursor::job(order, name, &cursor)).transpose()
         };
         if direction(self.first, self.last, self.after.as_ref(), self.before.as_ref())? {
             let most = size("last", self.last)?.unwrap_or(DEFAULT_PAGE);
@@ -202,17 +176,17 @@ fn direction(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::AcceptNo;
+    use crate::store::query::Position;
 
     fn page(first: Option<i32>, last: Option<i32>) -> Result<Page> {
         let arguments = PageArguments { first, after: None, last, before: None };
-        arguments.page(&Limits::default())
+        arguments.page(JobOrder::Newest, &Limits::default())
     }
 
     #[test]
     fn a_page_has_a_size_within_its_limit_and_one_direction() {
         // P12: below, at and above the limit.
-        assert_eq!(page(None, None).unwrap(), Page::First(20, None::<AcceptNo>));
+        assert_eq!(page(None, None).unwrap(), Page::First(20, None::<Position>));
         assert_eq!(page(Some(0), None).unwrap(), Page::First(0, None));
         assert_eq!(page(Some(100), None).unwrap(), Page::First(100, None));
         assert_eq!(page(None, Some(100)).unwrap(), Page::Last(100, None));
@@ -221,11 +195,5 @@ mod tests {
             assert!(error.message.contains("from 0 to 100"), "{}", error.message);
         }
         assert!(page(Some(1), Some(1)).is_err());
-    }
-
-    #[test]
-    fn what_cannot_be_a_name_matches_nothing() {
-        let filter = JobFilter { kinds: Some(vec!["../x".into()]), ..JobFilter::default() };
-        assert_eq!(query::JobFilter::from(Some(filter)).kinds, Some(Vec::new()));
     }
 }

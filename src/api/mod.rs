@@ -11,6 +11,7 @@ mod budget;
 mod context;
 mod cursor;
 mod error;
+mod filter;
 mod input;
 mod mutation;
 mod query;

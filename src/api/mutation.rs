@@ -38,7 +38,7 @@ fn queue_name(name: Option<String>) -> Result<QueueName> {
 
 fn payload(answer: std::result::Result<(QueueRow, bool), QueueError>) -> Result<QueuePayload> {
     let (row, changed) = answer.map_err(refusal::queue)?;
-    Ok(QueuePayload { queue: Queue::from(row), changed })
+    Ok(QueuePayload { queue: Queue::named(row.name), changed })
 }
 
 /// Actions; one a request. What fails is an error with a code, and nothing was stored, unless the error has `extensions.outcomeUnknown: true`: then it may have been done all the same, and looking, or repeating it with the same idempotency key, tells.

@@ -1,22 +1,37 @@
 //! What can be read.
 
-use async_graphql::{Context, ID, Object};
+use std::sync::Arc;
 
-use crate::api::context::{Parts, job_id};
+use async_graphql::{Context, ID, Object};
+use chrono::TimeDelta;
+
+use crate::api::context::{Parts, job_id, unreadable};
 use crate::api::error::Result;
-use crate::api::input::{JobFilter, PageArguments};
+use crate::api::filter::{JobFilter as JobFilterInput, filter};
+use crate::api::input::PageArguments;
 use crate::api::refusal;
 use crate::api::types::enums::JobOrder;
 use crate::api::types::job::Job;
 use crate::api::types::kind::JobKind;
+use crate::api::types::node::Node;
 use crate::api::types::page::JobConnection;
 use crate::api::types::queue::Queue;
 use crate::api::types::scalar::Cursor;
 use crate::api::types::server::ServerInfo;
-use crate::store::query::JobsQuery;
+use crate::api::types::worker::Worker;
+use crate::store::filter::JobFilter;
+use crate::store::query::{JobsQuery, Page};
 
 /// So many jobs are counted; more are "many".
 const COUNT_UP_TO: u64 = 10_000;
+/// So many jobs are looked at for a page, and again for its count, where no index holds just those
+/// that match.
+const EXAMINE: u32 = 10_000;
+
+/// Who was seen since then is listed among the workers.
+const WORKERS_SEEN: TimeDelta = TimeDelta::days(1);
+/// So many of them, beside this one.
+const MAX_WORKERS: u32 = 101;
 
 /// The root of all queries.
 pub(crate) struct Query;
@@ -26,9 +41,51 @@ async fn read_job(ctx: &Context<'_>, id: &str) -> Result<Option<Job>> {
     Ok(job.map(Job::new))
 }
 
-async fn read_queue(ctx: &Context<'_>, name: &str) -> Result<Option<Queue>> {
-    let rows = ctx.handle().reader().queues().await.map_err(refusal::store)?;
-    Ok(rows.into_iter().find(|row| row.name.as_str() == name).map(Queue::from))
+/// A kind that is declared, or that a job still has.
+async fn read_kind(ctx: &Context<'_>, name: &str) -> Result<Option<JobKind>> {
+    let handle = ctx.handle();
+    if let Some(kind) = handle.catalog().kinds.get(name) {
+        return Ok(Some(JobKind::Declared(Arc::clone(kind))));
+    }
+    let Ok(name) = name.parse() else { return Ok(None) };
+    let query = JobsQuery {
+        filter: JobFilter { kinds: Some(vec![name]), ..JobFilter::default() },
+        order: JobOrder::Newest.into(),
+        page: Page::First(1, None),
+        count_up_to: None,
+        examine: EXAMINE,
+    };
+    let page = handle.reader().jobs(query).await.map_err(refusal::store)?;
+    Ok(page.jobs.first().map(|job| JobKind::of(job, handle.catalog())))
+}
+
+fn read_queue(ctx: &Context<'_>, name: &str) -> Option<Queue> {
+    ctx.handle().queue(name).map(|row| Queue::named(row.name))
+}
+
+async fn read_node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
+    if let Some(name) = id.strip_prefix("kind:") {
+        return Ok(read_kind(ctx, name).await?.map(Node::JobKind));
+    }
+    if let Some(name) = id.strip_prefix("queue:") {
+        return Ok(read_queue(ctx, name).map(Node::Queue));
+    }
+    if let Some(worker) = id.strip_prefix("worker:") {
+        let worker = worker.parse().map_err(unreadable)?;
+        let worker = ctx.handle().worker(worker).await.map_err(refusal::store)?;
+        return Ok(worker.map(|worker| Node::Worker(Worker(worker))));
+    }
+    Ok(read_job(ctx, id).await?.map(Node::Job))
+}
+
+/// The workers of the last day, the one that was seen last first: this one.
+async fn read_workers(ctx: &Context<'_>) -> Result<Vec<Worker>> {
+    let handle = ctx.handle();
+    let since = ctx.clock().now() - WORKERS_SEEN;
+    let seen = handle.reader().workers(since, MAX_WORKERS).await.map_err(refusal::store)?;
+    let me = Arc::clone(handle.me());
+    let others = seen.into_iter().map(Arc::new).filter(|worker| worker.id != me.id);
+    Ok(std::iter::once(Arc::clone(&me)).chain(others).map(Worker).collect())
 }
 
 /// Reads.
@@ -43,12 +100,12 @@ impl Query {
         ctx.nullable(read_job(ctx, &id).await)
     }
 
-    /// A page of the jobs that match. With neither `first` nor `last`: the first 20. `first: 0` only counts.
+    /// A page of the jobs that match. With neither `first` nor `last`: the first 20. `first: 0` only counts. A filter that no index serves looks at 10,000 jobs a page at most: the page may be short or empty then although `hasNextPage` is true; go on after `endCursor`.
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; null: all.")] filter: Option<JobFilter>,
+        #[graphql(desc = "Which; null: all.")] filter: Option<JobFilterInput>,
         #[graphql(desc = "In which order.", default_with = "Some(JobOrder::Newest)")]
         order_by: Option<JobOrder>,
         #[graphql(desc = "So many from the start, at most 100. Not with `last`.")] first: Option<
@@ -63,15 +120,18 @@ impl Query {
         >,
     ) -> Result<JobConnection> {
         let handle = ctx.handle();
-        let page = PageArguments { first, after, last, before }.page(handle.limits())?;
+        let order = order_by.unwrap_or(JobOrder::Newest).into();
+        let page = PageArguments { first, after, last, before }.page(order, handle.limits())?;
+        let backwards = matches!(page, Page::Last(..));
         let query = JobsQuery {
-            filter: filter.into(),
-            order: order_by.unwrap_or(JobOrder::Newest).into(),
+            filter: self::filter(filter, handle.limits())?,
+            order,
             page,
+            examine: EXAMINE,
             count_up_to: ctx.look_ahead().field("totalCount").exists().then_some(COUNT_UP_TO),
         };
         let page = handle.reader().jobs(query).await.map_err(refusal::store)?;
-        Ok(JobConnection(page))
+        Ok(JobConnection { order, backwards, page })
     }
 
     /// All kinds that are declared.
@@ -85,15 +145,12 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "Its name.")] name: String,
     ) -> Option<JobKind> {
-        ctx.handle().catalog().kinds.get(name.as_str()).cloned().map(JobKind::Declared)
+        ctx.nullable(read_kind(ctx, &name).await)
     }
 
     /// All queues that are declared.
-    async fn queues(&self, ctx: &Context<'_>) -> Result<Vec<Queue>> {
-        let rows = ctx.handle().reader().queues().await.map_err(refusal::store)?;
-        let declared = &ctx.handle().catalog().queues;
-        let rows = rows.into_iter().filter(|row| declared.contains_key(&row.name));
-        Ok(rows.map(Queue::from).collect())
+    async fn queues(&self, ctx: &Context<'_>) -> Vec<Queue> {
+        ctx.handle().queues().into_iter().map(|row| Queue::named(row.name)).collect()
     }
 
     /// One queue; null when unknown.
@@ -104,7 +161,17 @@ impl Query {
             String,
         >,
     ) -> Option<Queue> {
-        ctx.nullable(read_queue(ctx, name.as_deref().unwrap_or("default")).await)
+        read_queue(ctx, name.as_deref().unwrap_or("default"))
+    }
+
+    /// All workers seen in the last day, this one first; at most 100 others.
+    async fn workers(&self, ctx: &Context<'_>) -> Result<Vec<Worker>> {
+        read_workers(ctx).await
+    }
+
+    /// Anything with an id; null when unknown or not visible.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Option<Node> {
+        ctx.nullable(read_node(ctx, &id).await)
     }
 
     /// This server.

@@ -12,6 +12,7 @@ use crate::api::query::Query;
 use crate::api::subscription::Subscription;
 use crate::api::transport::door::Door;
 use crate::api::transport::gate::{Gate, PageRule, Shape};
+use crate::api::types::job::MAX_EVENTS;
 use crate::api::types::scalar;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::limits::Limits;
@@ -60,6 +61,7 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         schema_hash: hex::encode(Sha256::digest(sdl.as_bytes())),
     };
     let limits = from.handle.limits().clone();
+    let slots = from.handle.worker_slots().0;
     let schema = builder()
         // The gate has judged the depth already, and says so with a code.
         .limit_recursive_depth(limits.query_nesting.saturating_add(1))
@@ -67,10 +69,12 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         .data(SharedClock(from.clock))
         .data(facts)
         .finish();
-    Door::new(schema, gate(&sdl, limits))
+    Door::new(schema, gate(&sdl, limits, slots))
 }
 
-fn gate(sdl: &str, limits: Limits) -> Gate {
+/// What the gate knows of lists: `slots` is how many jobs a worker runs.
+fn gate(sdl: &str, limits: Limits, slots: u32) -> Gate {
+    let fixed = |field, rows| PageRule { field, default: rows, max: rows, rows_per_cost: 1 };
     let pages = [
         PageRule {
             field: "Query.jobs",
@@ -79,7 +83,15 @@ fn gate(sdl: &str, limits: Limits) -> Gate {
             rows_per_cost: 1,
         },
         // They stand in the job's row.
-        PageRule { field: "Job.labels", default: 1, max: 1, rows_per_cost: 1 },
+        fixed("Job.labels", 1),
+        fixed("Worker.running", slots.into()),
+        // Small rows that lie together: ten cost as much as a job.
+        PageRule {
+            field: "Job.events",
+            default: MAX_EVENTS.into(),
+            max: MAX_EVENTS.into(),
+            rows_per_cost: 10,
+        },
         // Lines are read in one piece from a file: a hundred cost as much as a job.
         PageRule {
             field: "Job.log",
@@ -109,6 +121,89 @@ mod tests {
             committed == sdl(),
             "schema.graphql differs from the schema in the code: `make schema` writes it anew"
         );
+    }
+
+    /// What GraphiQL and code generators ask at their start, with all that they may ask for.
+    const INTROSPECTION: &str = "
+        query IntrospectionQuery {
+          __schema {
+            description
+            queryType { name kind } mutationType { name kind } subscriptionType { name kind }
+            types { ...FullType }
+            directives {
+              name description isRepeatable locations
+              args(includeDeprecated: true) { ...InputValue }
+            }
+          }
+        }
+        fragment FullType on __Type {
+          kind name description specifiedByURL isOneOf
+          fields(includeDeprecated: true) {
+            name description
+            args(includeDeprecated: true) { ...InputValue }
+            type { ...TypeRef }
+            isDeprecated deprecationReason
+          }
+          inputFields(includeDeprecated: true) { ...InputValue }
+          interfaces { ...TypeRef }
+          enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
+          possibleTypes { ...TypeRef }
+        }
+        fragment InputValue on __InputValue {
+          name description type { ...TypeRef } defaultValue isDeprecated deprecationReason
+        }
+        fragment TypeRef on __Type {
+          kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+          ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind
+          name } } } } } } } } }
+        }";
+
+    #[tokio::test]
+    async fn tools_may_ask_for_the_whole_schema() {
+        let gate = gate(&sdl(), Limits::default(), 64);
+        let admitted = gate.admit(async_graphql::Request::new(INTROSPECTION));
+        let admitted = admitted.map_err(|error| error.message).unwrap();
+        let answer = builder().finish().execute(admitted.request).await;
+        assert!(answer.errors.is_empty(), "{:?}", answer.errors);
+        let told = answer.data.into_json().unwrap();
+        let types = told["__schema"]["types"].as_array().unwrap();
+        let node = types.iter().find(|ty| ty["name"] == "Node").unwrap();
+        let mut possible: Vec<_> =
+            node["possibleTypes"].as_array().unwrap().iter().map(|ty| &ty["name"]).collect();
+        possible.sort_unstable_by_key(|name| name.to_string());
+        assert_eq!(possible, ["Job", "JobKind", "Queue", "Worker"]);
+    }
+
+    #[test]
+    fn what_a_list_costs_is_known() {
+        // P12: ten events as much as a job, attempts and workers as lists that nobody limits.
+        let gate = gate(&sdl(), Limits::default(), 64);
+        let jobs = |first: u32, inner: &str| {
+            format!("{{ jobs(first: {first}) {{ nodes {{ {inner} }} }} }}")
+        };
+        for (query, cost) in [
+            (jobs(100, "id labels { key } queue { name } worker { name }"), None),
+            (jobs(90, "events { nodes { seq } }"), None),
+            (jobs(100, "events { nodes { seq } }"), Some(2_200)),
+            (jobs(100, "events(first: 10) { nodes { seq } }"), None),
+            (jobs(100, "attempts { number }"), None),
+            (jobs(100, "attempts { usage { cpuMs } }"), Some(2_200)),
+            ("{ workers { running { id } } }".to_owned(), None),
+            ("{ workers { running { queue { name } kind { name } } } }".to_owned(), None),
+            (
+                "{ workers { running { queue { name } kind { name } worker { name } } } }".to_owned(),
+                Some(2_570),
+            ),
+            ("{ node(id: 1) { ... on Worker { running { attempts { usage { cpuMs } } } } } }".to_owned(), None),
+            (
+                "{ node(id: 1) { ... on Worker { running { attempts { usage { cpuMs } worker { name } } } } } }".to_owned(),
+                None,
+            ),
+        ] {
+            let told = gate.admit(async_graphql::Request::new(query.as_str())).err();
+            let found = told.and_then(|error| error.extensions?.get("found").cloned());
+            assert_eq!(found, cost.map(async_graphql::Value::from), "{query}");
+        }
     }
 
     #[test]
@@ -146,7 +241,13 @@ mod tests {
                         note(path, field.node.description.is_some());
                     }
                 }
-                TypeKind::Scalar | TypeKind::Interface(_) | TypeKind::Union(_) => {}
+                TypeKind::Interface(interface) => {
+                    for field in interface.fields {
+                        let path = format!("{name}.{}", field.node.name.node);
+                        note(path, field.node.description.is_some());
+                    }
+                }
+                TypeKind::Scalar | TypeKind::Union(_) => {}
             }
         }
         assert_eq!(bare, Vec::<String>::new());

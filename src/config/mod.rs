@@ -69,6 +69,8 @@ pub struct Server {
 pub struct Worker {
     /// How many jobs.
     pub slots: u32,
+    /// What it is called where workers are listed.
+    pub name: String,
 }
 
 /// Where a configuration comes from.

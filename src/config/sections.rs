@@ -63,12 +63,22 @@ pub(super) fn folder(field: &Field<'_>, base: &Base) -> Option<PathBuf> {
     }
 }
 
-/// Reads `[worker]`: its slots.
-pub(super) fn worker(section: &Section<'_>) -> Option<u32> {
+/// What `[worker]` says; `None` where it says nothing.
+#[derive(Debug, Default)]
+pub(super) struct WorkerSection {
+    pub(super) slots: Option<u32>,
+    pub(super) name: Option<String>,
+}
+
+/// Reads `[worker]`.
+pub(super) fn worker(section: &Section<'_>) -> WorkerSection {
     section.refuse_unavailable("lease", NO_LEASE);
-    let slots = section.take("slots").and_then(|f| f.integer(1..=i64::from(MAX_SLOTS)));
+    let worker = WorkerSection {
+        slots: section.take("slots").and_then(|f| f.integer(1..=i64::from(MAX_SLOTS))),
+        name: section.take("name").and_then(|f| f.parsed(value::worker_name)),
+    };
     section.finish();
-    slots
+    worker
 }
 
 /// A queue as its section says.
@@ -154,6 +164,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         // Deeper brackets than these could end the process by a stack overflow in the parser.
         query_nesting: 8..=200,
         response_bytes: MIB..=GIB,
+        filter_values: 1..=10_000,
         page_size: 1..=1_000,
         log_page_lines: 1..=100_000,
         log_page_bytes: KIB..=64 * MIB,

@@ -28,9 +28,9 @@ pub(super) fn load(
     let told_slots = overrides.slots.or(variables.slots);
     let document = Document::new(&file.name, &file.source);
     let parsed = document.parse();
-    let sections = parsed
-        .as_ref()
-        .map(|table| Sections::read(&document.root(table.get_ref()), told_slots, &file.base));
+    let sections = parsed.as_ref().map(|table| {
+        Sections::read(&document.root(table.get_ref()), &variables, told_slots, &file.base)
+    });
     drop(parsed);
     let mut problems = variables.problems;
     let server =
@@ -41,7 +41,7 @@ pub(super) fn load(
             let warnings = warnings(&sections.catalog, environment);
             Ok(Config {
                 server,
-                worker: Worker { slots: sections.slots },
+                worker: Worker { slots: sections.slots, name: sections.worker_name },
                 catalog: sections.catalog,
                 limits: sections.limits,
                 origin: file.origin,
@@ -131,15 +131,22 @@ impl File {
 struct Sections {
     server: ServerSection,
     slots: u32,
+    worker_name: String,
     catalog: Catalog,
     limits: Limits,
 }
 
 impl Sections {
-    fn read(root: &Section<'_>, told_slots: Option<u32>, base: &Base) -> Self {
+    fn read(
+        root: &Section<'_>,
+        variables: &Variables,
+        told_slots: Option<u32>,
+        base: &Base,
+    ) -> Self {
         let server = root.section("server").map(|s| sections::server(&s, base));
-        let file_slots = root.section("worker").and_then(|s| sections::worker(&s));
-        let slots = told_slots.or(file_slots).unwrap_or_else(cores);
+        let worker = root.section("worker").map(|s| sections::worker(&s)).unwrap_or_default();
+        let slots = told_slots.or(worker.slots).unwrap_or_else(cores);
+        let worker_name = variables.worker_name.clone().or(worker.name);
         let queues = root.section("queues").map(sections::queues).unwrap_or_default();
         let queues = sections::queue_specs(queues, slots);
         let kinds = root.section("kinds").map(|s| kinds::kinds(s, &queues, base));
@@ -148,6 +155,7 @@ impl Sections {
         Self {
             server: server.unwrap_or_default(),
             slots,
+            worker_name: worker_name.unwrap_or_else(host_name),
             catalog: Catalog { kinds: kinds.unwrap_or_default(), queues },
             limits: limits.unwrap_or_default(),
         }
@@ -159,10 +167,18 @@ fn cores() -> u32 {
     u32::try_from(cores).unwrap_or(MAX_SLOTS).min(MAX_SLOTS)
 }
 
+/// What the machine calls itself.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    value::worker_name(name).unwrap_or_else(|_| "worker".to_owned())
+}
+
 /// What the variables say, and what is wrong with them.
 struct Variables {
     server: ServerSection,
     slots: Option<u32>,
+    worker_name: Option<String>,
     problems: Vec<Problem>,
 }
 
@@ -184,7 +200,8 @@ impl Variables {
             ..ServerSection::default()
         };
         let slots = variable(env, "LONGHAUL_WORKER_SLOTS", value::slots, told);
-        Self { server, slots, problems }
+        let worker_name = variable(env, "LONGHAUL_WORKER_NAME", value::worker_name, told);
+        Self { server, slots, worker_name, problems }
     }
 }
 

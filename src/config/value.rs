@@ -77,6 +77,12 @@ pub fn slots(text: &str) -> Result<u32, Expected> {
     }
 }
 
+/// Reads the name of a worker: what a machine may call itself, and more.
+pub fn worker_name(text: &str) -> Result<String, Expected> {
+    let good = (1..=255).contains(&text.len()) && !text.contains(char::is_control);
+    if good { Ok(text.to_owned()) } else { expected("a name of 1 to 255 bytes on one line") }
+}
+
 /// Reads an origin as a browser sends it: a scheme, a host and perhaps a port.
 pub fn origin(text: &str) -> Result<String, Expected> {
     let text = text.to_ascii_lowercase();
@@ -157,6 +163,16 @@ mod tests {
         }
         for bad in ["localhost", "ftp://a", "http://a/", "http://", "*", "null"] {
             assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_worker_has_a_name_on_one_line() {
+        for good in ["host", "rack 4, ü", &"n".repeat(255)] {
+            assert_eq!(worker_name(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "a\nb", &"n".repeat(256)] {
+            assert!(worker_name(bad).is_err(), "{bad}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::id::{AttemptKey, Fence, JobId};
+use super::id::{AttemptKey, Fence, JobId, WorkerId};
 use super::state::EndReason;
 
 /// What the end of an attempt means for its job. Frozen at the claim, so that a crash is judged by
@@ -47,6 +47,8 @@ pub struct Attempt {
     pub fence: Fence,
     /// Marks its processes.
     pub key: AttemptKey,
+    /// Who claimed it; `None` only of one that an older version claimed.
+    pub worker: Option<WorkerId>,
     /// The boot of the machine that claimed it; after another boot none of its processes can live.
     pub boot_id: String,
     /// The command line, made when it was claimed.
@@ -80,6 +82,18 @@ pub struct Usage {
     pub peak_memory_bytes: Option<i64>,
     /// Bytes printed, those cut included.
     pub log_bytes: i64,
+}
+
+impl Usage {
+    /// What two attempts used together: sums, and the higher of the two peaks.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            cpu_ms: self.cpu_ms.saturating_add(other.cpu_ms),
+            peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
+            log_bytes: self.log_bytes.saturating_add(other.log_bytes),
+        }
+    }
 }
 
 /// How an attempt ended, as whoever supervised it says. `reason` and `text` say the same.

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumString, IntoStaticStr};
 
+use super::attempt::Usage;
 use super::clock::Timestamp;
 use super::id::{AcceptNo, Fence, JobId, Seq};
 use super::label::Labels;
 use super::names::{KindName, QueueName};
 use super::state::{EndReason, JobState};
+use super::worker::WorkerName;
 
 /// A job that was checked and is ready to be accepted.
 #[derive(Clone)]
@@ -121,6 +123,10 @@ pub struct Job {
     pub losses: u32,
     /// How long an attempt may run; `None`: for ever.
     pub timeout: Option<Duration>,
+    /// Who claimed its latest attempt.
+    pub worker: Option<WorkerName>,
+    /// What its ended attempts used together; `None` before the first end.
+    pub usage: Option<Usage>,
     /// It returned a result.
     pub has_result: bool,
     /// The key it was started with.

@@ -22,6 +22,8 @@ pub struct Limits {
     /// The most bytes of what may be large in one answer, or in one message of a subscription:
     /// args, results, schemas, lines of logs. One job by itself always fits.
     pub response_bytes: usize,
+    /// The most values that one condition of a filter may list.
+    pub filter_values: usize,
     /// The most jobs of a page.
     pub page_size: u32,
     /// The most lines of a page of a log.
@@ -76,6 +78,7 @@ impl Default for Limits {
             query_tokens: 2_000,
             query_nesting: 64,
             response_bytes: 16 * 1024 * KIB,
+            filter_values: 100,
             page_size: 100,
             log_page_lines: 5_000,
             log_page_bytes: 1024 * KIB,

@@ -29,3 +29,4 @@ pub mod retry;
 pub mod state;
 pub mod verdict;
 pub mod wait;
+pub mod worker;

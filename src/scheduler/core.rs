@@ -1,6 +1,6 @@
 //! What all parts of the scheduler share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +12,17 @@ use tokio_util::task::TaskTracker;
 use super::lines::Lines;
 use super::live::Live;
 use super::slots::Slots;
+use super::workers::Former;
 use crate::domain::clock::Clock;
 use crate::domain::event::Commit;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
 use crate::domain::names::QueueName;
+use crate::domain::worker::Worker;
 use crate::events::Bus;
 use crate::runner::Runner;
 use crate::runner::log::LogFiles;
-use crate::store::{CommitSink, Store};
+use crate::store::{CommitSink, QueueRow, Store};
 
 /// How far the server is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,8 +99,13 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     pub(super) logs: LogFiles,
     pub(super) boot_id: Arc<str>,
+    /// This process.
+    pub(super) me: Arc<Worker>,
+    pub(super) former: Former,
     pub(super) worker: Arc<Slots>,
     pub(super) gates: HashMap<QueueName, Gate>,
+    /// All queues ever declared, as the store has them: whoever lists jobs asks for them by row.
+    pub(super) queues: Mutex<BTreeMap<QueueName, QueueRow>>,
     pub(super) live: Live,
     pub(super) tasks: TaskTracker,
     pub(super) barriers: mpsc::Sender<Barrier>,
@@ -117,13 +124,14 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) logs: LogFiles,
     pub(super) boot_id: Arc<str>,
-    pub(super) slots: u32,
+    pub(super) worker: Arc<Worker>,
 }
 
 impl Core {
     pub(super) fn new(
         parts: Parts,
         gates: HashMap<QueueName, Gate>,
+        queues: Vec<QueueRow>,
         barriers: mpsc::Sender<Barrier>,
     ) -> Self {
         Self {
@@ -135,8 +143,11 @@ impl Core {
             limits: parts.limits,
             logs: parts.logs,
             boot_id: parts.boot_id,
-            worker: Slots::new(parts.slots),
+            worker: Slots::new(parts.worker.slots),
+            me: parts.worker,
+            former: Former::default(),
             gates,
+            queues: Mutex::new(queues.into_iter().map(|row| (row.name.clone(), row)).collect()),
             live: Live::default(),
             tasks: TaskTracker::new(),
             barriers,
@@ -155,6 +166,10 @@ impl Core {
         !panicked
     }
 
+    pub(super) fn queues(&self) -> MutexGuard<'_, BTreeMap<QueueName, QueueRow>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Serving,
@@ -168,6 +183,14 @@ impl Core {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
         self.board.lines().touch_all();
         self.board.wake.notify_one();
+    }
+
+    /// Records when this worker was last seen, as it goes. That it cannot costs nothing but that.
+    pub(super) async fn say_farewell(&self) {
+        let me = Worker { last_seen_at: self.clock.now(), ..Worker::clone(&self.me) };
+        if let Err(error) = self.store.see_worker(me).await {
+            tracing::debug!(%error, "when this worker was last seen is not recorded");
+        }
     }
 
     /// Returns once nothing that was claimed before is still on its way to its process. Where the

@@ -188,6 +188,7 @@ impl Dispatcher {
             queues,
             kinds: Arc::clone(&self.kinds),
             planner: Arc::clone(&self.planner),
+            worker: self.core.me.name(),
             boot_id: Arc::clone(&self.core.boot_id),
             now: self.core.clock.now(),
         }

@@ -9,7 +9,7 @@ use super::core::{Core, Phase};
 use super::raw_log::RawLog;
 use crate::domain::attempt::CancelMode;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, WorkerId};
 use crate::domain::job::{Job, NewJob, Progress};
 use crate::domain::kind::{ArgProblem, Catalog};
 use crate::domain::label::Label;
@@ -18,6 +18,7 @@ use crate::domain::log::{LogPage, LogQuery, LogStream};
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::wait::Wait;
+use crate::domain::worker::Worker;
 use crate::events::Bus;
 use crate::store::{self, Accepted, CancelAnswer, QueueRow, Reader, StoreError};
 
@@ -204,6 +205,17 @@ impl Handle {
         self.core.whole(async move { core.change_queue(name, change).await }).await
     }
 
+    /// A queue as it was committed last; `None` for one that was never declared.
+    pub fn queue(&self, name: &str) -> Option<QueueRow> {
+        self.core.queues().get(name).cloned()
+    }
+
+    /// All queues that are declared.
+    pub fn queues(&self) -> Vec<QueueRow> {
+        let queues = self.core.queues();
+        queues.values().filter(|row| self.core.gates.contains_key(&row.name)).cloned().collect()
+    }
+
     /// Why this job waits and where; `None` unless QUEUED.
     pub fn wait(&self, job: &Job) -> Option<Wait> {
         self.core.wait(job)
@@ -265,6 +277,16 @@ impl Handle {
     /// The server is neither stopping nor stopped.
     pub fn is_accepting(&self) -> bool {
         self.core.phase() == Phase::Serving
+    }
+
+    /// This worker.
+    pub fn me(&self) -> &Arc<Worker> {
+        &self.core.me
+    }
+
+    /// A worker that ever worked on this store.
+    pub async fn worker(&self, id: WorkerId) -> Result<Option<Arc<Worker>>, StoreError> {
+        self.core.worker(id).await
     }
 
     /// The slots of this worker, and how many attempts hold one.

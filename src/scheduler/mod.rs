@@ -27,6 +27,7 @@ mod recovery;
 mod shutdown;
 mod slots;
 mod waiting;
+mod workers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,8 +45,10 @@ pub use handle::Handle;
 pub use recovery::Found;
 
 use crate::domain::clock::Clock;
+use crate::domain::id::WorkerId;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
+use crate::domain::worker::Worker;
 use crate::runner::Runner;
 use crate::runner::log::LogFiles;
 use crate::store::{Store, StoreError};
@@ -73,6 +76,10 @@ pub struct Options {
     pub boot_id: String,
     /// How many attempts this worker may run at once.
     pub slots: u32,
+    /// What the configuration calls this worker.
+    pub worker_name: String,
+    /// Of the binary.
+    pub version: String,
 }
 
 /// A scheduler that runs. Dropping it stops nothing: use [`Scheduler::stop`].
@@ -85,6 +92,16 @@ impl Scheduler {
     /// Brings in the declared queues and what waits, finds what an earlier server left open, and
     /// begins to claim.
     pub async fn start(options: Options) -> Result<Self, StoreError> {
+        let now = options.clock.now();
+        let worker = Worker {
+            id: WorkerId::new(now, rand::random()),
+            name: options.worker_name.into(),
+            version: options.version,
+            slots: options.slots,
+            started_at: now,
+            last_seen_at: now,
+        };
+        options.store.see_worker(worker.clone()).await?;
         let specs = options.catalog.queues.values().cloned().collect();
         let rows = options.store.declare_queues(specs).await?;
         let gates: HashMap<_, _> = rows
@@ -99,6 +116,7 @@ impl Scheduler {
                 (row.name, gate)
             })
             .collect();
+        let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
         options.board.lines().load(waiting);
         let (sender, barriers) = mpsc::channel(BARRIERS_BOUND);
@@ -111,9 +129,9 @@ impl Scheduler {
             limits: options.limits,
             logs: options.logs,
             boot_id: options.boot_id.into(),
-            slots: options.slots,
+            worker: Arc::new(worker),
         };
-        let core = Arc::new(Core::new(parts, gates, sender));
+        let core = Arc::new(Core::new(parts, gates, queues, sender));
         let found = recovery::recover(&core).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&core), barriers);
         let vital = Arc::clone(&core);
@@ -155,6 +173,7 @@ impl Scheduler {
         let begun = Instant::now();
         self.core.drain().await;
         self.core.stop_by(begun, budget).await;
+        self.core.say_farewell().await;
     }
 
     /// Accepts nothing more.

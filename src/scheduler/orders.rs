@@ -69,6 +69,7 @@ impl Core {
         let (row, changed) = self.store.change_queue(name.clone(), change).await?;
         gate.paused.store(row.paused.is_some(), Ordering::Release);
         gate.slots.set(row.slots);
+        self.queues().insert(name.clone(), row.clone());
         self.board.slots_moved(&name);
         self.barrier().await;
         Ok((row, changed))

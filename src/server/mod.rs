@@ -228,6 +228,8 @@ async fn start_parts(
         limits: config.limits.clone(),
         boot_id: runner.boot_id().to_owned(),
         slots: config.worker.slots,
+        worker_name: config.worker.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     })
     .await
     .map_err(StartError::Recover)?;

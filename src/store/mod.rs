@@ -15,6 +15,7 @@
 //!    before any of its callers is answered; a read after that sees at least as much (P6).
 //! 7. One idempotency key makes one job, however many ask at once (P14).
 //! 8. Listing and claiming cost the same whatever the number of ended jobs.
+//! 9. The instant of acceptance never falls along acceptance numbers, whatever the clock does.
 //!
 //! # Concurrency
 //!
@@ -22,6 +23,7 @@
 //! request owns a transaction.
 
 pub mod error;
+pub mod filter;
 pub mod query;
 pub mod sqlite;
 
@@ -34,10 +36,11 @@ use tokio::sync::watch;
 use crate::domain::attempt::{Attempt, AttemptEnd, Policy};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Commit, Event};
-use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId};
+use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::{KindName, QueueName};
+use crate::domain::worker::{Worker, WorkerName};
 
 pub use error::{CancelError, QueueError, StartError, StoreError};
 use query::{JobsPage, JobsQuery};
@@ -114,6 +117,8 @@ pub struct ClaimRequest {
     pub kinds: Arc<[KindName]>,
     /// Makes the command lines.
     pub planner: Arc<dyn Planner>,
+    /// Who claims.
+    pub worker: WorkerName,
     /// The boot of this machine.
     pub boot_id: Arc<str>,
     /// Now: what was delayed until then comes into line first, in all queues. The instant of a
@@ -248,8 +253,9 @@ pub trait Reader: Send + Sync {
     /// A page of jobs.
     async fn jobs(&self, query: JobsQuery) -> Result<JobsPage, StoreError>;
 
-    /// A job's last `limit` attempts, oldest first.
-    async fn attempts(&self, id: JobId, limit: u32) -> Result<Vec<Attempt>, StoreError>;
+    /// A job's last `limit` attempts of those up to the number `up_to`, oldest first.
+    async fn attempts(&self, id: JobId, up_to: u32, limit: u32)
+    -> Result<Vec<Attempt>, StoreError>;
 
     /// A job's events after `after`, oldest first, at most `limit`.
     async fn job_events(
@@ -268,6 +274,12 @@ pub trait Reader: Send + Sync {
 
     /// All queues ever declared.
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError>;
+
+    /// A worker that ever worked on this store.
+    async fn worker(&self, id: WorkerId) -> Result<Option<Worker>, StoreError>;
+
+    /// The workers last seen at `since` or after, the one last seen first, at most `limit`.
+    async fn workers(&self, since: Timestamp, limit: u32) -> Result<Vec<Worker>, StoreError>;
 
     /// How many jobs of a queue are where.
     async fn queue_counts(&self, queue: &QueueName) -> Result<QueueCounts, StoreError>;
@@ -296,6 +308,11 @@ pub struct EventsPage {
 pub trait Store: Reader {
     /// Accepts a job durably, or returns the one that its key made before.
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError>;
+
+    /// Records that a worker begins, or that it was seen at its `last_seen_at`. On a store that one
+    /// process uses at a time, whoever worked before was seen last when it committed its last
+    /// event.
+    async fn see_worker(&self, worker: Worker) -> Result<(), StoreError>;
 
     /// Gives slots to the runnable jobs that come first. Sorted by rising fence, which within a
     /// queue is acceptance order.

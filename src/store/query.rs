@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::event::Event;
+use super::filter::JobFilter;
 use crate::domain::id::{AcceptNo, EventNo};
 use crate::domain::job::Job;
-use crate::domain::names::{KindName, QueueName};
-use crate::domain::state::JobState;
 
 /// The order of a list of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,41 +14,41 @@ pub enum JobOrder {
     Newest,
     /// The one accepted first first.
     Oldest,
+    /// QUEUED jobs only: those in line and those that are being started by acceptance, then the
+    /// delayed ones by when they come into line.
+    QueueOrder,
+    /// Ended jobs only: the one that ended last first.
+    RecentlyEnded,
 }
 
-/// Which jobs: all that is given must hold. `None`: no condition; an empty list matches nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct JobFilter {
-    /// In one of these states.
-    pub states: Option<Vec<JobState>>,
-    /// Of one of these kinds.
-    pub kinds: Option<Vec<KindName>>,
-    /// In one of these queues.
-    pub queues: Option<Vec<QueueName>>,
+/// A place in an order, which rows that come or go never shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// What the order goes by, in milliseconds; 0 where it goes by acceptance alone.
+    pub rank: i64,
+    /// Decides where ranks are equal.
+    pub accepted: AcceptNo,
 }
 
-impl JobFilter {
-    /// Would a job match if it were in `state`?
-    pub fn matches(&self, job: &Job, state: JobState) -> bool {
-        self.states.as_ref().is_none_or(|states| states.contains(&state))
-            && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&job.kind))
-            && self.queues.as_ref().is_none_or(|queues| queues.contains(&job.queue))
+impl JobOrder {
+    /// Where a job of this order stands in it.
+    pub fn position(self, job: &Job) -> Position {
+        let at = match self {
+            Self::Newest | Self::Oldest => None,
+            Self::QueueOrder => job.delayed.map(|(until, _)| until),
+            Self::RecentlyEnded => job.ended_at,
+        };
+        Position { rank: at.map_or(0, |at| at.timestamp_millis()), accepted: job.accepted }
     }
-
-    /// Did or does the job of a committed change match: (before it, after it)?
-    pub fn matches_change(&self, event: &Event, job: &Job) -> (bool, bool) {
-        (event.before.is_some_and(|s| self.matches(job, s)), self.matches(job, event.state))
-    }
 }
 
-/// Which part of a list, by keyset: positions are acceptance numbers, so that rows that come or go
-/// never shift a page.
+/// Which part of a list, by keyset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
     /// So many from the start of the order, after this position.
-    First(u32, Option<AcceptNo>),
+    First(u32, Option<Position>),
     /// So many from the end of the order, before this position.
-    Last(u32, Option<AcceptNo>),
+    Last(u32, Option<Position>),
 }
 
 /// A question for a page of jobs.
@@ -64,6 +62,9 @@ pub struct JobsQuery {
     pub page: Page,
     /// Count all that match, up to this many.
     pub count_up_to: Option<u64>,
+    /// Look at so many jobs at most, for the page and for the count each, where no index holds
+    /// just those that match.
+    pub examine: u32,
 }
 
 /// A page of jobs, all from one moment.
@@ -75,7 +76,10 @@ pub struct JobsPage {
     pub has_next: bool,
     /// There is more before the first row.
     pub has_previous: bool,
-    /// How many match; `None` where it was not asked for or is past the bound.
+    /// Where the look for more rows was given up, since as many were examined as may be: the page
+    /// goes on from here, although it is not full.
+    pub cut_at: Option<Position>,
+    /// How many match; `None` where it was not asked for or is past a bound.
     pub total: Option<u64>,
     /// The last event that this moment knew.
     pub last_event: EventNo,

@@ -3,9 +3,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use longhaul::api;
-use longhaul::domain::attempt::AttemptEnd;
+use longhaul::domain::attempt::{AttemptEnd, Policy};
 use longhaul::domain::clock::{Clock, SystemClock, Timestamp};
 use longhaul::domain::id::JobId;
 use longhaul::domain::job::Progress;
@@ -29,6 +30,7 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) closing: CancellationToken,
     pub(super) scheduler: Scheduler,
+    pub(super) store: Arc<SqliteStore>,
     _data: TempDir,
     runner: Gated,
     seen: Mutex<mpsc::Receiver<Seen>>,
@@ -53,9 +55,9 @@ impl Running {
         self.runner.report(self.job, Report::Progress(progress)).await;
     }
 
-    /// Ends with an exit code of failure.
-    pub(super) async fn fail(self) {
-        self.runner.end(self.job, exit(1)).await;
+    /// Ends like this.
+    pub(super) async fn end_as(self, end: AttemptEnd) {
+        self.runner.end(self.job, end).await;
     }
 
     /// Ends well, with a result.
@@ -65,14 +67,21 @@ impl Running {
     }
 }
 
-/// `work`, with one retry, and `copy` wait in `default` for one slot; `narrow` and `wide` in queues without one,
+/// The default, but a failure is followed by the next attempt at once.
+fn no_pause() -> Policy {
+    Policy { retry_backoff: Duration::ZERO, ..Policy::default() }
+}
+
+/// `work`, `again` and `copy` wait in `default` for one slot; `narrow` and `wide` in queues without one,
 /// of which the first holds two.
 fn catalog() -> Catalog {
     let of = |name: &str| Kind { queue: name.parse().unwrap(), ..kind(name, &["true"]) };
     let narrow = QueueSpec { max_waiting: 2, ..queue("narrow", 0) };
     kinds::catalog(
         vec![
-            Kind { retries: 1, ..kind("work", &["true"]) },
+            Kind { retries: 1, ..kind("retried", &["true"]) },
+            kind("work", &["true"]),
+            Kind { retries: 1, policy: no_pause(), ..kind("again", &["true"]) },
             kind("copy", &["cp", "{from}", "{to}"]),
             of("narrow"),
             of("wide"),
@@ -82,16 +91,21 @@ fn catalog() -> Catalog {
 }
 
 pub(super) async fn serve() -> Server {
-    let data = tempfile::tempdir().unwrap();
+    serve_in(tempfile::tempdir().unwrap()).await
+}
+
+/// A server on a folder that may hold a database.
+pub(super) async fn serve_in(data: TempDir) -> Server {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let catalog = catalog();
     let board = Board::new(&catalog);
     let file = data.path().join("longhaul.db");
     let store = SqliteStore::open(sqlite::Options::new(file, board.sink())).unwrap();
+    let store = Arc::new(store);
     let (runner, seen) = Gated::new();
     let scheduler = Scheduler::start(Options {
         board,
-        store: Arc::new(store),
+        store: Arc::clone(&store) as _,
         runner: Arc::new(runner.clone()),
         clock: Arc::clone(&clock),
         catalog: Arc::new(catalog),
@@ -99,6 +113,8 @@ pub(super) async fn serve() -> Server {
         logs: LogFiles::new(data.path().join("attempts")),
         boot_id: "a boot".to_owned(),
         slots: 4,
+        worker_name: "here".to_owned(),
+        version: "0.0.0-test".to_owned(),
     });
     let scheduler = scheduler.await.unwrap();
     let closing = CancellationToken::new();
@@ -120,7 +136,7 @@ pub(super) async fn serve() -> Server {
     tokio::spawn(async move { serving.await });
     let seen = Mutex::new(seen);
     let client = reqwest::Client::new();
-    Server { address, closing, scheduler, _data: data, runner, seen, client }
+    Server { address, closing, scheduler, store, _data: data, runner, seen, client }
 }
 
 impl Server {
@@ -152,6 +168,19 @@ impl Server {
         let query = "mutation($kind: String!) { startJob(input: {kind: $kind}) { job { id } } }";
         let data = self.data(query, json!({ "kind": kind })).await;
         data["startJob"]["job"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Cancels a job.
+    pub(super) async fn cancel(&self, id: &str) {
+        let query = "mutation($id: ID!) { cancelJob(id: $id) { changed } }";
+        self.data(query, json!({ "id": id })).await;
+    }
+
+    /// Waits until a job has ended.
+    pub(super) async fn ended(&self, id: &str) {
+        let query = "subscription($id: ID!) { jobStatus(id: $id) { terminal } }";
+        let mut stream = self.subscribe(query, json!({ "id": id })).await;
+        while stream.value().await["terminal"] == false {}
     }
 
     /// The next attempt that is spawned; its process is reported.

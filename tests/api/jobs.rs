@@ -159,7 +159,7 @@ async fn the_server_and_what_it_declares_can_be_read() {
     assert_eq!(data["server"]["accepting"], true);
     assert_eq!(data["server"]["limits"], json!({"pageSize": 100, "argsBytes": 65536}));
     assert_eq!(data["server"]["schemaHash"].as_str().unwrap().len(), 64);
-    assert_eq!(data["kinds"][0], json!({"id": "kind:copy", "name": "copy"}));
+    assert_eq!(data["kinds"][1], json!({"id": "kind:copy", "name": "copy"}));
     assert_eq!(
         data["queues"],
         json!([{"id": "queue:default"}, {"id": "queue:narrow"}, {"id": "queue:wide"}])

@@ -2,6 +2,7 @@
 
 mod bed;
 mod feed;
+mod filters;
 mod jobs;
 mod labels;
 mod large;
@@ -9,3 +10,5 @@ mod refusals;
 mod routes;
 mod socket;
 mod status;
+mod timeline;
+mod workers;

@@ -29,7 +29,10 @@ async fn a_start_that_does_not_fit_says_what_would() {
     let server = serve().await;
     let input = |kind: &str, args: Value| json!({"input": {"kind": kind, "args": args}});
     let error = refused(&server, START, input("nothing", json!({})), "UNKNOWN_KIND").await;
-    assert_eq!(error["extensions"]["kinds"], json!(["copy", "narrow", "wide", "work"]));
+    assert_eq!(
+        error["extensions"]["kinds"],
+        json!(["again", "copy", "narrow", "retried", "wide", "work"])
+    );
     let args = json!({"from": 1, "more": true});
     let error = refused(&server, START, input("copy", args), "INVALID_ARGS").await;
     let problems = error["extensions"]["problems"].as_array().unwrap();

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::bed::serve;
 use super::socket::Heard;
+use crate::support::gated::exit;
 
 const STATUS: &str = "subscription($id: ID!, $every: Int) { jobStatus(id: $id, minIntervalMs: $every) {
     seq change state terminal coalesced reason wait { reason position } progress { percent } job { seq state } } }";
@@ -141,7 +142,7 @@ async fn progress_is_throttled_and_its_last_word_is_sent() {
 #[tokio::test]
 async fn progress_goes_with_the_attempt_that_reported_it() {
     let server = serve().await;
-    let id = server.start("work").await;
+    let id = server.start("retried").await;
     let running = server.spawned().await;
     let mut stream = server.subscribe(STATUS, json!({"id": id, "every": 50})).await;
     running.progress(80.0, from_unix_millis(0)).await;
@@ -149,7 +150,7 @@ async fn progress_goes_with_the_attempt_that_reported_it() {
     while latest["progress"]["percent"] != 80.0 {
         latest = stream.value().await;
     }
-    running.fail().await;
+    running.end_as(exit(1)).await;
     while latest["change"] != "RETRYING" {
         latest = stream.value().await;
     }

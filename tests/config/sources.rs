@@ -19,6 +19,7 @@ allowed_origins = ["http://LOCALHOST:5173"]
 allowed_hosts = ["jobs.example"]
 
 [worker]
+name = "bench 1"
 slots = 3
 
 [queues.default]
@@ -76,6 +77,7 @@ fn every_key_is_read() {
     assert_eq!(config.server.allowed_origins, ["http://localhost:5173"]);
     assert_eq!(config.server.allowed_hosts, ["jobs.example"]);
     assert_eq!(config.origin, Origin::File(home.path("longhaul.toml")));
+    assert_eq!(config.worker.name, "bench 1");
     assert_eq!((config.limits.page_size, config.limits.query_depth), (7, 16));
     assert_eq!(config.limits.request_timeout, Duration::from_secs(1));
     let queue =

@@ -19,6 +19,7 @@ use super::rig::{BINARY, Rig, Told, marked, shell};
 pub(super) fn stored(rig: &Rig, spec: &AttemptSpec) -> Attempt {
     Attempt {
         job: spec.job,
+        worker: None,
         number: spec.number,
         fence: spec.fence,
         key: spec.key.clone(),

@@ -64,7 +64,7 @@ async fn a_running_job_is_canceling_until_it_is_gone_and_never_succeeds() {
     // It was quicker than our signal: the kernel says 0, and it is no success.
     let row = rig.ends(job, 0, JobState::Canceled).await;
     assert_eq!((row.reason, row.exit_code), (Some(EndReason::CancelRequested), Some(0)));
-    let attempts = rig.handle.reader().attempts(job, 10).await.unwrap();
+    let attempts = rig.handle.reader().attempts(job, u32::MAX, 10).await.unwrap();
     assert_eq!(attempts[0].reason, Some(EndReason::CancelRequested));
 }
 

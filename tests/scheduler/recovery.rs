@@ -53,7 +53,7 @@ fn ends_that_nobody_saw_are_recorded_and_the_line_goes_on() {
         assert_eq!(rig.next().await, Seen::Spawned(jobs[1], 2), "P11");
         assert_eq!(rig.next().await, Seen::Spawned(jobs[2], 1));
         rig.is_quiet().await;
-        let lost = &rig.handle.reader().attempts(jobs[1], 10).await.unwrap()[0];
+        let lost = &rig.handle.reader().attempts(jobs[1], u32::MAX, 10).await.unwrap()[0];
         assert_eq!(lost.reason, Some(EndReason::Lost));
         assert_eq!(rig.scheduler.found().settled.values().sum::<u32>(), 2);
     });

@@ -71,6 +71,8 @@ impl Rig {
             limits,
             boot_id: "boot".to_owned(),
             slots,
+            worker_name: "here".to_owned(),
+            version: "0.0.0-test".to_owned(),
         })
         .await
         .unwrap();

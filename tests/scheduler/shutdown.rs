@@ -62,7 +62,7 @@ async fn what_is_stopped_is_given_back_and_burns_nothing() {
     within("the stop", &"", futures::future::join(stop, obey)).await;
     let row = rig.job(job).await;
     assert_eq!((row.state, row.failures, row.losses), (JobState::Queued, 0, 0));
-    let attempts = rig.handle.reader().attempts(job, 10).await.unwrap();
+    let attempts = rig.handle.reader().attempts(job, u32::MAX, 10).await.unwrap();
     assert_eq!(attempts[0].reason, Some(EndReason::Shutdown));
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn an_end_commits_the_start_that_is_missing(bed: Bed) {
         told,
         [(JobChange::Started, JobState::Running), (JobChange::Ended, JobState::Succeeded)]
     );
-    assert!(bed.store.attempts(claim.job.id, 1).await.unwrap()[0].spawned);
+    assert!(bed.store.attempts(claim.job.id, u32::MAX, 1).await.unwrap()[0].spawned);
 }
 
 /// P9: "it may have run" is not told as "it ran".
@@ -67,7 +67,7 @@ pub(crate) async fn an_end_that_proves_nothing_commits_no_start(bed: Bed) {
         let claim = bed.claim_one().await;
         let after = done(bed.finish(&claim, unrecorded(reason)).await);
         assert_eq!(after.seq.0, claim.job.seq.0 + 1, "{reason:?}");
-        let attempts = bed.store.attempts(after.id, 1).await.unwrap();
+        let attempts = bed.store.attempts(after.id, u32::MAX, 1).await.unwrap();
         assert!(!attempts[0].spawned, "{reason:?}");
         let canceled = bed.cancel(after.id).await;
         assert!(canceled.is_ok() || reason == EndReason::SpawnFailed, "{canceled:?}");
@@ -87,8 +87,10 @@ pub(crate) async fn an_attempt_keeps_what_it_was_told_and_how_it_ended(bed: Bed)
     }
     let open = bed.claim_as(policy.clone(), at(7)).await;
 
-    let attempts = bed.store.attempts(id, 2).await.unwrap();
+    let attempts = bed.store.attempts(id, u32::MAX, 2).await.unwrap();
     assert_eq!(attempts.iter().map(|a| a.number).collect::<Vec<_>>(), [3, 4]);
+    let earlier = bed.store.attempts(id, 2, 9).await.unwrap();
+    assert_eq!(earlier.iter().map(|a| a.number).collect::<Vec<_>>(), [1, 2]);
     let ended = &attempts[0];
     assert_eq!((ended.policy.clone(), ended.usage), (policy, Some(usage)));
     assert_eq!(
@@ -99,6 +101,8 @@ pub(crate) async fn an_attempt_keeps_what_it_was_told_and_how_it_ended(bed: Bed)
     assert_eq!((ended.ended_at, ended.spawned), (Some(at(4)), true));
     assert_eq!((attempts[1].fence, &attempts[1].key), (open.fence, &open.key));
     assert_eq!((attempts[1].ended_at, attempts[1].started_at), (None, at(7)));
+    let used = Usage { cpu_ms: 36, peak_memory_bytes: Some(1 << 40), log_bytes: 15 };
+    assert_eq!(open.job.usage, Some(used), "three ended attempts together");
     assert_eq!(bed.job(id).await.signal, None, "the signal of an earlier attempt");
 }
 

@@ -10,12 +10,13 @@ use chrono::{DateTime, TimeDelta};
 use longhaul::domain::attempt::{AttemptEnd, Policy};
 use longhaul::domain::clock::Timestamp;
 use longhaul::domain::event::{Commit, Event};
-use longhaul::domain::id::{AttemptKey, EventNo, Fence, JobId};
+use longhaul::domain::id::{AttemptKey, EventNo, Fence, JobId, WorkerId};
 use longhaul::domain::job::{Idempotency, Job, NewJob};
 use longhaul::domain::kind::QueueSpec;
 use longhaul::domain::label::{Label, Labels};
 use longhaul::domain::names::{KindName, QueueName};
 use longhaul::domain::state::EndReason;
+use longhaul::domain::worker::Worker;
 use longhaul::store::{
     AcceptLimits, Accepted, Cancel, CancelAnswer, CancelError, Claim, ClaimRequest, CommitSink,
     Finish, Guarded, Plan, Planner, StartError, Store,
@@ -171,6 +172,20 @@ impl Planner for Fixed {
     }
 }
 
+/// The worker of this name.
+pub(crate) fn worker(name: &str) -> Worker {
+    let mut id = [0; 16];
+    id[..name.len()].copy_from_slice(name.as_bytes());
+    Worker {
+        id: WorkerId::from_bytes(id),
+        name: name.into(),
+        version: "1".to_owned(),
+        slots: 4,
+        started_at: at(0),
+        last_seen_at: at(0),
+    }
+}
+
 /// A request for so many jobs of each of these queues, kind `work`, with the default policy.
 pub(crate) fn request(queues: &[(&str, u32)], now: Timestamp) -> ClaimRequest {
     let plan = Plan { argv: vec!["true".to_owned()], policy: Policy::default() };
@@ -178,6 +193,7 @@ pub(crate) fn request(queues: &[(&str, u32)], now: Timestamp) -> ClaimRequest {
         queues: queues.iter().map(|(name, limit)| (queue(name), *limit)).collect(),
         kinds: Arc::new([kind("work")]),
         planner: Arc::new(Fixed(Ok(plan))),
+        worker: worker("here").name(),
         boot_id: "boot".into(),
         now,
     }

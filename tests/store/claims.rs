@@ -132,7 +132,7 @@ pub(crate) async fn a_plan_that_fails_is_claimed_with_its_reason(bed: Bed) {
     let asked = ClaimRequest { planner, ..request(&[("default", 1)], at(1)) };
     let claim = bed.store.claim(asked).await.unwrap().remove(0);
     assert_eq!(claim.plan, Err("no such kind".to_owned()));
-    let attempt = bed.store.attempts(claim.job.id, 1).await.unwrap().remove(0);
+    let attempt = bed.store.attempts(claim.job.id, u32::MAX, 1).await.unwrap().remove(0);
     assert!(attempt.argv.is_empty());
     let failed = done(bed.finish(&claim, exit(EndReason::SpawnFailed, 1)).await);
     assert_eq!(failed.state, JobState::Failed);

@@ -49,6 +49,13 @@ macro_rules! honours_the_contract {
             ends::a_final_state_never_changes,
             ends::a_cancel_that_nobody_asked_for_is_a_loss,
             ends::no_job_ends_before_it_started,
+            filters::every_condition_finds_what_a_scan_finds,
+            filters::some_conditions_match_nothing,
+            filters::a_change_is_judged_as_of_its_event,
+            filters::pages_join_in_every_order,
+            filters::a_page_that_examined_enough_goes_on_where_it_was_cut,
+            filters::what_is_few_is_found_in_any_order,
+            filters::instants_of_acceptance_never_fall,
             lists::pages_join_without_gap_or_repeat,
             lists::rows_that_come_in_shift_no_page,
             lists::every_filter_finds_what_a_scan_finds,
@@ -58,6 +65,8 @@ macro_rules! honours_the_contract {
             queues::an_override_falls_when_the_file_changes,
             queues::the_first_pause_stays,
             queues::counts_tell_where_jobs_are,
+            workers::who_claimed_is_kept_with_the_job_and_its_attempt,
+            workers::a_worker_was_seen_last_when_it_last_did_something,
         }
     };
     ($open:path: $($area:ident::$promise:ident),+ $(,)?) => { $(

@@ -75,7 +75,7 @@ pub(crate) async fn an_interrupted_attempt_that_nobody_saw_end_is_no_loss(bed: B
 
     let back = done(bed.finish(&unseen, unrecorded(EndReason::Lost)).await);
     assert_eq!((back.state, back.losses), (JobState::Queued, 0));
-    let attempts = bed.store.attempts(unseen.job.id, 1).await.unwrap();
+    let attempts = bed.store.attempts(unseen.job.id, u32::MAX, 1).await.unwrap();
     assert_eq!(attempts[0].reason, Some(EndReason::Shutdown));
     // What was seen is told as it was.
     let done_first = done(bed.finish(&seen, exit(EndReason::Ok, 0)).await);
@@ -128,7 +128,7 @@ pub(crate) async fn a_cancel_that_nobody_asked_for_is_a_loss(bed: Bed) {
     let claim = bed.running(job()).await;
     let back = done(bed.finish(&claim, unrecorded(EndReason::CancelRequested)).await);
     assert_eq!((back.state, back.losses), (JobState::Queued, 1));
-    let attempt = &bed.store.attempts(claim.job.id, 1).await.unwrap()[0];
+    let attempt = &bed.store.attempts(claim.job.id, u32::MAX, 1).await.unwrap()[0];
     assert_eq!(attempt.reason, Some(EndReason::Lost));
     assert!(attempt.reason_text.as_ref().unwrap().contains("nobody asked for"), "{attempt:?}");
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use longhaul::domain::id::{AcceptNo, EventNo};
 use longhaul::domain::job::{Job, NewJob};
 use longhaul::domain::state::{EndReason, JobState};
-use longhaul::store::query::{JobFilter, JobOrder, JobsPage, JobsQuery, Page};
+use longhaul::store::filter::JobFilter;
+use longhaul::store::query::{JobOrder, JobsPage, JobsQuery, Page, Position};
 
 use super::bed::{Bed, at, done, exit, job, kind, queue};
 
-const ALL: JobFilter = JobFilter { states: None, kinds: None, queues: None };
-
 async fn page(bed: &Bed, filter: JobFilter, order: JobOrder, page: Page) -> JobsPage {
-    bed.store.jobs(JobsQuery { filter, order, page, count_up_to: None }).await.unwrap()
+    bed.store.jobs(JobsQuery { filter, order, page, count_up_to: None, examine: 1 }).await.unwrap()
+}
+
+fn place(number: i64) -> Position {
+    Position { rank: 0, accepted: AcceptNo(number) }
 }
 
 fn numbers(jobs: &[Arc<Job>]) -> Vec<i64> {
@@ -49,17 +52,17 @@ pub(crate) async fn pages_join_without_gap_or_repeat(bed: Bed) {
         bed.start_one().await;
     }
     for order in [JobOrder::Oldest, JobOrder::Newest] {
-        let expected: Vec<i64> = match order {
-            JobOrder::Oldest => (1..=7).collect(),
-            JobOrder::Newest => (1..=7).rev().collect(),
-        };
+        let mut expected: Vec<i64> = (1..=7).collect();
+        if order == JobOrder::Newest {
+            expected.reverse();
+        }
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let page = page(&bed, ALL, order, Page::First(3, cursor)).await;
+            let page = page(&bed, JobFilter::default(), order, Page::First(3, cursor)).await;
             assert_eq!(page.has_previous, cursor.is_some());
             assert_eq!(page.last_event, EventNo(7));
             seen.extend(numbers(&page.jobs));
-            cursor = page.jobs.last().map(|job| job.accepted);
+            cursor = page.jobs.last().map(|job| order.position(job));
             if !page.has_next {
                 break;
             }
@@ -67,21 +70,23 @@ pub(crate) async fn pages_join_without_gap_or_repeat(bed: Bed) {
         assert_eq!(seen, expected, "{order:?}, forwards");
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let page = page(&bed, ALL, order, Page::Last(3, cursor)).await;
+            let page = page(&bed, JobFilter::default(), order, Page::Last(3, cursor)).await;
             assert_eq!(page.has_next, cursor.is_some());
             seen.splice(0..0, numbers(&page.jobs));
-            cursor = page.jobs.first().map(|job| job.accepted);
+            cursor = page.jobs.first().map(|job| order.position(job));
             if !page.has_previous {
                 break;
             }
         }
         assert_eq!(seen, expected, "{order:?}, backwards");
     }
-    let beyond = page(&bed, ALL, JobOrder::Oldest, Page::First(3, Some(AcceptNo(7)))).await;
+    let beyond =
+        page(&bed, JobFilter::default(), JobOrder::Oldest, Page::First(3, Some(place(7)))).await;
     assert!(beyond.jobs.is_empty() && beyond.has_previous && !beyond.has_next);
-    let second = page(&bed, ALL, JobOrder::Oldest, Page::First(3, Some(AcceptNo(1)))).await;
+    let second =
+        page(&bed, JobFilter::default(), JobOrder::Oldest, Page::First(3, Some(place(1)))).await;
     assert!(second.has_previous, "the row at the cursor lies before the page");
-    let nothing = page(&bed, ALL, JobOrder::Oldest, Page::First(0, None)).await;
+    let nothing = page(&bed, JobFilter::default(), JobOrder::Oldest, Page::First(0, None)).await;
     assert!(nothing.jobs.is_empty() && nothing.has_next);
 }
 
@@ -90,14 +95,14 @@ pub(crate) async fn rows_that_come_in_shift_no_page(bed: Bed) {
     for _ in 0..4 {
         bed.start_one().await;
     }
-    let first = page(&bed, ALL, JobOrder::Newest, Page::First(2, None)).await;
+    let first = page(&bed, JobFilter::default(), JobOrder::Newest, Page::First(2, None)).await;
     assert_eq!(numbers(&first.jobs), [4, 3]);
     bed.start_one().await;
-    let cursor = Some(first.jobs[1].accepted);
-    let second = page(&bed, ALL, JobOrder::Newest, Page::First(2, cursor)).await;
+    let cursor = Some(JobOrder::Newest.position(&first.jobs[1]));
+    let second = page(&bed, JobFilter::default(), JobOrder::Newest, Page::First(2, cursor)).await;
     assert_eq!(numbers(&second.jobs), [2, 1]);
-    let cursor = Some(first.jobs[0].accepted);
-    let newer = page(&bed, ALL, JobOrder::Newest, Page::Last(2, cursor)).await;
+    let cursor = Some(JobOrder::Newest.position(&first.jobs[0]));
+    let newer = page(&bed, JobFilter::default(), JobOrder::Newest, Page::Last(2, cursor)).await;
     assert_eq!(numbers(&newer.jobs), [5]);
     assert!(newer.has_next && !newer.has_previous);
 }
@@ -126,6 +131,7 @@ pub(crate) async fn every_filter_finds_what_a_scan_finds(bed: Bed) {
                     states: states.clone(),
                     kinds: kinds.clone(),
                     queues: queues.clone(),
+                    ..JobFilter::default()
                 };
                 let matching = jobs.iter().filter(|job| filter.matches(job, job.state));
                 let expected: Vec<i64> = matching.map(|job| job.accepted.0).collect();
@@ -134,6 +140,7 @@ pub(crate) async fn every_filter_finds_what_a_scan_finds(bed: Bed) {
                     order: JobOrder::Oldest,
                     page: Page::First(100, None),
                     count_up_to: Some(100),
+                    examine: 1,
                 };
                 let page = bed.store.jobs(query).await.unwrap();
                 assert_eq!(numbers(&page.jobs), expected, "{filter:?}");
@@ -149,10 +156,13 @@ pub(crate) async fn a_count_stops_at_its_bound(bed: Bed) {
         bed.start_one().await;
     }
     for (bound, total) in [(2, None), (3, Some(3)), (4, Some(3))] {
-        for filter in [ALL, JobFilter { states: Some(vec![JobState::Queued]), ..ALL }] {
+        for filter in [
+            JobFilter::default(),
+            JobFilter { states: Some(vec![JobState::Queued]), ..JobFilter::default() },
+        ] {
             let page = Page::First(1, None);
             let order = JobOrder::Newest;
-            let query = JobsQuery { filter, order, page, count_up_to: Some(bound) };
+            let query = JobsQuery { filter, order, page, count_up_to: Some(bound), examine: 1 };
             assert_eq!(bed.store.jobs(query).await.unwrap().total, total, "{bound}");
         }
     }

@@ -8,10 +8,12 @@ mod claims;
 mod commits;
 mod contract;
 mod ends;
+mod filters;
 mod lists;
 mod model;
 mod queues;
 mod sqlite;
+mod workers;
 
 mod on_sqlite {
     super::contract::honours_the_contract!(super::sqlite::open);

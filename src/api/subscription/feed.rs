@@ -26,7 +26,7 @@ use crate::domain;
 use crate::domain::event::{Change, Event};
 use crate::domain::id::{EventNo, JobId};
 use crate::scheduler::Handle;
-use crate::store::query::JobFilter;
+use crate::store::filter::JobFilter;
 
 /// The most events of one message.
 const MAX_EVENTS: usize = 500;

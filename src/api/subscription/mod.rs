@@ -14,7 +14,8 @@ use futures::stream;
 
 use crate::api::context::{Parts, job_id};
 use crate::api::error::{ApiError, Result};
-use crate::api::input::{JobFilter, attempt, count};
+use crate::api::filter::{JobFilter, filter};
+use crate::api::input::{attempt, count};
 use crate::api::types::enums::LogStream;
 use crate::api::types::log::LogChunk;
 use crate::api::types::scalar::Cursor;
@@ -109,7 +110,8 @@ impl Subscription {
         min_interval_ms: Option<i32>,
     ) -> Result<impl Stream<Item = Result<JobFeed>>> {
         let interval = interval(min_interval_ms)?;
-        let feed = Feed::open(ctx.handle().clone(), filter.into(), after, interval).await?;
+        let filter = self::filter(filter, ctx.handle().limits())?;
+        let feed = Feed::open(ctx.handle().clone(), filter, after, interval).await?;
         Ok(stream_of(ctx, feed))
     }
 

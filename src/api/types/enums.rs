@@ -80,15 +80,15 @@ pub(crate) enum EndReason {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "domain::event::JobChange")]
 pub(crate) enum JobChange {
-    /// Nothing: the first event of a stream, the job as it is.
+    /// Nothing: the first event of a stream, the job as it is. Never in `events`.
     Snapshot,
     /// It was accepted, or is back in its queue.
     Queued,
-    /// Its place or its reason to wait moved.
+    /// Its place or its reason to wait moved. Never in `events`.
     Position,
     /// An attempt began: its process exists.
     Started,
-    /// It reported progress.
+    /// It reported progress. Never in `events`.
     Progress,
     /// An attempt failed and another one will come.
     Retrying,
@@ -122,6 +122,10 @@ pub(crate) enum JobOrder {
     Newest,
     /// The one accepted first first.
     Oldest,
+    /// The one that starts next first; QUEUED jobs only. What is delayed comes last, by when it comes into line.
+    QueueOrder,
+    /// The one that ended last first; ended jobs only.
+    RecentlyEnded,
 }
 
 /// How to stop a job.

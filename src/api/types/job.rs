@@ -4,19 +4,29 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
+use super::attempt::{Attempt, Usage};
 use super::enums::{EndReason, JobState, LogStream};
+use super::event::JobEventPage;
 use super::int;
 use super::kind::JobKind;
 use super::log::LogPage;
 use super::queue::Queue;
 use super::scalar::{Cursor, DateTime, Json, Long};
 use super::wait::{Progress, Wait};
+use super::worker::Worker;
 use crate::api::context::Parts;
+use crate::api::cursor;
 use crate::api::error::Result;
-use crate::api::input::LogArguments;
+use crate::api::input::{LogArguments, count};
 use crate::api::refusal;
 use crate::domain;
 use crate::domain::attempt::signal_name;
+
+/// The most events of a page, and as many where nobody says.
+pub(crate) const MAX_EVENTS: u32 = 100;
+const DEFAULT_EVENTS: i32 = 100;
+/// The most attempts that a job shows.
+const MAX_ATTEMPTS: u32 = 100;
 
 /// One row: every field is of its moment, except what is volatile by nature.
 #[derive(Clone)]
@@ -51,11 +61,44 @@ impl Job {
         Ok(Some(LogPage::new(self.0.id, page)))
     }
 
+    async fn read_events(
+        &self,
+        ctx: &Context<'_>,
+        after: Option<Cursor>,
+        first: Option<i32>,
+    ) -> Result<JobEventPage> {
+        let most = count("first", first, 0, MAX_EVENTS)?.unwrap_or(MAX_EVENTS);
+        let after =
+            after.map(|cursor| cursor::timeline("after", self.0.id, &cursor)).transpose()?;
+        let (reader, id) = (ctx.handle().reader(), self.0.id);
+        let from = after.unwrap_or_default();
+        let mut events = reader.job_events(id, from, most + 1).await.map_err(refusal::store)?;
+        let has_next = events.len() > most as usize;
+        events.truncate(most as usize);
+        // Attempts are numbered in the order of events.
+        let attempts = match events.iter().filter_map(|event| event.attempt).max() {
+            Some(last) => reader.attempts(id, last, most).await.map_err(refusal::store)?,
+            None => Vec::new(),
+        };
+        Ok(JobEventPage::new(&self.0, &events, &attempts, after.is_some(), has_next))
+    }
+
     async fn read_origin(&self, ctx: &Context<'_>) -> Result<Option<Self>> {
         let Some(id) = self.0.retry_of else { return Ok(None) };
         let job = ctx.handle().reader().job(id).await.map_err(refusal::store)?;
         Ok(job.map(Self))
     }
+}
+
+/// What the caller may do with a job now: right and state both allow it.
+#[derive(SimpleObject, Debug, Clone)]
+pub(crate) struct JobActions {
+    /// Ask it to stop.
+    cancel: bool,
+    /// Start the same again.
+    retry: bool,
+    /// Read what it printed.
+    read_log: bool,
 }
 
 /// A name and a value that the caller attached.
@@ -71,7 +114,7 @@ pub(crate) struct Label {
 #[Object]
 impl Job {
     /// A `UUIDv7`.
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
@@ -185,14 +228,42 @@ impl Job {
         int(self.0.max_attempts)
     }
 
+    /// Its attempts, oldest first, the last 100.
+    async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
+        let attempts = ctx.handle().reader().attempts(self.0.id, u32::MAX, MAX_ATTEMPTS);
+        let attempts = attempts.await.map_err(refusal::store)?;
+        Ok(attempts.into_iter().map(Attempt).collect())
+    }
+
     /// How long an attempt may run; null: for ever.
     async fn timeout_ms(&self) -> Option<Long> {
         self.0.timeout.map(|timeout| Long::of(timeout.as_millis()))
     }
 
-    /// The key it was started with.
+    /// What its attempts used together; null before the first ended.
+    async fn usage(&self) -> Option<Usage> {
+        self.0.usage.map(Usage::from)
+    }
+
+    /// The worker that runs or ran it.
+    async fn worker(&self, ctx: &Context<'_>) -> Option<Worker> {
+        let worker = ctx.handle().worker(self.0.worker.as_ref()?.id).await.map_err(refusal::store);
+        ctx.nullable(worker.map(|worker| worker.map(Worker)))
+    }
+
+    /// The key it was started with; null for whoever did not start it.
     async fn idempotency_key(&self) -> Option<&str> {
         self.0.idempotency_key.as_deref()
+    }
+
+    /// The name of the token that started it; null without tokens.
+    async fn started_by(&self) -> Option<&str> {
+        None
+    }
+
+    /// The name of the token that asked to cancel it; null without tokens.
+    async fn canceled_by(&self) -> Option<&str> {
+        None
     }
 
     /// The note given with the cancel.
@@ -203,6 +274,32 @@ impl Job {
     /// The job that this one repeats.
     async fn retry_of(&self, ctx: &Context<'_>) -> Option<Job> {
         ctx.nullable(self.read_origin(ctx).await)
+    }
+
+    /// Its timeline, oldest first.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those after this position.")] after: Option<Cursor>,
+        #[graphql(
+            desc = "How many; null: 100, which is the most.",
+            default_with = "Some(DEFAULT_EVENTS)"
+        )]
+        first: Option<i32>,
+    ) -> Result<JobEventPage> {
+        self.read_events(ctx, after, first).await
+    }
+
+    /// What the caller may do with it now.
+    async fn viewer_can(&self, ctx: &Context<'_>) -> JobActions {
+        let handle = ctx.handle();
+        let can_start = handle.is_accepting() && handle.catalog().kinds.contains_key(&self.0.kind);
+        JobActions {
+            // A cancel may be made a hard one while it lasts.
+            cancel: !self.0.state.is_terminal(),
+            retry: self.0.state.is_terminal() && can_start,
+            read_log: true,
+        }
     }
 
     /// What it printed; null, with an error, where it cannot be read now.

@@ -52,7 +52,7 @@ impl JobKind {
 #[Object]
 impl JobKind {
     /// `kind:` and the name.
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         ID(format!("kind:{}", self.kind_name()))
     }
 
@@ -110,6 +110,11 @@ impl JobKind {
             Self::Declared(kind) => kind.max_attempts(),
             Self::Former { max_attempts, .. } => *max_attempts,
         })
+    }
+
+    /// May the caller start one?
+    async fn viewer_can_start(&self, ctx: &Context<'_>) -> bool {
+        self.declaration().is_some() && ctx.handle().is_accepting()
     }
 
     /// Never run twice, not even after a crash.

@@ -1,7 +1,6 @@
 //! A queue, as declared and as stored.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use tokio::sync::OnceCell;
 
 use super::int;
 use super::scalar::DateTime;
@@ -10,31 +9,26 @@ use crate::api::error::Result;
 use crate::api::refusal;
 use crate::domain::clock::Timestamp;
 use crate::domain::names::QueueName;
-use crate::store::QueueRow;
+use crate::store::{Pause, QueueRow};
 
-/// Its name, and its row once somebody asks for a field of it.
-pub(crate) struct Queue {
-    name: QueueName,
-    row: OnceCell<Option<QueueRow>>,
-}
+/// A queue by its name; everything else about it is in memory.
+pub(crate) struct Queue(QueueName);
 
 impl Queue {
     pub(crate) fn named(name: QueueName) -> Self {
-        Self { name, row: OnceCell::new() }
+        Self(name)
     }
 
-    async fn row(&self, ctx: &Context<'_>) -> Result<Option<&QueueRow>> {
-        let read = || async {
-            let rows = ctx.handle().reader().queues().await.map_err(refusal::store)?;
-            Ok(rows.into_iter().find(|row| row.name == self.name))
-        };
-        self.row.get_or_try_init(read).await.map(Option::as_ref)
+    fn row(&self, ctx: &Context<'_>) -> Option<QueueRow> {
+        ctx.handle().queue(self.0.as_str())
     }
-}
 
-impl From<QueueRow> for Queue {
-    fn from(row: QueueRow) -> Self {
-        Self { name: row.name.clone(), row: OnceCell::new_with(Some(Some(row))) }
+    fn pause(&self, ctx: &Context<'_>) -> Option<Pause> {
+        self.row(ctx)?.paused
+    }
+
+    fn is_declared(&self, ctx: &Context<'_>) -> bool {
+        ctx.handle().catalog().queues.contains_key(&self.0)
     }
 }
 
@@ -42,52 +36,59 @@ impl From<QueueRow> for Queue {
 #[Object]
 impl Queue {
     /// `queue:` and the name.
-    async fn id(&self) -> ID {
-        ID(format!("queue:{}", self.name))
+    pub(crate) async fn id(&self) -> ID {
+        ID(format!("queue:{}", self.0))
     }
 
     /// As arguments take it.
     async fn name(&self) -> &str {
-        self.name.as_str()
+        self.0.as_str()
     }
 
     /// false: the configuration no longer has it; only old jobs have it.
     async fn declared(&self, ctx: &Context<'_>) -> bool {
-        ctx.handle().catalog().queues.contains_key(&self.name)
+        self.is_declared(ctx)
     }
 
     /// How many of its jobs may run at once.
-    async fn slots(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(self.row(ctx).await?.map_or(0, |row| int(row.slots)))
+    async fn slots(&self, ctx: &Context<'_>) -> i32 {
+        self.row(ctx).map_or(0, |row| int(row.slots))
     }
 
     /// How many may wait; 0 where it is no longer declared.
     async fn max_waiting(&self, ctx: &Context<'_>) -> i32 {
-        let spec = ctx.handle().catalog().queues.get(&self.name);
+        let spec = ctx.handle().catalog().queues.get(&self.0);
         spec.map_or(0, |spec| int(spec.max_waiting))
     }
 
     /// Starts nothing at present.
-    async fn paused(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(self.row(ctx).await?.is_some_and(|row| row.paused.is_some()))
+    async fn paused(&self, ctx: &Context<'_>) -> bool {
+        self.pause(ctx).is_some()
+    }
+
+    /// The name of the token that paused it; null without tokens.
+    async fn paused_by(&self) -> Option<&str> {
+        None
     }
 
     /// Since when it is paused.
-    async fn paused_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
-        let pause = self.row(ctx).await?.and_then(|row| row.paused.as_ref());
-        Ok(pause.map(|pause| DateTime(pause.at)))
+    async fn paused_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        self.pause(ctx).map(|pause| DateTime(pause.at))
     }
 
     /// The note given with the pause.
-    async fn paused_note(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        let pause = self.row(ctx).await?.and_then(|row| row.paused.as_ref());
-        Ok(pause.and_then(|pause| pause.note.clone()))
+    async fn paused_note(&self, ctx: &Context<'_>) -> Option<String> {
+        self.pause(ctx)?.note
+    }
+
+    /// May the caller pause it and change its slots?
+    async fn viewer_can_manage(&self, ctx: &Context<'_>) -> bool {
+        self.is_declared(ctx)
     }
 
     /// Its numbers now.
     async fn stats(&self, ctx: &Context<'_>) -> Result<QueueStats> {
-        let counts =
-            ctx.handle().reader().queue_counts(&self.name).await.map_err(refusal::store)?;
+        let counts = ctx.handle().reader().queue_counts(&self.0).await.map_err(refusal::store)?;
         let at: Timestamp = ctx.clock().now();
         Ok(QueueStats {
             at: DateTime(at),

@@ -38,14 +38,15 @@ use super::{
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
-use crate::domain::id::{EventNo, Fence, JobId};
+use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::QueueName;
+use crate::domain::worker::Worker;
 pub use open::OpenError;
 use readers::Readers;
 use tally::Tally;
-use write::{ChangeQueue, DeclareQueues, Interrupt, Start, Started};
+use write::{ChangeQueue, DeclareQueues, Interrupt, SeeWorker, Start, Started};
 use writer::Writer;
 
 /// How to open it.
@@ -93,6 +94,11 @@ impl SqliteStore {
         let writer = Writer::spawn(conn, tally, on_commit).map_err(OpenError::Thread)?;
         Ok(Self { readers, writer })
     }
+
+    /// How many questions it was asked since it was opened: a gauge.
+    pub fn reads(&self) -> u64 {
+        self.readers.answered()
+    }
 }
 
 #[async_trait]
@@ -118,8 +124,13 @@ impl Reader for SqliteStore {
         self.readers.read(move |conn| list::jobs(conn, &query)).await
     }
 
-    async fn attempts(&self, id: JobId, limit: u32) -> Result<Vec<Attempt>, StoreError> {
-        self.readers.read(move |conn| read::attempts(conn, id, limit)).await
+    async fn attempts(
+        &self,
+        id: JobId,
+        up_to: u32,
+        limit: u32,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        self.readers.read(move |conn| read::attempts(conn, id, up_to, limit)).await
     }
 
     async fn job_events(
@@ -141,6 +152,14 @@ impl Reader for SqliteStore {
 
     async fn queues(&self) -> Result<Vec<QueueRow>, StoreError> {
         self.readers.read(read::queues).await
+    }
+
+    async fn worker(&self, id: WorkerId) -> Result<Option<Worker>, StoreError> {
+        self.readers.read(move |conn| read::worker(conn, id)).await
+    }
+
+    async fn workers(&self, since: Timestamp, limit: u32) -> Result<Vec<Worker>, StoreError> {
+        self.readers.read(move |conn| read::workers(conn, since, limit)).await
     }
 
     async fn queue_counts(&self, queue: &QueueName) -> Result<QueueCounts, StoreError> {
@@ -165,6 +184,10 @@ impl Reader for SqliteStore {
 impl Store for SqliteStore {
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError> {
         self.writer.write(Start::new(job, limits)).await
+    }
+
+    async fn see_worker(&self, worker: Worker) -> Result<(), StoreError> {
+        self.writer.write(SeeWorker(worker)).await
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError> {

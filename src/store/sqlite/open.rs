@@ -13,8 +13,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_jobs.sql"), include_str!("migrations/0002_labels.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_jobs.sql"),
+    include_str!("migrations/0002_labels.sql"),
+    include_str!("migrations/0003_lists.sql"),
+];
 
 /// The oldest SQLite that is safe: before it, resetting the write-ahead log could race with a
 /// checkpoint and damage the file.

@@ -4,10 +4,11 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::list::{NEXT_QUEUE, Range, Way};
+use super::list::{Range, SEEKS, Way};
 use super::write::{CLAIM, INSERT_JOB, PROMOTE, UPDATE_JOB};
 use super::{open, read};
-use crate::domain::state::JobState;
+use crate::domain::label::Label;
+use crate::domain::state::{EndReason, JobState};
 
 fn database() -> (TempDir, Connection) {
     let folder = tempfile::tempdir().unwrap();
@@ -46,15 +47,24 @@ fn assert_flat(conn: &Connection, sql: &str) {
 #[test]
 fn a_page_is_a_piece_of_an_index() {
     let (_folder, conn) = database();
-    let (kind, queue) = ("k".parse().unwrap(), "q".parse().unwrap());
+    let (kind, queue) = ("k".parse().unwrap(), || "q".parse().unwrap());
+    let label = Label { key: "k".to_owned(), value: "v".to_owned() };
     let state = JobState::Succeeded;
     let ranges = [
         (Range::All, "PRIMARY KEY (rowid"),
         (Range::State(state), "jobs_by_state (state=? AND rowid"),
-        (Range::QueueState(queue, state), "jobs_by_queue (queue=? AND state=? AND rowid"),
+        (Range::QueueState(queue(), state), "jobs_by_queue (queue=? AND state=? AND rowid"),
         (
-            Range::KindQueueState(kind, "q".parse().unwrap(), state),
+            Range::KindQueueState(kind, queue(), state),
             "jobs_by_kind (kind=? AND queue=? AND state=? AND rowid",
+        ),
+        (Range::Label(label), "PRIMARY KEY (key=? AND value=? AND job"),
+        (Range::Reason(EndReason::Timeout), "jobs_by_reason (reason=? AND rowid"),
+        (Range::Line(queue()), "COVERING INDEX jobs_line (queue=? AND accept_no"),
+        (Range::Delayed, "COVERING INDEX jobs_delayed (delayed_until"),
+        (
+            Range::Ended(queue(), state),
+            "COVERING INDEX jobs_by_end (queue=? AND state=? AND ended_at",
         ),
     ];
     for (range, index) in ranges {
@@ -65,7 +75,9 @@ fn a_page_is_a_piece_of_an_index() {
             assert!(plan[0].starts_with("SEARCH") && plan[0].contains(index), "{plan:#?}");
         }
     }
-    assert_flat(&conn, NEXT_QUEUE);
+    for sql in SEEKS {
+        assert_flat(&conn, sql);
+    }
 }
 
 #[test]

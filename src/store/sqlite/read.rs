@@ -8,14 +8,15 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::row::{
     self, ATTEMPT_COLUMNS, EVENT_COLUMN_COUNT, EVENT_COLUMNS, JOB_COLUMN_COUNT, JOB_COLUMNS,
-    QUEUE_COLUMNS,
+    QUEUE_COLUMNS, WORKER_COLUMNS,
 };
 use crate::domain::attempt::Attempt;
-use crate::domain::clock::from_unix_millis;
+use crate::domain::clock::{Timestamp, from_unix_millis};
 use crate::domain::event::Event;
-use crate::domain::id::{AcceptNo, EventNo, JobId};
+use crate::domain::id::{AcceptNo, EventNo, JobId, WorkerId};
 use crate::domain::job::Job;
 use crate::domain::names::QueueName;
+use crate::domain::worker::Worker;
 use crate::store::{EventsPage, QueueCounts, QueueRow, Waiting};
 
 /// By the unique index of `id`.
@@ -53,15 +54,21 @@ pub(super) fn json(conn: &Connection, sql: &str, id: JobId) -> Result<Option<Val
 }
 
 /// By the unique index of `(job, number)`, from its end.
-pub(super) fn attempts(conn: &Connection, id: JobId, limit: u32) -> Result<Vec<Attempt>, Failure> {
+pub(super) fn attempts(
+    conn: &Connection,
+    id: JobId,
+    up_to: u32,
+    limit: u32,
+) -> Result<Vec<Attempt>, Failure> {
     let mut select = conn.prepare_cached(&format!(
         "SELECT {ATTEMPT_COLUMNS}
          FROM attempts
          WHERE job = (SELECT accept_no FROM jobs WHERE id = ?1)
+           AND number <= ?2
          ORDER BY number DESC
-         LIMIT ?2"
+         LIMIT ?3"
     ))?;
-    let rows = select.query_map((id.as_bytes(), limit), |row| row::attempt(row, 0, id))?;
+    let rows = select.query_map((id.as_bytes(), up_to, limit), |row| row::attempt(row, 0, id))?;
     let mut attempts = rows.collect::<Result<Vec<_>, _>>()?;
     attempts.reverse();
     Ok(attempts)
@@ -118,6 +125,27 @@ pub(super) fn queues(conn: &Connection) -> Result<Vec<QueueRow>, Failure> {
     let sql = format!("SELECT {QUEUE_COLUMNS} FROM queues ORDER BY name");
     let mut select = conn.prepare_cached(&sql)?;
     Ok(select.query_map([], row::queue)?.collect::<Result<_, _>>()?)
+}
+
+/// By the unique index of `id`.
+pub(super) fn worker(conn: &Connection, id: WorkerId) -> Result<Option<Worker>, Failure> {
+    let sql = format!("SELECT {WORKER_COLUMNS} FROM workers WHERE id = ?1");
+    Ok(conn.prepare_cached(&sql)?.query_one([id.as_bytes()], row::worker).optional()?)
+}
+
+/// By `workers_by_sight`.
+pub(super) fn workers(
+    conn: &Connection,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Worker>, Failure> {
+    let sql = format!(
+        "SELECT {WORKER_COLUMNS} FROM workers INDEXED BY workers_by_sight
+         WHERE last_seen_at >= ?1 ORDER BY last_seen_at DESC, no DESC LIMIT ?2"
+    );
+    let mut select = conn.prepare_cached(&sql)?;
+    let rows = select.query_map((since.timestamp_millis(), limit), row::worker)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Each by the partial index of what it counts: what waits, what is delayed, what is open.

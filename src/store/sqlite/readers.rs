@@ -4,6 +4,7 @@
 //! every commit that was answered before.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -18,6 +19,7 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
     /// As many permits as connections.
     room: Arc<Semaphore>,
+    answered: AtomicU64,
 }
 
 impl Readers {
@@ -25,7 +27,11 @@ impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> Result<Arc<Self>, OpenError> {
         let count = count.max(1);
         let idle = (0..count).map(|_| open::reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Arc::new(Self { idle: Mutex::new(idle), room: Arc::new(Semaphore::new(count)) }))
+        Ok(Arc::new(Self {
+            idle: Mutex::new(idle),
+            room: Arc::new(Semaphore::new(count)),
+            answered: AtomicU64::new(0),
+        }))
     }
 
     /// Answers `question` from one moment. Others wait while all connections are taken.
@@ -38,6 +44,7 @@ impl Readers {
         let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
             return Err(closed("the store is closed"));
         };
+        self.answered.fetch_add(1, Ordering::Relaxed);
         let readers = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
             // Declared in this order: the connection is back before its permit is.
@@ -51,6 +58,11 @@ impl Readers {
             Ok(answer) => answer.map_err(Failure::of_read),
             Err(_) => Err(closed("a read ended by a panic")),
         }
+    }
+
+    /// How many questions were answered.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> Option<Connection> {

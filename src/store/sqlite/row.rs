@@ -9,9 +9,10 @@ use rusqlite::types::{FromSqlError, Type, ValueRef};
 use crate::domain::attempt::{Attempt, Usage};
 use crate::domain::clock::{Timestamp, from_unix_millis};
 use crate::domain::event::Event;
-use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, Seq};
+use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, Seq, WorkerId};
 use crate::domain::job::{Delay, Job};
 use crate::domain::label::Labels;
+use crate::domain::worker::{Worker, WorkerName};
 use crate::store::{Pause, QueueRow};
 
 /// The columns of [`job`], in its order; all of `jobs`, whatever stands beside it.
@@ -20,15 +21,17 @@ pub(super) const JOB_COLUMNS: &str = "jobs.accept_no, jobs.id, jobs.kind, jobs.q
      jobs.cancel_requested_at, jobs.cancel_note, jobs.ended_at, jobs.reason, jobs.reason_text, \
      jobs.exit_code, jobs.signal, jobs.attempt, jobs.open_fence, jobs.max_attempts, jobs.failures, \
      jobs.losses, jobs.timeout_ms, jobs.has_result, jobs.idempotency_key, jobs.retry_of, \
-     jobs.labels";
+     jobs.labels, jobs.worker, jobs.worker_name, jobs.cpu_ms, jobs.peak_memory_bytes, \
+     jobs.log_bytes";
 /// How many they are: what stands after them begins here.
-pub(super) const JOB_COLUMN_COUNT: usize = 28;
+pub(super) const JOB_COLUMN_COUNT: usize = 33;
 
 /// The columns of [`attempt`], in its order.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempts.number, attempts.fence, attempts.key, \
      attempts.boot_id, attempts.argv, attempts.policy, attempts.started_at, attempts.spawned, \
      attempts.ended_at, attempts.reason, attempts.reason_text, attempts.exit_code, \
-     attempts.signal, attempts.cpu_ms, attempts.peak_memory_bytes, attempts.log_bytes";
+     attempts.signal, attempts.cpu_ms, attempts.peak_memory_bytes, attempts.log_bytes, \
+     attempts.worker";
 
 /// The columns of [`event`], in its order.
 pub(super) const EVENT_COLUMNS: &str = "job_events.no, job_events.seq, job_events.at, \
@@ -38,6 +41,9 @@ pub(super) const EVENT_COLUMN_COUNT: usize = 7;
 
 /// The columns of [`queue`], in its order.
 pub(super) const QUEUE_COLUMNS: &str = "name, file_slots, slots_override, paused_at, pause_note";
+
+/// The columns of [`worker`], in its order.
+pub(super) const WORKER_COLUMNS: &str = "id, name, version, slots, started_at, last_seen_at";
 
 /// A job from the columns [`JOB_COLUMNS`], of which the first is the row's first.
 pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
@@ -75,6 +81,8 @@ pub(super) fn job_from(row: &Row<'_>, at: usize) -> rusqlite::Result<Job> {
         failures: row.get(at + 21)?,
         losses: row.get(at + 22)?,
         timeout: row.get::<_, Option<i64>>(at + 23)?.map(from_millis),
+        worker: worker_name(row, at + 28)?,
+        usage: usage(row, at + 30)?,
         has_result: row.get(at + 24)?,
         idempotency_key: row.get(at + 25)?,
         retry_of: row.get::<_, Option<[u8; 16]>>(at + 26)?.map(JobId::from_bytes),
@@ -83,17 +91,12 @@ pub(super) fn job_from(row: &Row<'_>, at: usize) -> rusqlite::Result<Job> {
 
 /// An attempt of `job` from the columns [`ATTEMPT_COLUMNS`], of which the first stands at `at`.
 pub(super) fn attempt(row: &Row<'_>, at: usize, job: JobId) -> rusqlite::Result<Attempt> {
-    let usage = match (row.get(at + 13)?, row.get(at + 15)?) {
-        (Some(cpu_ms), Some(log_bytes)) => {
-            Some(Usage { cpu_ms, peak_memory_bytes: row.get(at + 14)?, log_bytes })
-        }
-        _ => None,
-    };
     Ok(Attempt {
         job,
         number: row.get(at)?,
         fence: Fence(row.get(at + 1)?),
         key: AttemptKey::from_stored(row.get(at + 2)?),
+        worker: row.get::<_, Option<[u8; 16]>>(at + 16)?.map(WorkerId::from_bytes),
         boot_id: row.get(at + 3)?,
         argv: json(row, at + 4)?,
         policy: json(row, at + 5)?,
@@ -104,7 +107,7 @@ pub(super) fn attempt(row: &Row<'_>, at: usize, job: JobId) -> rusqlite::Result<
         reason_text: row.get(at + 10)?,
         exit_code: row.get(at + 11)?,
         signal: row.get(at + 12)?,
-        usage,
+        usage: usage(row, at + 13)?,
     })
 }
 
@@ -131,6 +134,38 @@ pub(super) fn queue(row: &Row<'_>) -> rusqlite::Result<QueueRow> {
         slots: row.get::<_, Option<u32>>(2)?.unwrap_or(file_slots),
         file_slots,
         paused: instant(row, 3)?.map(|at| Pause { at, note }),
+    })
+}
+
+/// A worker from the columns [`WORKER_COLUMNS`].
+pub(super) fn worker(row: &Row<'_>) -> rusqlite::Result<Worker> {
+    Ok(Worker {
+        id: WorkerId::from_bytes(row.get(0)?),
+        name: row.get::<_, String>(1)?.into(),
+        version: row.get(2)?,
+        slots: row.get(3)?,
+        started_at: from_unix_millis(row.get(4)?),
+        last_seen_at: from_unix_millis(row.get(5)?),
+    })
+}
+
+/// Three columns: CPU time, peak memory, bytes of the log.
+fn usage(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Usage>> {
+    Ok(match (row.get(at)?, row.get(at + 2)?) {
+        (Some(cpu_ms), Some(log_bytes)) => {
+            Some(Usage { cpu_ms, peak_memory_bytes: row.get(at + 1)?, log_bytes })
+        }
+        _ => None,
+    })
+}
+
+/// Two columns: an id and a name.
+fn worker_name(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<WorkerName>> {
+    Ok(match (row.get::<_, Option<[u8; 16]>>(at)?, row.get::<_, Option<String>>(at + 1)?) {
+        (Some(id), Some(name)) => {
+            Some(WorkerName { id: WorkerId::from_bytes(id), name: name.into() })
+        }
+        _ => None,
     })
 }
 

@@ -24,11 +24,10 @@ impl Operation for ClaimRequest {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Vec<Claim>, StoreError>, Failure> {
         promote(tx, self.now)?;
-        let kinds = serde_json::to_string(self.kinds.as_ref())?;
         let mut claims = Vec::new();
         for (queue, limit) in &self.queues {
             let Some(started_at) = open_queue(tx, queue, self.now)? else { continue };
-            let jobs = take(tx, queue, *limit, &kinds, started_at)?;
+            let jobs = self.take(tx, queue, *limit, started_at)?;
             if !jobs.is_empty() {
                 let mut update = tx.prepare(UPDATE_LAST_CLAIM)?;
                 let rows = update.execute((queue.as_str(), started_at.timestamp_millis()))?;
@@ -62,6 +61,7 @@ impl ClaimRequest {
             ":job": job.accepted.0,
             ":number": job.attempt,
             ":key": key.as_str(),
+            ":worker": self.worker.id.as_bytes(),
             ":boot_id": self.boot_id.as_ref(),
             ":argv": serde_json::to_string(&stored.argv)?,
             ":policy": serde_json::to_string(&stored.policy)?,
@@ -70,6 +70,36 @@ impl ClaimRequest {
         let what = Happened { change: JobChange::Updated, at, attempt: Some(job.attempt) };
         let job = tx.record(Some(JobState::Queued), job, what)?;
         Ok(Claim { job, args, key, fence, plan })
+    }
+
+    /// Takes the oldest runnable jobs and returns them in acceptance order, which is fence order.
+    fn take(
+        &self,
+        tx: &Tx<'_>,
+        queue: &QueueName,
+        limit: u32,
+        started_at: Timestamp,
+    ) -> Result<Vec<Job>, Failure> {
+        let mut select = tx.prepare(LAST_FENCE)?;
+        let last_fence = select.query_one([], |row| row.get(0)).optional()?.map_or(Fence(0), Fence);
+        let sql = format!("{CLAIM} RETURNING {JOB_COLUMNS}");
+        let mut update = tx.prepare(&sql)?;
+        let rows = update.query_map(
+            named_params! {
+                ":queue": queue.as_str(),
+                ":kinds": serde_json::to_string(self.kinds.as_ref())?,
+                ":limit": limit,
+                ":last_fence": last_fence.0,
+                ":started_at": started_at.timestamp_millis(),
+                ":worker": self.worker.id.as_bytes(),
+                ":worker_name": &*self.worker.name,
+            },
+            row::job,
+        )?;
+        // RETURNING promises no order.
+        let mut jobs = rows.collect::<Result<Vec<_>, _>>()?;
+        jobs.sort_by_key(|job| job.accepted);
+        Ok(jobs)
     }
 }
 
@@ -101,34 +131,6 @@ fn open_queue(
     let mut select = tx.prepare(OPEN_QUEUE)?;
     let last = select.query_one([queue.as_str()], |row| row.get::<_, Option<i64>>(0)).optional()?;
     Ok(last.map(|last| last.map_or(now, |last| now.max(from_unix_millis(last)))))
-}
-
-/// Takes the oldest runnable jobs and returns them in acceptance order, which is fence order.
-fn take(
-    tx: &Tx<'_>,
-    queue: &QueueName,
-    limit: u32,
-    kinds: &str,
-    started_at: Timestamp,
-) -> Result<Vec<Job>, Failure> {
-    let mut select = tx.prepare(LAST_FENCE)?;
-    let last_fence = select.query_one([], |row| row.get(0)).optional()?.map_or(Fence(0), Fence);
-    let sql = format!("{CLAIM} RETURNING {JOB_COLUMNS}");
-    let mut update = tx.prepare(&sql)?;
-    let rows = update.query_map(
-        named_params! {
-            ":queue": queue.as_str(),
-            ":kinds": kinds,
-            ":limit": limit,
-            ":last_fence": last_fence.0,
-            ":started_at": started_at.timestamp_millis(),
-        },
-        row::job,
-    )?;
-    // RETURNING promises no order.
-    let mut jobs = rows.collect::<Result<Vec<_>, _>>()?;
-    jobs.sort_by_key(|job| job.accepted);
-    Ok(jobs)
 }
 
 /// By `jobs_delayed`.
@@ -163,6 +165,8 @@ SET seq = seq + 1,
     attempt = attempt + 1,
     open_fence = :last_fence + line.place,
     started_at = :started_at,
+    worker = :worker,
+    worker_name = :worker_name,
     exit_code = NULL,
     signal = NULL
 FROM (
@@ -182,5 +186,5 @@ FROM (
 WHERE jobs.accept_no = line.accept_no";
 
 const INSERT_ATTEMPT: &str = "
-INSERT INTO attempts (fence, job, number, key, boot_id, argv, policy, started_at)
-VALUES (:fence, :job, :number, :key, :boot_id, :argv, :policy, :started_at)";
+INSERT INTO attempts (fence, job, number, key, worker, boot_id, argv, policy, started_at)
+VALUES (:fence, :job, :number, :key, :worker, :boot_id, :argv, :policy, :started_at)";

@@ -77,6 +77,7 @@ impl Finish {
             exit_code: end.exit_code,
             signal: end.signal,
             failures: before.failures.saturating_add(failed.into()),
+            usage: Some(before.usage.map_or(end.usage, |usage| usage.and(end.usage))),
             losses: before.losses.saturating_add((end.reason == EndReason::Lost).into()),
             ..before.clone()
         };

@@ -8,6 +8,7 @@ mod interrupt;
 mod queue;
 mod start;
 mod started;
+mod worker;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub(super) use interrupt::Interrupt;
 pub(super) use queue::{ChangeQueue, DeclareQueues};
 pub(super) use start::Start;
 pub(super) use started::Started;
+pub(super) use worker::SeeWorker;
 #[cfg(test)]
 pub(super) use {claim::CLAIM, claim::PROMOTE, start::INSERT_JOB};
 
@@ -117,6 +119,9 @@ impl<'a> Tx<'a> {
             ":open_fence": job.open.map(|fence| fence.0),
             ":failures": job.failures,
             ":losses": job.losses,
+            ":cpu_ms": job.usage.map(|usage| usage.cpu_ms),
+            ":peak_memory_bytes": job.usage.and_then(|usage| usage.peak_memory_bytes),
+            ":log_bytes": job.usage.map(|usage| usage.log_bytes),
             ":has_result": job.has_result,
         })?;
         one_row("the change of a job", rows)?;
@@ -168,7 +173,8 @@ impl<'a> Tx<'a> {
     }
 }
 
-/// By its key. All that a change can touch except what only a claim does: `attempt`, `started_at`.
+/// By its key. All that a change can touch except what only a claim does: `attempt`, `started_at`,
+/// `worker`.
 pub(super) const UPDATE_JOB: &str = "
 UPDATE jobs
 SET state = :state,
@@ -185,6 +191,9 @@ SET state = :state,
     open_fence = :open_fence,
     failures = :failures,
     losses = :losses,
+    cpu_ms = :cpu_ms,
+    peak_memory_bytes = :peak_memory_bytes,
+    log_bytes = :log_bytes,
     has_result = :has_result
 WHERE accept_no = :accept_no
   AND seq = :seq_before

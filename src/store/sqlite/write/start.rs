@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, named_params};
 
 use super::{Happened, Operation, Tx};
-use crate::domain::clock::to_millis;
+use crate::domain::clock::{from_unix_millis, to_millis};
 use crate::domain::event::JobChange;
 use crate::domain::id::{AcceptNo, Seq};
 use crate::domain::job::{Delay, Idempotency, Job, NewJob};
@@ -69,13 +69,16 @@ impl Start {
     }
 
     /// The job, but for its acceptance number.
-    fn fresh(&self) -> Job {
+    fn fresh(&self, tx: &Tx<'_>) -> Result<Job, Failure> {
         let new = &self.job;
+        let last = tx.prepare(LAST_CREATED)?.query_one([], |row| row.get(0)).optional()?;
         // What is told now is what a later read tells: stored instants have whole milliseconds.
-        let created_at = to_millis(new.created_at);
+        let now = to_millis(new.created_at);
+        // Contract 9, where the clock was set back.
+        let created_at = last.map_or(now, |last| now.max(from_unix_millis(last)));
         let not_before = new.not_before.map(to_millis);
-        let delayed = not_before.filter(|at| *at > created_at);
-        Job {
+        let delayed = not_before.filter(|at| *at > now);
+        Ok(Job {
             id: new.id,
             accepted: AcceptNo::default(),
             kind: new.kind.clone(),
@@ -100,14 +103,16 @@ impl Start {
             failures: 0,
             losses: 0,
             timeout: new.timeout,
+            worker: None,
+            usage: None,
             has_result: false,
             idempotency_key: new.idempotency.as_ref().map(|i| i.key.clone()),
             retry_of: new.retry_of,
-        }
+        })
     }
 
     fn insert(&self, tx: &mut Tx<'_>) -> Result<Job, Failure> {
-        let mut job = self.fresh();
+        let mut job = self.fresh(tx)?;
         let bytes = i64::try_from(self.args_bytes()).expect("no text is so long");
         let accept_no = tx.prepare(INSERT_JOB)?.insert(named_params! {
             ":id": job.id.as_bytes(),
@@ -163,5 +168,8 @@ INSERT INTO jobs (
 VALUES (
     :id, :kind, :queue, :state, :seq, :created_at, :not_before, :delayed_until, :delay,
     :max_attempts, :timeout_ms, :args_bytes, :idempotency_key, :fingerprint, :retry_of, :labels)";
+
+/// By the key. Instants never fall along it, so that a time is a place in it (list/plan.rs).
+const LAST_CREATED: &str = "SELECT created_at FROM jobs ORDER BY accept_no DESC LIMIT 1";
 
 const INSERT_LABEL: &str = "INSERT INTO job_labels (key, value, job) VALUES (?1, ?2, ?3)";

@@ -1,0 +1,183 @@
+//! Where a list reads from: pieces of indexes whose entries stand in the order of the list.
+
+use rusqlite::types::ToSql;
+
+use crate::domain::id::AcceptNo;
+use crate::domain::label::Label;
+use crate::domain::names::{KindName, QueueName};
+use crate::domain::state::{EndReason, JobState};
+use crate::store::query::Position;
+
+/// Which way a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store::sqlite) enum Way {
+    /// To larger positions.
+    Up,
+    /// To smaller ones.
+    Down,
+}
+
+impl Way {
+    pub(super) fn back(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+
+    /// Before every position of this way.
+    pub(super) fn start(self) -> Position {
+        match self {
+            Self::Up => Position { rank: i64::MIN, accepted: AcceptNo(i64::MIN) },
+            Self::Down => Position { rank: i64::MAX, accepted: AcceptNo(i64::MAX) },
+        }
+    }
+
+    /// The position after this one.
+    pub(super) fn past(self, Position { rank, accepted }: Position) -> Position {
+        let accepted = match self {
+            Self::Up => accepted.0.saturating_add(1),
+            Self::Down => accepted.0.saturating_sub(1),
+        };
+        Position { rank, accepted: AcceptNo(accepted) }
+    }
+}
+
+/// Positions in the order of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Those of a piece of an index.
+    Index(Range),
+    /// These, by rising position.
+    List(Vec<Position>),
+}
+
+/// A piece of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store::sqlite) enum Range {
+    /// All jobs by acceptance, by the key.
+    All,
+    /// By acceptance, by `jobs_by_state`.
+    State(JobState),
+    /// By acceptance, by `jobs_by_queue`.
+    QueueState(QueueName, JobState),
+    /// By acceptance, by `jobs_by_kind`.
+    KindQueueState(KindName, QueueName, JobState),
+    /// By acceptance, by the key of `job_labels`.
+    Label(Label),
+    /// FAILED jobs by acceptance, by `jobs_by_reason`.
+    Reason(EndReason),
+    /// What is in line, by acceptance, by `jobs_line`.
+    Line(QueueName),
+    /// What is delayed, by when it comes into line, by `jobs_delayed`.
+    Delayed,
+    /// Ended jobs by their end, by `jobs_by_end`.
+    Ended(QueueName, JobState),
+}
+
+/// The name of a parameter and its value.
+pub(super) type Parameter<'a> = (&'static str, Box<dyn ToSql + 'a>);
+
+impl Range {
+    /// From the position (`:rank`, `:no`) on, which belongs to it. A range that goes by acceptance
+    /// alone has the rank 0 and knows no `:rank`.
+    pub(in crate::store::sqlite) fn sql(&self, way: Way) -> String {
+        let (compare, order) = match way {
+            Way::Up => (">=", "ASC"),
+            Way::Down => ("<=", "DESC"),
+        };
+        let from = self.from();
+        let no = if matches!(self, Self::Label(_)) { "job" } else { "accept_no" };
+        match self.rank() {
+            None => {
+                format!("SELECT 0, {no} FROM {from} AND {no} {compare} :no ORDER BY {no} {order}")
+            }
+            Some(rank) => format!(
+                "SELECT {rank}, {no} FROM {from} AND ({rank}, {no}) {compare} (:rank, :no) \
+                 ORDER BY {rank} {order}, {no} {order}"
+            ),
+        }
+    }
+
+    fn from(&self) -> &'static str {
+        match self {
+            Self::All => "jobs WHERE true",
+            Self::State(_) => "jobs INDEXED BY jobs_by_state WHERE state = :state",
+            Self::QueueState(..) => {
+                "jobs INDEXED BY jobs_by_queue WHERE queue = :queue AND state = :state"
+            }
+            Self::KindQueueState(..) => {
+                "jobs INDEXED BY jobs_by_kind \
+                 WHERE kind = :kind AND queue = :queue AND state = :state"
+            }
+            Self::Label(_) => "job_labels WHERE key = :key AND value = :value",
+            Self::Reason(_) => {
+                "jobs INDEXED BY jobs_by_reason WHERE reason = :reason AND state = 'FAILED'"
+            }
+            Self::Line(_) => {
+                "jobs INDEXED BY jobs_line WHERE queue = :queue \
+                 AND state = 'QUEUED' AND open_fence IS NULL AND delayed_until IS NULL"
+            }
+            Self::Delayed => "jobs INDEXED BY jobs_delayed WHERE delayed_until IS NOT NULL",
+            Self::Ended(..) => {
+                "jobs INDEXED BY jobs_by_end \
+                 WHERE queue = :queue AND state = :state AND ended_at IS NOT NULL"
+            }
+        }
+    }
+
+    /// The column that its entries stand in the order of, before acceptance.
+    fn rank(&self) -> Option<&'static str> {
+        match self {
+            Self::All
+            | Self::State(_)
+            | Self::QueueState(..)
+            | Self::KindQueueState(..)
+            | Self::Label(_)
+            | Self::Reason(_)
+            | Self::Line(_) => None,
+            Self::Delayed => Some("delayed_until"),
+            Self::Ended(..) => Some("ended_at"),
+        }
+    }
+
+    /// The parameters of [`Self::sql`], to read from `from` on; `None` where nothing lies there.
+    pub(super) fn parameters(&self, way: Way, from: Position) -> Option<Vec<Parameter<'_>>> {
+        let mut parameters: Vec<Parameter<'_>> = match self {
+            Self::All | Self::Delayed => Vec::new(),
+            Self::State(state) => vec![(":state", word(*state))],
+            Self::QueueState(queue, state) | Self::Ended(queue, state) => {
+                vec![(":queue", Box::new(queue.as_str())), (":state", word(*state))]
+            }
+            Self::KindQueueState(kind, queue, state) => vec![
+                (":kind", Box::new(kind.as_str())),
+                (":queue", Box::new(queue.as_str())),
+                (":state", word(*state)),
+            ],
+            Self::Label(label) => {
+                vec![(":key", Box::new(&label.key)), (":value", Box::new(&label.value))]
+            }
+            Self::Reason(reason) => vec![(":reason", word(*reason))],
+            Self::Line(queue) => vec![(":queue", Box::new(queue.as_str()))],
+        };
+        let no = if self.rank().is_some() {
+            parameters.push((":rank", Box::new(from.rank)));
+            from.accepted.0
+        } else {
+            // All of it has the rank 0.
+            match (from.rank.cmp(&0), way) {
+                (std::cmp::Ordering::Equal, _) => from.accepted.0,
+                (std::cmp::Ordering::Less, Way::Up) => i64::MIN,
+                (std::cmp::Ordering::Greater, Way::Down) => i64::MAX,
+                (std::cmp::Ordering::Less | std::cmp::Ordering::Greater, _) => return None,
+            }
+        };
+        parameters.push((":no", Box::new(no)));
+        Some(parameters)
+    }
+}
+
+fn word<'a>(value: impl Into<&'static str>) -> Box<dyn ToSql + 'a> {
+    let word: &'static str = value.into();
+    Box::new(word)
+}
