@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use data::{DataError, Holder};
 
-use crate::api;
+use crate::api::{self, Pages};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::runner::process::{self, ProcessRunner};
@@ -120,6 +120,7 @@ impl Server {
             clock,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: "sqlite",
+            pages: Pages::embedded(),
             closing: closing.clone(),
             allowed_hosts: config.server.allowed_hosts,
             allowed_origins: config.server.allowed_origins,
@@ -143,6 +144,11 @@ impl Server {
     /// Where it is reached.
     pub fn url(&self) -> String {
         url(self.address)
+    }
+
+    /// Whether the dashboard and GraphiQL are in this binary.
+    pub fn has_pages() -> bool {
+        !Pages::embedded().is_empty()
     }
 
     /// Serves until a signal asks for an end, or the store breaks. The first signal lets what runs

@@ -23,6 +23,8 @@ use crate::api::error::{ApiError, Code};
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Which names and pages may be used, beyond this machine's own.
 #[derive(Debug, Clone, Default)]
@@ -65,14 +67,21 @@ impl Guard {
         response
     }
 
-    fn check(&self, headers: &HeaderMap, target: Option<&Authority>) -> Result<Passed, ApiError> {
-        let host = one(headers, &HOST)?.ok_or_else(|| forbidden("the request has no `Host`"))?;
-        if !self.is_own_host(host) || target.is_some_and(|t| !self.is_own_host(t.as_str())) {
-            return Err(forbidden(&format!(
-                "the host `{}` is not one of this server: use localhost, or add it to `server.allowed_hosts`",
-                short(host)
-            )));
+    /// As [`pass`](Self::pass), for what is the same for everybody and shows no data: a link from
+    /// anywhere may open it.
+    pub(super) async fn pass_to_page(&self, request: Request, next: Next) -> Response {
+        let (headers, target) = (request.headers(), request.uri().authority());
+        if opens_a_page(request.method(), headers) {
+            return match self.check_host(headers, target) {
+                Ok(_) => next.run(request).await,
+                Err(error) => problem(StatusCode::FORBIDDEN, error),
+            };
         }
+        self.pass(request, next).await
+    }
+
+    fn check(&self, headers: &HeaderMap, target: Option<&Authority>) -> Result<Passed, ApiError> {
+        let host = self.check_host(headers, target)?;
         let origin = one(headers, &ORIGIN)?;
         if let Some(origin) = origin
             && !is_own_origin(origin, host)
@@ -95,11 +104,32 @@ impl Guard {
         }
     }
 
+    fn check_host<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        target: Option<&Authority>,
+    ) -> Result<&'a str, ApiError> {
+        let host = one(headers, &HOST)?.ok_or_else(|| forbidden("the request has no `Host`"))?;
+        if !self.is_own_host(host) || target.is_some_and(|t| !self.is_own_host(t.as_str())) {
+            return Err(forbidden(&format!(
+                "the host `{}` is not one of this server: use localhost, or add it to `server.allowed_hosts`",
+                short(host)
+            )));
+        }
+        Ok(host)
+    }
+
     fn is_own_host(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let name = without_port(&host);
         LOOPBACK.contains(&name) || self.hosts.iter().any(|own| *own == host || own == name)
     }
+}
+
+/// Whether the browser shows the answer as a page of its own, in no frame and to no script.
+fn opens_a_page(method: &Method, headers: &HeaderMap) -> bool {
+    let is = |name, expected| matches!(one(headers, name), Ok(Some(value)) if value == expected);
+    method == Method::GET && is(&SEC_FETCH_MODE, "navigate") && is(&SEC_FETCH_DEST, "document")
 }
 
 /// The only value of a header; two are an attempt to show each reader another one.
