@@ -1,0 +1,16 @@
+// The dashboard's entry.
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+const root = document.getElementById("root");
+if (root === null) {
+  throw new Error("index.html has no element #root");
+}
+createRoot(root).render(
+  <StrictMode>
+    <main>
+      <h1>Longhaul</h1>
+    </main>
+  </StrictMode>,
+);

@@ -1,0 +1,41 @@
+// Builds two pages from one project: the dashboard and GraphiQL. In development both reach a real server through the proxy.
+
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// The server that `npm run dev` and `npm run preview` pass the API's paths on to.
+const server = process.env.LONGHAUL_URL ?? "http://127.0.0.1:8080";
+
+const pages = ["index.html", "graphiql.html"]
+  .map((page) => resolve(import.meta.dirname, page))
+  .filter((page) => existsSync(page));
+
+// The server refuses requests that another page sent, by Host and Origin; to it, the proxy is its own page.
+const asItsOwnPage = {
+  target: server,
+  changeOrigin: true,
+  ws: true,
+  headers: { origin: new URL(server).origin },
+};
+
+const proxy = {
+  "/graphql": asItsOwnPage,
+  "^/jobs/[^/]+/log(\\?.*)?$": asItsOwnPage,
+};
+
+export default defineConfig({
+  plugins: [react()],
+  // Hashed names under assets/ may be cached for ever; nothing else may.
+  build: {
+    outDir: "dist",
+    assetsDir: "assets",
+    // The page's policy allows no data: scripts or styles, so nothing is inlined.
+    assetsInlineLimit: 0,
+    rolldownOptions: { input: pages },
+  },
+  server: { port: 5173, strictPort: true, proxy },
+  preview: { port: 4173, strictPort: true, proxy },
+  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+});
