@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // The server that `npm run dev` and `npm run preview` pass the API's paths on to.
@@ -21,12 +22,28 @@ const asItsOwnPage = {
 };
 
 const proxy = {
-  "/graphql": asItsOwnPage,
+  "^/graphql(\\?.*)?$": asItsOwnPage,
   "^/jobs/[^/]+/log(\\?.*)?$": asItsOwnPage,
 };
 
+/** `npm run preview` serves the dashboard under the policy that the server has for it. */
+const policy: Plugin = {
+  name: "policy",
+  configurePreviewServer({ middlewares }) {
+    middlewares.use((request, response, next) => {
+      if (!request.url?.startsWith("/graphiql")) {
+        response.setHeader(
+          "Content-Security-Policy",
+          "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        );
+      }
+      next();
+    });
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), policy],
   // Hashed names under assets/ may be cached for ever; nothing else may.
   build: {
     outDir: "dist",

@@ -6,7 +6,6 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { codegen } from "@graphql-codegen/core";
 import * as typedDocumentNode from "@graphql-codegen/typed-document-node";
-import * as typescript from "@graphql-codegen/typescript";
 import * as typescriptOperations from "@graphql-codegen/typescript-operations";
 import { parse } from "graphql";
 
@@ -23,8 +22,8 @@ const output = await codegen({
   filename: target,
   schema: read(join(root, "../schema.graphql")),
   documents,
-  plugins: [{ typescript: {} }, { typescriptOperations: {} }, { typedDocumentNode: {} }],
-  pluginMap: { typescript, typescriptOperations, typedDocumentNode },
+  plugins: [{ typescriptOperations: {} }, { typedDocumentNode: {} }],
+  pluginMap: { typescriptOperations, typedDocumentNode },
   config: {
     // A union of strings needs no code at run time, and a value that the schema gets later still passes through.
     enumsAsTypes: true,
@@ -33,7 +32,6 @@ const output = await codegen({
     dedupeFragments: true,
     defaultScalarType: "unknown",
     scalars: { DateTime: "string", JSON: "unknown", Cursor: "string", Long: "number" },
-    onlyOperationTypes: true,
   },
 });
 
