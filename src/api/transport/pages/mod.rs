@@ -42,9 +42,9 @@ const HASHED: &str = "/assets/";
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'";
-/// As [`POLICY`], and GraphiQL's editor may set styles and bring its font along.
+/// As [`POLICY`], and GraphiQL's editor may set styles inline.
 const GRAPHIQL_POLICY: &str = "default-src 'self'; script-src 'self'; \
-     style-src 'self' 'unsafe-inline'; font-src 'self' data:; connect-src 'self'; \
+     style-src 'self' 'unsafe-inline'; connect-src 'self'; \
      img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'";
 
