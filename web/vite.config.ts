@@ -60,5 +60,6 @@ export default defineConfig({
   },
   server: { port: 5173, strictPort: true, proxy },
   preview: { port: 4173, strictPort: true, proxy },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  // Most of what is tested needs no page; the files that do say so in their first line.
+  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
 });

@@ -1,11 +1,11 @@
 // What surrounds every page: where one can go, and whether what one sees is current.
 
-import { Link, Outlet } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { Link, Outlet, useLocation } from "@tanstack/react-router";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import { connection, host, read, useConnection, useRecoveries } from "../graphql/client";
 import type { ConnectionState } from "../graphql/connection";
 import { ServerDocument, type ServerQuery } from "../graphql/generated";
-import { clockTime, duration } from "../time/format";
+import { clockTime } from "../time/format";
 import { learnServerClock, useNow } from "../time/now";
 
 const NO_VARIABLES = {};
@@ -13,6 +13,8 @@ const NO_VARIABLES = {};
 export function Frame() {
   const state = useConnection();
   const server = useServer();
+  const content = useRef<HTMLElement>(null);
+  useFocusOnNewPage(content);
   return (
     <>
       <a className="skip button" href="#content">
@@ -37,7 +39,7 @@ export function Frame() {
           <p>The server is stopping: it accepts no new jobs.</p>
         </div>
       )}
-      <main id="content" tabIndex={-1}>
+      <main id="content" ref={content} tabIndex={-1}>
         <Outlet />
       </main>
     </>
@@ -84,7 +86,19 @@ function Lost({ state }: { state: ConnectionState }) {
 function NextTry({ at }: { at: number | null }) {
   useNow();
   const left = at === null ? 0 : at - Date.now();
-  return left < 1_000 ? "Trying again…" : `Trying again in ${duration(Math.floor(left / 1_000) * 1_000)}.`;
+  return left < 1_000 ? "Trying again…" : `Trying again in ${Math.floor(left / 1_000)} s.`;
+}
+
+/** A link that was followed is gone with its page: whoever goes by keyboard or ear goes on at the new page's beginning. */
+function useFocusOnNewPage(content: RefObject<HTMLElement | null>): void {
+  const { pathname } = useLocation();
+  const shown = useRef(pathname);
+  useEffect(() => {
+    if (shown.current !== pathname) {
+      shown.current = pathname;
+      content.current?.focus({ preventScroll: true });
+    }
+  }, [pathname, content]);
 }
 
 /** What the server says of itself, asked for again when the connection came back. Sets the page's clock by the server's. */

@@ -27,6 +27,7 @@ export function JobPage() {
   }
   return (
     <>
+      {job === null && <h1>Job</h1>}
       {view.problem !== null && (
         <ProblemNote what="The job could not be read" problem={view.problem} onRetry={view.reload} />
       )}

@@ -59,7 +59,7 @@ export function JobsPage() {
     <>
       <div className="page-head">
         <h1>Jobs</h1>
-        <Link to="/start" className="button primary" search={{ kind: search.kind }}>
+        <Link to="/start" className="button primary end" search={{ kind: search.kind }}>
           Start a job
         </Link>
       </div>

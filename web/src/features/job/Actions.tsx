@@ -25,7 +25,7 @@ export function Actions({ job, onChange }: Props) {
   const isOpen = job.state === "QUEUED" || job.state === "RUNNING";
   return (
     <>
-      <div className="actions">
+      <div className="actions job-actions">
         {isOpen && (
           <Cancel
             job={job}

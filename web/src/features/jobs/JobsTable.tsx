@@ -67,7 +67,7 @@ function JobRow({ row, isGone, progress }: RowProps) {
       </td>
       <td className="job-cell">
         <Link to="/jobs/$id" params={{ id: row.id }} title={row.id}>
-          {row.kind.title ?? row.kind.name} <code>…{row.id.slice(-8)}</code>
+          {row.kind.title ?? row.kind.name} <code className="short-id">…{row.id.slice(-8)}</code>
         </Link>
         {row.state === "RUNNING" && progress !== null && (
           <ProgressBar progress={progress} label={`Progress of ${row.id}`} />

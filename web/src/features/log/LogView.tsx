@@ -12,7 +12,7 @@ import { useLog } from "./useLog";
 /** As in log.css. */
 const ROW_PX = 20;
 /** So near to an edge of what is there, more is read. */
-const NEAR_PX = 50 * ROW_PX;
+const NEAR_PX = 200 * ROW_PX;
 
 interface Props {
   id: string;

@@ -206,17 +206,17 @@ export class LogFeed {
     this.#state = { ...this.#state, ...change, lines: this.#buffer.lines, base: this.#buffer.base };
     if (this.#timer === undefined) {
       this.#show();
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        if (this.#shown !== this.#state) {
-          this.#show();
-        }
-      }, SHOW_EVERY_MS);
     }
   }
 
   #show(): void {
     this.#shown = this.#state;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#shown !== this.#state) {
+        this.#show();
+      }
+    }, SHOW_EVERY_MS);
     for (const listener of this.#listeners) {
       listener();
     }

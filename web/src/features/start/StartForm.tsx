@@ -11,6 +11,7 @@ import { type KindsQuery, StartJobDocument, type StartJobInput } from "../../gra
 import { KeyKeeper } from "../../graphql/key";
 import type { ArgProblem, Problem } from "../../graphql/problem";
 import { curlOf } from "./curl";
+import { FormBoundary } from "./FormBoundary";
 import { formValidator } from "./formValidator";
 import { errorSchemaOf } from "./pointer";
 import { templates } from "./templates";
@@ -30,6 +31,7 @@ export function StartForm({ kind }: Props) {
   const [wrong, setWrong] = useState<ArgProblem[]>([]);
   const [failed, setFailed] = useState<Problem | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const [tried, setTried] = useState(false);
   // Set at once, not at the next rendering: the second of two fast clicks finds it.
   const inFlight = useRef(false);
   const [keys] = useState(() => new KeyKeeper());
@@ -95,32 +97,37 @@ export function StartForm({ kind }: Props) {
       {hasFields(kind.argsSchema) && <ModeChoice mode={mode} onChoose={choose} />}
       {failed !== null && <ProblemNote what="The job was not started" problem={failed} />}
       {mode === "form" ? (
-        <Form<unknown, RJSFSchema>
-          className="args"
-          schema={asForm(kind.argsSchema)}
-          validator={formValidator}
-          templates={templates}
-          uiSchema={{ "ui:submitButtonOptions": { norender: true } }}
-          idPrefix="args"
-          formData={args}
-          extraErrors={errorSchemaOf(wrong)}
-          showErrorList={false}
-          focusOnFirstError
-          noHtml5Validate
-          liveValidate="onBlur"
-          experimental_defaultFormStateBehavior={{ emptyObjectFields: "populateRequiredDefaults" }}
-          disabled={isBusy}
-          onChange={({ formData }) => {
-            setArgs(formData);
-            setWrong([]);
-          }}
-          onSubmit={({ formData }) => void start(formData ?? {})}
-        >
-          <Unplaced
-            problems={wrong.filter((problem) => problem.pointer === "" && problem.keyword !== "required")}
-          />
-          {submit}
-        </Form>
+        <FormBoundary onFailed={() => choose("json")}>
+          <Form<unknown, RJSFSchema>
+            className="args"
+            schema={asForm(kind.argsSchema)}
+            validator={formValidator}
+            templates={templates}
+            uiSchema={{ "ui:submitButtonOptions": { norender: true } }}
+            idPrefix="args"
+            formData={args}
+            extraErrors={errorSchemaOf(wrong)}
+            showErrorList={false}
+            focusOnFirstError
+            noHtml5Validate
+            // After the first try at the latest keystroke; never on leaving a field: what then appears or goes would move
+            // the button that is being pressed.
+            liveValidate={tried ? "onChange" : false}
+            experimental_defaultFormStateBehavior={{ emptyObjectFields: "populateRequiredDefaults" }}
+            disabled={isBusy}
+            onChange={({ formData }) => {
+              setArgs(formData);
+              setWrong([]);
+            }}
+            onError={() => setTried(true)}
+            onSubmit={({ formData }) => void start(formData ?? {})}
+          >
+            <Unplaced
+              problems={wrong.filter((problem) => problem.pointer === "" && problem.keyword !== "required")}
+            />
+            {submit}
+          </Form>
+        </FormBoundary>
       ) : (
         <form className="args" onSubmit={startJson} noValidate>
           <label htmlFor="args-json">Arguments as JSON</label>
