@@ -3,6 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type UIEvent, useCallback, useLayoutEffect, useRef, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
+import { useConnection } from "../../graphql/client";
 import { bytes, count } from "../../time/format";
 import type { LogState } from "./feed";
 import { LogLine } from "./LogLine";
@@ -22,6 +23,7 @@ interface Props {
 
 export function LogView({ id, isWaiting }: Props) {
   const { feed, state } = useLog(id);
+  const isLost = useConnection().phase === "lost";
   const [following, setFollowing] = useState(true);
   const scroller = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
@@ -91,7 +93,7 @@ export function LogView({ id, isWaiting }: Props) {
       <div className="log-head">
         <h2 id="log-title">Log</h2>
         <p className="log-status" role="status">
-          {words(state, following)}
+          {isLost && !state.complete ? "Waiting for the connection" : words(state, following)}
         </p>
         <a className="button" href={`/jobs/${encodeURIComponent(id)}/log`} download={`${id}.log`}>
           Download log

@@ -4,7 +4,7 @@
 import Form from "@rjsf/core/lib/components/Form.js";
 import type { RJSFSchema } from "@rjsf/utils";
 import { useNavigate } from "@tanstack/react-router";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
 import { act, endpoint } from "../../graphql/client";
 import { type KindsQuery, StartJobDocument, type StartJobInput } from "../../graphql/generated";
@@ -13,11 +13,13 @@ import type { ArgProblem, Problem } from "../../graphql/problem";
 import { curlOf } from "./curl";
 import { FormBoundary } from "./FormBoundary";
 import { formValidator } from "./formValidator";
-import { errorSchemaOf } from "./pointer";
+import { errorSchemaOf, fieldOf } from "./pointer";
 import { templates } from "./templates";
 import { check } from "./validate";
 
 export type Kind = KindsQuery["kinds"][number];
+
+const ID = "args";
 
 interface Props {
   kind: Kind;
@@ -63,6 +65,9 @@ export function StartForm({ kind }: Props) {
     }
   };
 
+  // After the fields are enabled again: what is disabled takes no focus.
+  useEffect(() => focusField(failed?.argProblems[0]), [failed]);
+
   const startJson = (event: FormEvent) => {
     event.preventDefault();
     if (current === undefined) {
@@ -104,7 +109,7 @@ export function StartForm({ kind }: Props) {
             validator={formValidator}
             templates={templates}
             uiSchema={{ "ui:submitButtonOptions": { norender: true } }}
-            idPrefix="args"
+            idPrefix={ID}
             formData={args}
             extraErrors={errorSchemaOf(wrong)}
             showErrorList={false}
@@ -206,6 +211,13 @@ function Curl({ command }: { command: string | null }) {
       )}
     </details>
   );
+}
+
+/** The form library gives each field its path as its id. */
+function focusField(problem: ArgProblem | undefined): void {
+  if (problem !== undefined) {
+    document.getElementById([ID, ...fieldOf(problem)].join("_"))?.focus();
+  }
 }
 
 function parsed(text: string): unknown {
