@@ -5,6 +5,7 @@ import type { AnyVariables } from "@urql/core";
 import { useCallback, useEffect, useState } from "react";
 import { read, useRecoveries } from "./client";
 import type { Problem } from "./problem";
+import { useRetry } from "./useRetry";
 
 /** What was read. `data` beside a `problem` is what was known before it. */
 export interface Read<Data> {
@@ -53,6 +54,7 @@ export function useRead<Data, Variables extends AnyVariables>(
   }, [document, key, recoveries, round]);
 
   const reload = useCallback(() => setRound((before) => before + 1), []);
+  useRetry(known.key === key ? known.problem : null, reload);
   if (known.key !== key) {
     return { data: null, problem: null, loading: true, reload };
   }

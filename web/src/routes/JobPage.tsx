@@ -5,6 +5,7 @@ import { Json } from "../components/Json";
 import { ProblemNote } from "../components/Problem";
 import { ProgressBar } from "../components/ProgressBar";
 import { StateWord, stateWord } from "../components/StateWord";
+import { sentence } from "../components/sentence";
 import { useTitle } from "../components/useTitle";
 import { Actions } from "../features/job/Actions";
 import { Facts } from "../features/job/Facts";
@@ -58,11 +59,7 @@ function JobBody({ job, view }: { job: Whole; view: JobView }) {
       )}
       <Actions job={job} onChange={view.take} />
       {job.wait !== null && <Waiting wait={job.wait} queue={job.queue.name} />}
-      {job.reasonText !== null && (
-        <p className="reason">
-          <Ended job={job} />
-        </p>
-      )}
+      {job.reasonText !== null && <p className="reason">{sentence(job.reasonText)}</p>}
       {job.progress !== null && (
         <div className="card">
           <ProgressBar progress={job.progress} label="Progress" />
@@ -77,25 +74,16 @@ function JobBody({ job, view }: { job: Whole; view: JobView }) {
           </section>
           <section className="card" aria-labelledby="args-title">
             <h2 id="args-title">Arguments</h2>
-            <Json value={job.args} label="Arguments" />
+            <Json value={job.args} label="Arguments as JSON" />
           </section>
           {job.result !== null && job.result !== undefined && (
             <section className="card" aria-labelledby="result-title">
               <h2 id="result-title">Result</h2>
-              <Json value={job.result} label="Result" />
+              <Json value={job.result} label="Result as JSON" />
             </section>
           )}
         </div>
       </div>
-    </>
-  );
-}
-
-function Ended({ job }: { job: Whole }) {
-  const before = job.terminal ? stateWord(job.state) : "Before this";
-  return (
-    <>
-      {before}: {job.reasonText}
     </>
   );
 }

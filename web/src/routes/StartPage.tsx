@@ -72,7 +72,7 @@ function Kinds({ kinds, chosen }: { kinds: KindsQuery["kinds"]; chosen: string |
             onChange={() => void navigate({ to: "/start", search: { kind: kind.name }, replace: true })}
           />
           <span>
-            {kind.title ?? kind.name} <code>{kind.name}</code>
+            {kind.title} <code>{kind.name}</code>
           </span>
           {kind.description !== null && <span className="note">{kind.description}</span>}
         </label>

@@ -1,5 +1,6 @@
 // Why a job waits, and where it stands in its line.
 
+import { sentence } from "../../components/sentence";
 import { Time } from "../../components/Time";
 import type { WaitFieldsFragment } from "../../graphql/generated";
 import { count } from "../../time/format";
@@ -21,9 +22,4 @@ export function Waiting({ wait, queue }: { wait: WaitFieldsFragment; queue: stri
       )}
     </p>
   );
-}
-
-function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

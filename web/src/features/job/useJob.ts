@@ -5,6 +5,7 @@ import { connection, read, useRecoveries } from "../../graphql/client";
 import { follow } from "../../graphql/follow";
 import { type JobLiveFragment, JobPageDocument, JobStatusDocument } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
+import { useRetry } from "../../graphql/useRetry";
 import { acted, answered, type Known, NOTHING, pushed, shown, type Whole } from "./merge";
 
 /** The job so far. */
@@ -88,6 +89,7 @@ export function useJob(id: string): JobView {
     [],
   );
   const reload = useCallback(() => setRound((before) => before + 1), []);
+  useRetry(state.id === id ? state.problem : null, reload);
   if (state.id !== id) {
     return { job: null, unknown: false, removed: false, problem: null, loading: true, take, reload };
   }

@@ -5,6 +5,7 @@ import { connection, read, useRecoveries } from "../../graphql/client";
 import { follow } from "../../graphql/follow";
 import { JobFeedDocument, JobsPageDocument } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
+import { useRetry } from "../../graphql/useRetry";
 import { serverNow } from "../../time/now";
 import { type FeedEvent, heard, type List, loaded, PAGE_SIZE, settled } from "./list";
 import { type JobsSearch, jobFilter } from "./search";
@@ -104,8 +105,10 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
   }, [stale, reload]);
 
   // The feed goes on from where it stood and misses nothing: only what failed is read again.
+  const problem = shown.key === key ? shown.problem : null;
+  useRetry(problem, reload);
   const failed = useRef(false);
-  failed.current = shown.problem !== null;
+  failed.current = problem !== null;
   useEffect(() => {
     if (recoveries > 0 && failed.current) {
       reload();

@@ -1,18 +1,14 @@
 // The log as it is read: its end, live, until the reader scrolls up; older lines when they are scrolled to.
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type UIEvent, useCallback, useLayoutEffect, useRef, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
+import { useConnection } from "../../graphql/client";
 import { bytes, count } from "../../time/format";
 import type { LogState } from "./feed";
 import { LogLine } from "./LogLine";
 import "./log.css";
 import { useLog } from "./useLog";
-
-/** As in log.css. */
-const ROW_PX = 20;
-/** So near to an edge of what is there, more is read. */
-const NEAR_PX = 200 * ROW_PX;
+import { ROW_PX, type Scroll, useScroll } from "./useScroll";
 
 interface Props {
   id: string;
@@ -22,76 +18,14 @@ interface Props {
 
 export function LogView({ id, isWaiting }: Props) {
   const { feed, state } = useLog(id);
-  const [following, setFollowing] = useState(true);
-  const scroller = useRef<HTMLDivElement>(null);
-  const lastTop = useRef(0);
-  const lastBase = useRef(state.base);
-  const { lines, base } = state;
-
-  const rows = useVirtualizer({
-    count: lines.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_PX,
-    getItemKey: (index) => lines[index]?.cursor ?? index,
-    overscan: 20,
-  });
-
-  const follow = useCallback(
-    (wanted: boolean) => {
-      setFollowing(wanted);
-      feed.setFollowing(wanted);
-    },
-    [feed],
-  );
-
-  // What the reader looks at stays where it is, whatever comes or goes above it; a follower stays at the end.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it runs when the lines have changed on the page.
-  useLayoutEffect(() => {
-    const element = scroller.current;
-    if (element === null) {
-      return;
-    }
-    if (following) {
-      element.scrollTop = element.scrollHeight;
-    } else if (base !== lastBase.current) {
-      element.scrollTop += (lastBase.current - base) * ROW_PX;
-    }
-    lastBase.current = base;
-    lastTop.current = element.scrollTop;
-  }, [lines, base, following]);
-
-  const onScroll = (event: UIEvent<HTMLDivElement>) => {
-    const element = event.currentTarget;
-    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
-    const movedUp = element.scrollTop < lastTop.current - 1;
-    lastTop.current = element.scrollTop;
-    if (below < ROW_PX && !state.hasNewer) {
-      follow(true);
-    } else if (movedUp && below >= ROW_PX) {
-      follow(false);
-    }
-    if (element.scrollTop < NEAR_PX) {
-      void feed.older();
-    }
-    if (below < NEAR_PX) {
-      void feed.newer();
-    }
-  };
-
-  const toEnd = () => {
-    if (state.hasNewer) {
-      void feed.toEnd();
-    }
-    follow(true);
-    scroller.current?.focus({ preventScroll: true });
-  };
-
+  const scroll = useScroll(feed, state);
+  const isLost = useConnection().phase === "lost";
   return (
     <section className="log" aria-labelledby="log-title">
       <div className="log-head">
         <h2 id="log-title">Log</h2>
         <p className="log-status" role="status">
-          {words(state, following)}
+          {isLost && !state.complete ? "Waiting for the connection" : words(state, scroll.following)}
         </p>
         <a className="button" href={`/jobs/${encodeURIComponent(id)}/log`} download={`${id}.log`}>
           Download log
@@ -110,38 +44,59 @@ export function LogView({ id, isWaiting }: Props) {
         />
       )}
       <div className="log-frame">
-        <section
-          className="log-scroll"
-          ref={scroller}
-          onScroll={onScroll}
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-          tabIndex={0}
-          aria-label="Lines of the log"
-        >
-          <div className="log-lines" style={{ height: rows.getTotalSize() }}>
-            {rows.getVirtualItems().map((row) => {
-              const line = lines[row.index];
-              return line === undefined ? null : (
-                <div
-                  key={row.key}
-                  className={`log-line log-${line.stream.toLowerCase()}`}
-                  style={{ transform: `translateY(${row.start}px)` }}
-                >
-                  <LogLine line={line} previous={lines[row.index - 1]} />
-                </div>
-              );
-            })}
-          </div>
-          {lines.length === 0 && state.problem === null && (
-            <p className="log-empty">{emptyWords(state, isWaiting)}</p>
-          )}
-        </section>
-        {!following && (
-          <button type="button" className="log-to-end" onClick={toEnd}>
+        <Lines state={state} scroll={scroll} isWaiting={isWaiting} />
+        {!scroll.following && (
+          <button type="button" className="log-to-end" onClick={scroll.toEnd}>
             {state.unseen > 0 ? `${count(state.unseen)} new lines ↓` : "To the end ↓"}
           </button>
         )}
       </div>
+    </section>
+  );
+}
+
+interface LinesProps {
+  state: LogState;
+  scroll: Scroll;
+  isWaiting: boolean;
+}
+
+/** The lines that can be seen, and a few around them. */
+function Lines({ state, scroll, isWaiting }: LinesProps) {
+  const { lines } = state;
+  const rows = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => scroll.scroller.current,
+    estimateSize: () => ROW_PX,
+    getItemKey: (index) => lines[index]?.cursor ?? index,
+    overscan: 20,
+  });
+  return (
+    <section
+      className="log-scroll"
+      ref={scroll.scroller}
+      onScroll={scroll.onScroll}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+      tabIndex={0}
+      aria-label="Lines of the log"
+    >
+      <div className="log-lines" style={{ height: rows.getTotalSize() }}>
+        {rows.getVirtualItems().map((row) => {
+          const line = lines[row.index];
+          return line === undefined ? null : (
+            <div
+              key={row.key}
+              className={`log-line log-${line.stream.toLowerCase()}`}
+              style={{ transform: `translateY(${row.start}px)` }}
+            >
+              <LogLine line={line} previous={lines[row.index - 1]} />
+            </div>
+          );
+        })}
+      </div>
+      {lines.length === 0 && state.problem === null && (
+        <p className="log-empty">{emptyWords(state, isWaiting)}</p>
+      )}
     </section>
   );
 }

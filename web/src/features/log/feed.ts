@@ -156,7 +156,7 @@ export class LogFeed {
   async #read(loading: LogState["loading"], place: Place): Promise<Page | null> {
     this.#round += 1;
     const round = this.#round;
-    this.#set({ loading, problem: null });
+    this.#set({ loading });
     const page = await this.#source.page(place);
     if (round !== this.#round) {
       return null;
@@ -165,7 +165,7 @@ export class LogFeed {
       this.#set({ loading: "none", problem: page.problem });
       return null;
     }
-    this.#set({ loading: "none", droppedBytes: page.droppedBytes });
+    this.#set({ loading: "none", problem: null, droppedBytes: page.droppedBytes });
     return page;
   }
 

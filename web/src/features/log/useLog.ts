@@ -1,10 +1,11 @@
 // The log of one job from the server, kept for as long as it is looked at.
 
-import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import { connection, read, useRecoveries } from "../../graphql/client";
 import { follow } from "../../graphql/follow";
 import { LogPageDocument, LogTailDocument } from "../../graphql/generated";
 import { fromServer } from "../../graphql/problem";
+import { useRetry } from "../../graphql/useRetry";
 import { LogFeed, type LogState, type Source } from "./feed";
 
 /** Reads and follows the log of the job `id`. */
@@ -18,14 +19,17 @@ export function useLog(id: string): { feed: LogFeed; state: LogState } {
     return () => feed.stop();
   }, [feed]);
 
+  const again = useCallback(() => void feed.toEnd(), [feed]);
+  useRetry(state.problem, again);
+
   // A live log goes on from its cursor by itself; only what failed is begun again.
   const failed = useRef(false);
   failed.current = state.problem !== null;
   useEffect(() => {
     if (recoveries > 0 && failed.current) {
-      void feed.toEnd();
+      again();
     }
-  }, [feed, recoveries]);
+  }, [again, recoveries]);
 
   return { feed, state };
 }
