@@ -6,6 +6,9 @@
 //! rebinding); a foreign `Origin` must be in `server.allowed_origins`, and only then gets the CORS
 //! headers without which its page could read nothing.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -26,11 +29,15 @@ static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
+/// So many refused origins are told to the log, each once: whoever asks cannot flood it.
+const MOST_TOLD: usize = 20;
+
 /// Which names and pages may be used, beyond this machine's own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
+    told: Mutex<BTreeSet<String>>,
 }
 
 /// What the guard found in order.
@@ -49,6 +56,7 @@ impl Guard {
         Self {
             hosts: hosts.iter().map(lower).collect(),
             origins: origins.iter().map(lower).collect(),
+            told: Mutex::default(),
         }
     }
 
@@ -90,10 +98,12 @@ impl Guard {
                 let value = headers.get(ORIGIN).cloned();
                 return Ok(value.map_or(Passed::Own, Passed::AllowedOrigin));
             }
-            return Err(forbidden(&format!(
+            let refusal = format!(
                 "a page of `{}` may not use this server: add that origin to `server.allowed_origins` to let it",
                 short(origin)
-            )));
+            );
+            self.tell(origin, &refusal);
+            return Err(forbidden(&refusal));
         }
         match one(headers, &SEC_FETCH_SITE)? {
             None | Some("none" | "same-origin") => Ok(Passed::Own),
@@ -101,6 +111,14 @@ impl Guard {
                 "the browser says that a `{}` page asks: only pages of this server and those in `server.allowed_origins` may",
                 short(site)
             ))),
+        }
+    }
+
+    /// A browser keeps the refusal from the page and its author, who then looks here.
+    fn tell(&self, origin: &str, refusal: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST_TOLD && told.insert(short(origin)) {
+            tracing::warn!("{refusal}");
         }
     }
 
@@ -236,6 +254,20 @@ mod tests {
             let refused = with(origin).unwrap_err();
             assert!(refused.contains("`server.allowed_origins`"), "{origin}: {refused}");
         }
+    }
+
+    #[test]
+    fn refused_pages_cannot_flood_the_log() {
+        // P12
+        let guard = Guard::new(&[], &[]);
+        for number in 0..MOST_TOLD * 2 {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("localhost"));
+            let origin = format!("http://page{number}.example");
+            headers.insert(ORIGIN, HeaderValue::from_str(&origin).unwrap());
+            assert!(guard.check(&headers, None).is_err());
+        }
+        assert_eq!(guard.told.lock().unwrap().len(), MOST_TOLD);
     }
 
     #[test]

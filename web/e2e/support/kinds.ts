@@ -57,6 +57,14 @@ export class Gate {
     await this.writer.write(text);
   }
 
+  /** Waits for a further attempt that reads the pipe, and leaves the one before. */
+  async reopen(): Promise<void> {
+    const before = this.writer;
+    // Opened first: were the pipe without a writer for a moment, the new reader would take that for its end.
+    this.writer = await open(this.path, "w");
+    await before?.close();
+  }
+
   /** Lets the job end. */
   async close(): Promise<void> {
     this.writer ??= await open(this.path, "w");

@@ -72,20 +72,11 @@ export class Server {
     return data.startJob.job.id;
   }
 
-  /** Waits for a job's end. */
-  async ended(id: string): Promise<string> {
-    const { createClient } = await import("graphql-ws");
-    const client = createClient({ url: `${this.url.replace("http", "ws")}/graphql` });
-    const query = "subscription($id: ID!) { jobStatus(id: $id) { state } }";
-    let state = "";
-    for await (const { data } of client.iterate<{ jobStatus: { state: string } }>({
-      query,
-      variables: { id },
-    })) {
-      state = data?.jobStatus.state ?? state;
-    }
-    await client.dispose();
-    return state;
+  /** Waits for a job's end; returns its exit code, or what stands for it. */
+  async ended(id: string): Promise<number | null> {
+    const child = spawn(binary, ["--server", this.url, "wait", id], { stdio: "ignore" });
+    const [code] = (await once(child, "exit")) as [number | null];
+    return code;
   }
 
   private async launch(address: string): Promise<void> {
