@@ -5,7 +5,7 @@ CARGO ?= cargo
 PAGES = web/dist/index.html
 MODULES = web/node_modules/.package-lock.json
 
-.PHONY: run build pages test check schema tools test-tools node
+.PHONY: run build pages test check deny schema tools test-tools node
 
 ## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise; it says what to open.
 run: tools pages
@@ -33,10 +33,15 @@ BOUND = timeout --kill-after=30s 15m
 
 ## Formatting, lints, types and documentation.
 check: tools $(MODULES)
-	cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent codegen -- --check
+	cd web && npm run --silent lint && npm run --silent typecheck
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items
+
+## Licences, duplicates and origins of what is built in (.deny.toml); with a network beyond the registries, `cargo deny check` looks for advisories, too.
+deny: tools
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked --debug cargo-deny
+	$(CARGO) deny --locked check bans licenses sources
 
 ## Writes schema.graphql anew from the code, and the types of the pages anew from it.
 schema: $(MODULES)

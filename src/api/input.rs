@@ -7,6 +7,7 @@ use crate::api::error::{ApiError, Result};
 use crate::api::types::enums::{JobState, LogStream};
 use crate::api::types::scalar::{Cursor, DateTime, Json, Long};
 use crate::domain::id::JobId;
+use crate::domain::label::Label;
 use crate::domain::limits::Limits;
 use crate::domain::log::{LogFrom, LogQuery};
 use crate::scheduler::handle::StartRequest;
@@ -17,6 +18,21 @@ pub(crate) const DEFAULT_PAGE: u32 = 20;
 /// How many lines a page of a log holds where nobody says.
 pub(crate) const DEFAULT_LOG_PAGE: u32 = 100;
 
+/// A name and a value.
+#[derive(InputObject)]
+pub(crate) struct LabelInput {
+    /// The name.
+    key: String,
+    /// The value.
+    value: String,
+}
+
+impl From<LabelInput> for Label {
+    fn from(label: LabelInput) -> Self {
+        Self { key: label.key, value: label.value }
+    }
+}
+
 /// What to start.
 #[derive(InputObject)]
 pub(crate) struct StartJobInput {
@@ -26,6 +42,8 @@ pub(crate) struct StartJobInput {
     args: Option<Json>,
     /// Same key and same input: the first job. Other input: `IDEMPOTENCY_CONFLICT`. Keys live as long as the job, 24 hours at least.
     idempotency_key: Option<String>,
+    /// Attached to the job, at most 20, each key once.
+    labels: Option<Vec<LabelInput>>,
     /// Not to start before; when the time comes it takes its place by when it was accepted.
     not_before: Option<DateTime>,
     /// How long an attempt may run; never more than the kind allows.
@@ -38,6 +56,7 @@ impl From<StartJobInput> for StartRequest {
             kind: input.kind,
             args: input.args.map(|args| args.0),
             idempotency_key: input.idempotency_key,
+            labels: input.labels.into_iter().flatten().map(Into::into).collect(),
             not_before: input.not_before.map(|at| at.0),
             timeout_ms: input.timeout_ms.map(|millis| millis.0),
         }

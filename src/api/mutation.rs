@@ -75,7 +75,7 @@ impl Mutation {
         Ok(JobPayload { job: Job::new(answer.job), changed: answer.changed })
     }
 
-    /// A new job with the same kind and args; `retryOf` names the old one. Not ended yet: error `INVALID_STATE`.
+    /// A new job with the same kind, args and labels; `retryOf` names the old one. Not ended yet: error `INVALID_STATE`.
     async fn retry_job(
         &self,
         ctx: &Context<'_>,

@@ -78,6 +78,8 @@ fn gate(sdl: &str, limits: Limits) -> Gate {
             max: limits.page_size.into(),
             rows_per_cost: 1,
         },
+        // They stand in the job's row.
+        PageRule { field: "Job.labels", default: 1, max: 1, rows_per_cost: 1 },
         // Lines are read in one piece from a file: a hundred cost as much as a job.
         PageRule {
             field: "Job.log",

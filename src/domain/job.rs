@@ -8,6 +8,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::clock::Timestamp;
 use super::id::{AcceptNo, Fence, JobId, Seq};
+use super::label::Labels;
 use super::names::{KindName, QueueName};
 use super::state::{EndReason, JobState};
 
@@ -22,6 +23,8 @@ pub struct NewJob {
     pub queue: QueueName,
     /// Its arguments, an object that fits the kind's schema.
     pub args: Value,
+    /// What its caller attached to it.
+    pub labels: Labels,
     /// The instant of acceptance.
     pub created_at: Timestamp,
     /// Not to start before.
@@ -78,6 +81,8 @@ pub struct Job {
     pub kind: KindName,
     /// Its queue; likewise.
     pub queue: QueueName,
+    /// What its caller attached to it; never changes.
+    pub labels: Labels,
     /// Where it is. Changed by [`JobState::after`] only.
     pub state: JobState,
     /// Grows by one with every committed change.

@@ -33,6 +33,12 @@ pub struct Limits {
     pub waiting_args_bytes: u64,
     /// The most bytes of an idempotency key.
     pub idempotency_key_bytes: usize,
+    /// The most labels of a job.
+    pub labels: usize,
+    /// The most bytes of a label's key.
+    pub label_key_bytes: usize,
+    /// The most bytes of a label's value.
+    pub label_value_bytes: usize,
     /// The most bytes of a note.
     pub note_bytes: usize,
     /// The most bytes of a line of a log; longer ones are cut and marked.
@@ -73,6 +79,9 @@ impl Default for Limits {
             result_bytes: MIB,
             waiting_args_bytes: 1024 * MIB,
             idempotency_key_bytes: 255,
+            labels: 20,
+            label_key_bytes: 63,
+            label_value_bytes: 255,
             note_bytes: KIB,
             log_line_bytes: 64 * KIB,
             log_head_bytes: 16 * MIB,

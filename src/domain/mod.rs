@@ -21,6 +21,7 @@ pub mod id;
 pub mod job;
 pub mod json;
 pub mod kind;
+pub mod label;
 pub mod limits;
 pub mod log;
 pub mod names;

@@ -24,11 +24,11 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval, sleep, sleep_until};
 
+use super::Report;
 use super::launch::Launched;
 use super::orphans::Shim;
 use super::progress::{Reported, Watcher};
 use super::recovery::{Case, Found};
-use super::{REPORTS_BOUND, Report};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::clock::Clock;
 use crate::domain::job::Progress;
@@ -181,24 +181,6 @@ async fn hear(status: Option<&mut pipe::Receiver>, bytes: &mut [u8]) -> io::Resu
 /// Follows what an earlier server left, of which processes may be alive, to its end.
 pub(super) async fn follow_left(case: Case, reports: mpsc::Sender<Report>) {
     settle(&case, &reports, false, &mut News { has_started: true, ..News::default() }).await;
-}
-
-/// The end of an attempt that never ran, after the pause that its job then needs.
-pub(super) async fn give_back(text: String) -> AttemptEnd {
-    sleep(PAUSE).await;
-    AttemptEnd::unrecorded(EndReason::NotStarted, text, false)
-}
-
-/// How an attempt ended whose start failed half way, once nothing of it is left.
-pub(super) async fn end_of_failed_start(case: Case) -> AttemptEnd {
-    let (reports, mut told) = mpsc::channel(REPORTS_BOUND);
-    follow_left(case, reports).await;
-    while let Ok(report) = told.try_recv() {
-        if let Report::Ended(end) = report {
-            return end;
-        }
-    }
-    give_back("no supervisor could be started".to_owned()).await
 }
 
 /// Reports how the attempt ended, once nothing of it is left. `ended`: its end was reported before.

@@ -111,8 +111,8 @@ pub enum Recovered {
 /// Starts attempts and finds them again.
 #[async_trait]
 pub trait Runner: Send + Sync + 'static {
-    /// Brings the supervisor of an attempt into being. An error is how the attempt ended: nothing
-    /// of it is left then, and no report follows.
+    /// Brings the supervisor of an attempt into being, and does not wait for anything else. An error
+    /// is how the attempt ended: nothing of it is left then, and no report follows.
     async fn spawn(
         &self,
         spec: AttemptSpec,

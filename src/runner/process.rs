@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::folder::Folder;
-use super::follow::{Follow, end_of_failed_start, follow_left, give_back};
+use super::follow::{Follow, follow_left};
 use super::launch::{LaunchError, launch};
 use super::log::{Follower, LogFiles};
 use super::progress::{Pattern, ProgressFile, Watcher};
@@ -125,15 +125,21 @@ impl Inner {
         self.tasks.spawn(follow.run(launched));
         Ok(Box::new(lifeline))
     }
+
+    /// Finds out behind the caller's back what became of an attempt: that may take long.
+    fn settle_behind(&self, case: Case, reports: mpsc::Sender<Report>) -> Box<dyn Control> {
+        self.tasks.spawn(follow_left(case, reports));
+        Box::new(CutOff)
+    }
 }
 
-/// The line to an attempt of an earlier server: its shim has taken the end of its lifeline for an
-/// order to stop, and no other can reach it.
+/// The line to an attempt of which there is no lifeline: one of an earlier server, whose shim takes
+/// its end for an order to stop, or one whose start failed half way.
 struct CutOff;
 
 impl Control for CutOff {
     fn order(&self, order: Order) {
-        tracing::debug!(?order, "the attempt of an earlier server stops by itself");
+        tracing::debug!(?order, "an attempt without a lifeline stops by itself");
     }
 }
 
@@ -146,6 +152,7 @@ impl Runner for ProcessRunner {
     ) -> Result<Box<dyn Control>, AttemptEnd> {
         let case = self.0.case(&spec);
         let inner = Arc::clone(&self.0);
+        let reporter = reports.clone();
         // On a tracked thread: a caller that goes away leaves an attempt that is followed.
         let started = self.0.tasks.spawn_blocking(move || inner.start(&spec, reports)).await;
         match started {
@@ -156,15 +163,16 @@ impl Runner for ProcessRunner {
             Ok(Err(LaunchError::Server { what, error })) => {
                 let folder = case.folder.path().display();
                 tracing::error!(%error, %folder, "no supervisor can be started: {what}");
-                Err(give_back(format!("no supervisor could be started: {what}")).await)
+                let text = format!("no supervisor could be started: {what}");
+                Err(AttemptEnd::unrecorded(EndReason::NotStarted, text, false))
             }
             Ok(Err(LaunchError::Spawn(error))) => {
                 tracing::error!(%error, "the process of a supervisor cannot be started");
-                Err(end_of_failed_start(case).await)
+                Ok(self.0.settle_behind(case, reporter))
             }
             Err(error) => {
                 tracing::error!(%error, "the start of an attempt failed");
-                Err(end_of_failed_start(case).await)
+                Ok(self.0.settle_behind(case, reporter))
             }
         }
     }
@@ -187,7 +195,6 @@ impl Runner for ProcessRunner {
             return Recovered::Settled(end);
         }
         // Held, or not to be read now: nothing may be concluded, and the slot stays taken.
-        self.0.tasks.spawn(follow_left(case, reports));
-        Recovered::Alive(Box::new(CutOff))
+        Recovered::Alive(self.0.settle_behind(case, reports))
     }
 }

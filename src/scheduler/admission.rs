@@ -12,21 +12,23 @@ use crate::domain::id::JobId;
 use crate::domain::job::{Idempotency, Job, NewJob};
 use crate::domain::json::canonical;
 use crate::domain::kind::{ArgProblem, Kind};
+use crate::domain::label::{Label, Labels};
 use crate::domain::limits::Limits;
-use crate::store::StoreError;
+use crate::domain::names::{KindName, QueueName};
+use crate::store::{AcceptLimits, Accepted, StartError};
 
 impl Core {
     /// The job that a request asks for, or everything that is wrong with it.
-    pub(super) async fn admit(&self, request: StartRequest) -> Result<NewJob, StartRefusal> {
+    pub(super) fn admit(&self, request: StartRequest) -> Result<NewJob, StartRefusal> {
         let kind = self.declared(&request.kind)?;
         let args = checked_args(kind, request.args, &self.limits)?;
         let timeout = checked_timeout(kind, request.timeout_ms)?;
+        let labels = checked_labels(request.labels, &self.limits)?;
         check_key(request.idempotency_key.as_deref(), &self.limits)?;
         let now = self.clock.now();
         let not_before = request.not_before.map(to_millis);
         if let Some(at) = not_before
             && at <= now
-            && !self.is_known(request.idempotency_key.as_deref()).await?
         {
             return Err(StartRefusal::InvalidInput {
                 argument: "notBefore",
@@ -39,11 +41,41 @@ impl Core {
         }
         let asked = Asked {
             key: request.idempotency_key,
+            labels,
             not_before,
             timeout_ms: request.timeout_ms,
             retry_of: None,
         };
-        Ok(new_job(kind, args, timeout, asked, now))
+        Ok(new_job(&Target::of(kind), args, timeout, asked, now))
+    }
+
+    /// The job that the same request made before, whatever would be said of it today: its time may have
+    /// passed, and its kind may have changed (P14). `None`: no job has its key.
+    pub(super) async fn repeated(
+        &self,
+        request: StartRequest,
+    ) -> Result<Option<Accepted>, StartRefusal> {
+        let Some(key) = &request.idempotency_key else { return Ok(None) };
+        let Some(old) = self.store.job_by_key(key).await? else { return Ok(None) };
+        let (Ok(kind), Ok(labels)) = (request.kind.parse(), Labels::new(request.labels)) else {
+            return Ok(None);
+        };
+        let asked = Asked {
+            key: request.idempotency_key,
+            labels,
+            not_before: request.not_before.map(to_millis),
+            timeout_ms: request.timeout_ms,
+            retry_of: None,
+        };
+        let target = Target { kind: &kind, queue: &old.queue, max_attempts: old.max_attempts };
+        let args = or_empty(request.args);
+        let job = new_job(&target, args, old.timeout, asked, self.clock.now());
+        // No room for a new job: should the old one be gone by now, nothing is stored unchecked.
+        let nothing = AcceptLimits { max_waiting: 0, waiting_args_bytes: 0 };
+        match self.store.start(job, nothing).await {
+            Err(StartError::QueueFull { .. } | StartError::WaitingBytesFull { .. }) => Ok(None),
+            answer => Ok(Some(answer?)),
+        }
     }
 
     /// The job that repeats an old one.
@@ -62,67 +94,77 @@ impl Core {
         };
         let asked = Asked {
             key: idempotency_key,
+            labels: old.labels.clone(),
             not_before: None,
             timeout_ms: None,
             retry_of: Some(old.id),
         };
-        Ok(new_job(kind, args, timeout, asked, self.clock.now()))
+        Ok(new_job(&Target::of(kind), args, timeout, asked, self.clock.now()))
     }
 
     fn declared(&self, name: &str) -> Result<&Kind, StartRefusal> {
         let kind = self.catalog.kinds.get(name).map(std::convert::AsRef::as_ref);
         kind.ok_or_else(|| StartRefusal::UnknownKind {
-            name: name.chars().take(80).collect(),
+            name: shortened(name),
             known: self.catalog.kinds.keys().cloned().collect(),
         })
-    }
-
-    /// A repeat of a request with a key is answered with its job even when its time has passed.
-    async fn is_known(&self, key: Option<&str>) -> Result<bool, StoreError> {
-        match key {
-            Some(key) => Ok(self.store.job_by_key(key).await?.is_some()),
-            None => Ok(false),
-        }
     }
 }
 
 /// What a caller asked for, as far as it is not the kind and its arguments.
 struct Asked {
     key: Option<String>,
+    labels: Labels,
     not_before: Option<Timestamp>,
     timeout_ms: Option<i64>,
     retry_of: Option<JobId>,
 }
 
+/// What a job is accepted for.
+struct Target<'a> {
+    kind: &'a KindName,
+    queue: &'a QueueName,
+    max_attempts: u32,
+}
+
+impl<'a> Target<'a> {
+    fn of(kind: &'a Kind) -> Self {
+        Self { kind: &kind.name, queue: &kind.queue, max_attempts: kind.max_attempts() }
+    }
+}
+
 fn new_job(
-    kind: &Kind,
+    target: &Target<'_>,
     args: Value,
     timeout: Option<Duration>,
     asked: Asked,
     now: Timestamp,
 ) -> NewJob {
-    let fingerprint = asked.key.is_some().then(|| fingerprint(kind, &args, &asked));
+    let fingerprint = asked.key.is_some().then(|| fingerprint(target.kind, &args, &asked));
     let idempotency =
         asked.key.zip(fingerprint).map(|(key, fingerprint)| Idempotency { key, fingerprint });
     NewJob {
         id: JobId::new(now, rand::random()),
-        kind: kind.name.clone(),
-        queue: kind.queue.clone(),
+        kind: target.kind.clone(),
+        queue: target.queue.clone(),
         args,
+        labels: asked.labels,
         created_at: now,
         not_before: asked.not_before,
         timeout,
-        max_attempts: kind.max_attempts(),
+        max_attempts: target.max_attempts,
         idempotency,
         retry_of: asked.retry_of,
     }
 }
 
 /// Everything that must be the same when a key comes again (P14).
-fn fingerprint(kind: &Kind, args: &Value, asked: &Asked) -> [u8; 32] {
+fn fingerprint(kind: &KindName, args: &Value, asked: &Asked) -> [u8; 32] {
+    let labels = asked.labels.as_slice().iter().map(|label| json!([label.key, label.value]));
     let content = json!({
-        "kind": kind.name.as_str(),
+        "kind": kind.as_str(),
         "args": args,
+        "labels": labels.collect::<Value>(),
         "notBefore": asked.not_before.map(|at| at.timestamp_millis()),
         "timeoutMs": asked.timeout_ms,
         "retryOf": asked.retry_of.map(|id| id.to_string()),
@@ -130,11 +172,13 @@ fn fingerprint(kind: &Kind, args: &Value, asked: &Asked) -> [u8; 32] {
     Sha256::digest(canonical(&content)).into()
 }
 
+/// No arguments are none.
+fn or_empty(args: Option<Value>) -> Value {
+    args.filter(|args| !args.is_null()).unwrap_or_else(|| Value::Object(Map::new()))
+}
+
 fn checked_args(kind: &Kind, args: Option<Value>, limits: &Limits) -> Result<Value, StartRefusal> {
-    let args = match args {
-        None | Some(Value::Null) => Value::Object(Map::new()),
-        Some(args) => args,
-    };
+    let args = or_empty(args);
     let refuse = |problems| Err(StartRefusal::InvalidArgs { kind: kind.name.clone(), problems });
     let bytes = args.to_string().len();
     if bytes > limits.args_bytes {
@@ -149,6 +193,36 @@ fn checked_args(kind: &Kind, args: Option<Value>, limits: &Limits) -> Result<Val
     }
     let problems = kind.problems(&args);
     if problems.is_empty() { Ok(args) } else { refuse(problems) }
+}
+
+fn checked_labels(labels: Vec<Label>, limits: &Limits) -> Result<Labels, StartRefusal> {
+    let refuse = |message| Err(StartRefusal::InvalidInput { argument: "labels", message });
+    if labels.len() > limits.labels {
+        let most = limits.labels;
+        return refuse(format!("`labels` are {}: a job may have at most {most}", labels.len()));
+    }
+    for Label { key, value } in &labels {
+        if key.is_empty() || key.len() > limits.label_key_bytes {
+            let (begin, most) = (shortened(key), limits.label_key_bytes);
+            return refuse(format!(
+                "the key `{begin}` of a label is {} bytes: expected 1 to {most}",
+                key.len()
+            ));
+        }
+        if value.len() > limits.label_value_bytes {
+            return refuse(format!(
+                "the value of the label `{key}` is {} bytes: expected at most {}",
+                value.len(),
+                limits.label_value_bytes
+            ));
+        }
+    }
+    Labels::new(labels).or_else(|error| refuse(format!("`labels` do not fit: {error}")))
+}
+
+/// What a message quotes of a text of any length.
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 fn checked_timeout(kind: &Kind, asked: Option<i64>) -> Result<Option<Duration>, StartRefusal> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::core::{Board, Core};
 use super::slots::Slot;
@@ -16,7 +17,7 @@ use crate::events::News;
 use crate::runner::Report;
 use crate::store::{Claim, Finish, Guarded, StoreError};
 
-/// The first pause before an end is written again to a store that refused it; doubles.
+/// The first pause before a start or an end is written again to a store that refused it; doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest such pause.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -56,20 +57,63 @@ pub(super) fn follow(
     held: Held,
 ) {
     let follower = Follower { core: Arc::clone(core), job, fence };
-    core.tasks.spawn(async move {
-        follower.run(reports).await;
-        drop(held);
+    task(core, held, async move { follower.run(reports).await });
+}
+
+/// Records the end of an attempt of an earlier server, as soon as the store can.
+pub(super) fn end_left(core: &Arc<Core>, job: JobId, fence: Fence, end: AttemptEnd, held: Held) {
+    let follower = Follower { core: Arc::clone(core), job, fence };
+    task(core, held, async move { follower.record(end).await });
+}
+
+/// Records the end of a claim that never became a process, after a pause that its slot lasts, too.
+pub(super) fn end_unspawned(
+    core: &Arc<Core>,
+    claim: &Claim,
+    end: AttemptEnd,
+    held: Held,
+    pause: Duration,
+) {
+    let follower = Follower { core: Arc::clone(core), job: claim.job.id, fence: claim.fence };
+    task(core, held, async move {
+        tokio::time::sleep(pause).await;
+        follower.record(end).await;
+        follower.core.live.leave(follower.job, follower.fence);
     });
 }
 
-/// Records the end of a claim that never became a process.
-pub(super) fn end_unspawned(core: &Arc<Core>, claim: &Claim, end: AttemptEnd, held: Held) {
-    let follower = Follower { core: Arc::clone(core), job: claim.job.id, fence: claim.fence };
+/// Keeps the slots for as long as `work` lasts. Where it panics, nobody knows what still runs: they
+/// are never given back.
+fn task(core: &Arc<Core>, held: Held, work: impl Future<Output = ()> + Send + 'static) {
+    let guard = Arc::clone(core);
     core.tasks.spawn(async move {
-        follower.record(end).await;
-        follower.core.live.leave(follower.job, follower.fence);
-        drop(held);
+        if guard.guarded("what follows an attempt", work).await {
+            drop(held);
+        } else {
+            std::mem::forget(held);
+        }
     });
+}
+
+/// When to record a start again that the store refused.
+#[derive(Default)]
+struct Start {
+    next: Option<(Instant, Duration)>,
+}
+
+impl Start {
+    fn attempted(&mut self, recorded: bool) {
+        let pause = self.next.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LAST_PAUSE));
+        self.next = (!recorded).then(|| (Instant::now() + pause, pause));
+    }
+
+    /// The next try is due; never where there is none.
+    async fn due(&self) {
+        match self.next {
+            Some((at, _)) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 struct Follower {
@@ -82,9 +126,18 @@ impl Follower {
     async fn run(&self, mut reports: mpsc::Receiver<Report>) {
         let mut end = None;
         let mut recorded = false;
-        while let Some(report) = reports.recv().await {
+        let mut start = Start::default();
+        loop {
+            let report = tokio::select! {
+                report = reports.recv() => report,
+                () = start.due() => {
+                    start.attempted(self.started().await);
+                    continue;
+                }
+            };
+            let Some(report) = report else { break };
             match report {
-                Report::Started => self.started().await,
+                Report::Started => start.attempted(self.started().await),
                 Report::Progress(progress) => {
                     let progress = Arc::new(progress);
                     self.core.live.set_progress(self.job, Arc::clone(&progress));
@@ -112,16 +165,19 @@ impl Follower {
         self.core.live.leave(self.job, self.fence);
     }
 
-    async fn started(&self) {
+    /// Records that the process exists; `false`: the store refuses for now.
+    async fn started(&self) -> bool {
         let at = self.core.clock.now();
         match self.core.store.started(self.job, self.fence, at).await {
-            Ok(Guarded::Done(_)) => {}
+            Ok(Guarded::Done(_)) => true,
             Ok(Guarded::Stale) => {
                 tracing::warn!(job.id = %self.job, fence = %self.fence, "a start of an old claim was refused");
+                true
             }
-            // Its end commits the start with it.
+            // Where it ends before, its end commits the start with it.
             Err(error) => {
                 tracing::warn!(job.id = %self.job, %error, "a start was not recorded yet");
+                false
             }
         }
     }

@@ -1,10 +1,12 @@
 //! What all parts of the scheduler share.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use futures::FutureExt;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::lines::Lines;
@@ -100,6 +102,8 @@ pub(super) struct Core {
     pub(super) live: Live,
     pub(super) tasks: TaskTracker,
     pub(super) barriers: mpsc::Sender<Barrier>,
+    /// The part that panicked first.
+    pub(super) failed: watch::Sender<Option<&'static str>>,
     phase: AtomicU8,
 }
 
@@ -136,8 +140,19 @@ impl Core {
             live: Live::default(),
             tasks: TaskTracker::new(),
             barriers,
+            failed: watch::Sender::new(None),
             phase: AtomicU8::new(Phase::Serving as u8),
         }
+    }
+
+    /// Does the work of a part that must not fail; `false`: it panicked, which is told.
+    pub(super) async fn guarded(&self, part: &'static str, work: impl Future<Output = ()>) -> bool {
+        let panicked = AssertUnwindSafe(work).catch_unwind().await.is_err();
+        if panicked {
+            tracing::error!("{part} panicked");
+            self.failed.send_if_modified(|failed| failed.replace(part).is_none());
+        }
+        !panicked
     }
 
     pub(super) fn phase(&self) -> Phase {

@@ -31,8 +31,13 @@ use crate::store::{Claim, ClaimRequest, Plan, Planner, StoreError};
 
 /// A wall deadline is looked at again after at most this long, whatever the clock was set to.
 const DEADLINE_RECHECK: Duration = Duration::from_secs(30);
-/// How long to leave a store alone that refused a claim.
+/// How long to leave a store alone that refused a claim, or that has other jobs than the lines.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How long a job that this server could not start keeps its slot: what kept it from running may last,
+/// and its job is claimed again at once.
+const UNSTARTED_PAUSE: Duration = Duration::from_secs(1);
+/// So many claims in a row may give nothing, each because somebody canceled what was picked.
+const FRUITLESS: u32 = 8;
 
 /// The loop and what only it holds.
 pub(super) struct Dispatcher {
@@ -40,6 +45,8 @@ pub(super) struct Dispatcher {
     barriers: mpsc::Receiver<Barrier>,
     kinds: Arc<[KindName]>,
     planner: Arc<dyn Planner>,
+    /// Claims in a row that gave nothing.
+    fruitless: u32,
 }
 
 /// The slots that were taken for one round, by queue.
@@ -49,10 +56,11 @@ impl Dispatcher {
     pub(super) fn new(core: Arc<Core>, barriers: mpsc::Receiver<Barrier>) -> Self {
         let kinds = core.catalog.kinds.keys().cloned().collect();
         let planner = Arc::new(CatalogPlanner(Arc::clone(&core.catalog)));
-        Self { core, barriers, kinds, planner }
+        Self { core, barriers, kinds, planner, fruitless: 0 }
     }
 
-    /// Claims and spawns until the server drains; then answers barriers until the core is gone.
+    /// Claims and spawns until the server drains; answers the barriers that wait then. From there on
+    /// nothing is on its way to a process, and nobody needs one.
     pub(super) async fn run(mut self) {
         while self.core.phase() == Phase::Serving {
             let Some(slot) = self.next_slot().await else { continue };
@@ -71,39 +79,43 @@ impl Dispatcher {
     /// again from the start.
     async fn next_slot(&mut self) -> Option<Slot> {
         let worker = Arc::clone(&self.core.worker);
+        let look = self.next_look();
         let slot = tokio::select! {
             biased;
+            () = until(look) => {
+                // Before anything else, and also where no slot is free: who comes into line is told
+                // its place.
+                if !matches!(self.promote().await, Ok(false)) {
+                    self.wait_for_wake(Some(Instant::now() + STORE_PAUSE), false).await;
+                }
+                return None;
+            }
             Some(barrier) = self.barriers.recv() => {
                 let _ = barrier.send(());
                 return None;
             }
             slot = worker.take() => slot,
-            () = phase_change(&self.core) => return None,
+            // The phase may have changed, or when to look.
+            () = self.core.board.wake.notified() => return None,
         };
         if self.pick(&Taken::new()).is_some() || self.something_is_due() {
             return Some(slot);
         }
         // The slot goes back while there is nothing to do: it is not busy.
         drop(slot);
-        let until = self.next_look();
-        self.wait_for_wake(until, true).await;
+        let at = self.next_look();
+        self.wait_for_wake(at, true).await;
         None
     }
 
-    /// Waits for work, a barrier or an instant.
-    async fn wait_for_wake(&mut self, until: Option<Instant>, early: bool) {
+    /// Waits for a barrier, an instant, or, where `early`, for work.
+    async fn wait_for_wake(&mut self, at: Option<Instant>, early: bool) {
         let wake = Arc::clone(&self.core.board.wake);
-        let at = async {
-            match until {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             Some(barrier) = self.barriers.recv() => { let _ = barrier.send(()); }
             () = wake.notified(), if early => {}
-            () = at => {}
+            () = until(at) => {}
         }
     }
 
@@ -139,11 +151,12 @@ impl Dispatcher {
         }
         let wanted = taken.iter().map(|(queue, held)| (queue.clone(), count(held.len()))).collect();
         let claims = self.core.store.claim(self.request(wanted)).await?;
-        if claims.is_empty() {
-            // Somebody canceled what was picked, and its commit wakes us. Should lines and store
-            // ever disagree, this keeps the loop from spinning.
+        self.fruitless = if claims.is_empty() { self.fruitless + 1 } else { 0 };
+        if self.fruitless >= FRUITLESS {
+            // Lines and store disagree, which must not make the loop spin. Slots that come back wake
+            // it, hence the pause is not cut short.
             drop(taken);
-            self.wait_for_wake(Some(Instant::now() + STORE_PAUSE), true).await;
+            self.wait_for_wake(Some(Instant::now() + STORE_PAUSE), false).await;
             return Ok(());
         }
         for claim in claims {
@@ -211,14 +224,14 @@ impl Dispatcher {
                 "canceled before its program began",
                 false,
             );
-            return attempt::end_unspawned(core, &claim, end, held);
+            return attempt::end_unspawned(core, &claim, end, held, Duration::ZERO);
         }
         let kind = core.catalog.kinds.get(&claim.job.kind);
         let (plan, kind) = match (&claim.plan, kind) {
             (Ok(plan), Some(kind)) => (plan.clone(), Arc::clone(kind)),
-            (Err(why), _) => return attempt::end_unspawned(core, &claim, no_plan(why), held),
-            (Ok(_), None) => {
-                return attempt::end_unspawned(core, &claim, no_plan("its kind is gone"), held);
+            (Err(_), _) | (Ok(_), None) => {
+                let why = claim.plan.as_ref().err().map_or("its kind is gone", String::as_str);
+                return attempt::end_unspawned(core, &claim, no_plan(why), held, Duration::ZERO);
             }
         };
         let grace = plan.policy.grace;
@@ -239,18 +252,20 @@ impl Dispatcher {
                 core.live.enter(claim.job.id, claim.fence, grace, control);
                 attempt::follow(core, claim.job.id, claim.fence, reports, held);
             }
-            Err(end) => attempt::end_unspawned(core, &claim, end, held),
+            Err(end) => {
+                let is_ours = end.reason == EndReason::NotStarted;
+                let pause = if is_ours { UNSTARTED_PAUSE } else { Duration::ZERO };
+                attempt::end_unspawned(core, &claim, end, held, pause);
+            }
         }
     }
 }
 
-async fn phase_change(core: &Core) {
-    // A change of phase wakes the dispatcher like work does.
-    loop {
-        if core.phase() != Phase::Serving {
-            return;
-        }
-        core.board.wake.notified().await;
+/// Until an instant; for ever where there is none.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

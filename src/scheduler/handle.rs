@@ -1,7 +1,6 @@
 //! The door to the scheduler: everything that anybody may ask of it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -13,6 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, NewJob, Progress};
 use crate::domain::kind::{ArgProblem, Catalog};
+use crate::domain::label::Label;
 use crate::domain::limits::Limits;
 use crate::domain::log::{LogPage, LogQuery, LogStream};
 use crate::domain::names::{KindName, QueueName};
@@ -30,6 +30,8 @@ pub struct StartRequest {
     pub args: Option<Value>,
     /// Makes repeats of this request one job (P14).
     pub idempotency_key: Option<String>,
+    /// Attached to the job.
+    pub labels: Vec<Label>,
     /// Not to start before.
     pub not_before: Option<Timestamp>,
     /// How long an attempt may run, in milliseconds; never more than the kind allows.
@@ -114,8 +116,12 @@ impl Handle {
         if self.core.phase() == Phase::Closed {
             return Err(StartRefusal::NotAccepting);
         }
-        let job = self.core.admit(request).await?;
-        self.accept(job).await
+        let keyed = request.idempotency_key.is_some().then(|| request.clone());
+        match (self.core.admit(request), keyed) {
+            (Ok(job), _) => self.accept(job).await,
+            (Err(refusal), None) => Err(refusal),
+            (Err(refusal), Some(keyed)) => self.core.repeated(keyed).await?.ok_or(refusal),
+        }
     }
 
     /// Makes the wish to stop a job durable and passes it on (P10). Once this returns, nothing of
@@ -126,20 +132,8 @@ impl Handle {
         mode: CancelMode,
         note: Option<String>,
     ) -> Result<CancelAnswer, store::CancelError> {
-        let cancel = store::Cancel { job: id, note, at: self.core.clock.now() };
-        let answer = self.core.store.cancel(cancel).await?;
-        if answer.job.state == JobState::Canceling
-            && let Some(fence) = answer.job.open
-            && (answer.changed || mode == CancelMode::Force)
-            && !self.core.live.cancel(id, fence, mode)
-        {
-            // The claim is between its commit and its spawn: wait until the dispatcher has seen
-            // the cancel, or the order has reached the process.
-            self.core.barrier().await;
-            // Had it ended meanwhile, nobody will ask for the order any more.
-            self.core.live.take_early(fence);
-        }
-        Ok(answer)
+        let core = Arc::clone(&self.core);
+        self.core.whole(async move { core.cancel_job(id, mode, note).await }).await
     }
 
     /// Starts a job that ended once more, as a new job.
@@ -206,17 +200,8 @@ impl Handle {
         name: QueueName,
         change: store::QueueChange,
     ) -> Result<(QueueRow, bool), store::QueueError> {
-        let Some(gate) = self.core.gates.get(&name) else {
-            return Err(store::QueueError::NotFound(name));
-        };
-        // One change of a queue at a time: what is in force is what was committed last.
-        let _turn = gate.turn.lock().await;
-        let (row, changed) = self.core.store.change_queue(name.clone(), change).await?;
-        gate.paused.store(row.paused.is_some(), Ordering::Release);
-        gate.slots.set(row.slots);
-        self.core.board.slots_moved(&name);
-        self.core.barrier().await;
-        Ok((row, changed))
+        let core = Arc::clone(&self.core);
+        self.core.whole(async move { core.change_queue(name, change).await }).await
     }
 
     /// Why this job waits and where; `None` unless QUEUED.

@@ -121,6 +121,11 @@ impl Lines {
         u64::try_from(rank + 1).ok()
     }
 
+    /// It waits for an instant before it comes into line.
+    pub(super) fn is_delayed(&self, accepted: AcceptNo) -> bool {
+        self.due.contains_key(&accepted)
+    }
+
     /// How many may start now, and the one that comes first.
     pub(super) fn ready(&self, queue: &QueueName) -> Option<(usize, AcceptNo)> {
         let line = self.by_queue.get(queue)?;

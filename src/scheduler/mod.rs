@@ -20,6 +20,7 @@ mod dispatch;
 pub mod handle;
 mod lines;
 mod live;
+mod orders;
 mod ranked;
 pub mod raw_log;
 mod recovery;
@@ -33,6 +34,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 pub use self::core::Board;
 use self::core::{Core, Gate, Parts, Phase};
@@ -114,8 +116,22 @@ impl Scheduler {
         let core = Arc::new(Core::new(parts, gates, sender));
         let found = recovery::recover(&core).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&core), barriers);
-        core.tasks.spawn(dispatcher.run());
+        let vital = Arc::clone(&core);
+        core.tasks.spawn(async move {
+            vital.guarded("the dispatcher", dispatcher.run()).await;
+        });
         Ok(Self { core, found })
+    }
+
+    /// Returns when a part without which nothing is scheduled rightly has panicked, with its name:
+    /// the process must end then, and the next one recover.
+    pub async fn failure(&self) -> &'static str {
+        let mut failed = self.core.failed.subscribe();
+        match failed.wait_for(Option::is_some).await.as_deref() {
+            Ok(&Some(part)) => part,
+            // The core holds the sender, and we the core.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
     }
 
     /// The door to it.
@@ -136,8 +152,9 @@ impl Scheduler {
     /// Ends claims and waits until nothing runs: what still runs when `budget` less its grace is
     /// over is stopped, and given back as SHUTDOWN. Starts are accepted all the while.
     pub async fn stop(&self, budget: Duration) {
+        let begun = Instant::now();
         self.core.drain().await;
-        self.core.stop_within(budget).await;
+        self.core.stop_by(begun, budget).await;
     }
 
     /// Accepts nothing more.

@@ -36,9 +36,7 @@ pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
             }
             Recovered::Alive(control) => {
                 found.alive += 1;
-                let of_queue = core.gates.get(&job.queue).map(|gate| gate.slots.take_owed());
-                let worker = core.worker.take_owed();
-                let held = Held::new(&core.board, worker, of_queue, job.queue.clone());
+                let held = owed(core, &job);
                 core.live.enter(job.id, open.fence, grace, control);
                 attempt::follow(core, job.id, open.fence, reports, held);
             }
@@ -47,17 +45,30 @@ pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
     Ok(found)
 }
 
-async fn settle(core: &Core, job: &Job, open: &Attempt, end: AttemptEnd) -> Result<(), StoreError> {
+/// The slots of an attempt that is still open, whether or not there are as many.
+fn owed(core: &Core, job: &Job) -> Held {
+    let of_queue = core.gates.get(&job.queue).map(|gate| gate.slots.take_owed());
+    Held::new(&core.board, core.worker.take_owed(), of_queue, job.queue.clone())
+}
+
+/// Records an end that nobody recorded. What stands in the way of one must not keep the server from
+/// the others: where the store refuses for now, it is recorded later, and keeps its slots until then.
+async fn settle(
+    core: &Arc<Core>,
+    job: &Job,
+    open: &Attempt,
+    end: AttemptEnd,
+) -> Result<(), StoreError> {
     let reason = end.reason;
     let finish = Finish {
         job: job.id,
         fence: open.fence,
-        end,
+        end: end.clone(),
         at: core.clock.now(),
         chance: rand::random(),
     };
-    match core.store.finish(finish).await? {
-        Guarded::Done(after) => {
+    match core.store.finish(finish).await {
+        Ok(Guarded::Done(after)) => {
             tracing::info!(
                 job.id = %job.id,
                 attempt = open.number,
@@ -66,9 +77,17 @@ async fn settle(core: &Core, job: &Job, open: &Attempt, end: AttemptEnd) -> Resu
                 "found an attempt that an earlier server left open"
             );
         }
-        Guarded::Stale => {
+        Ok(Guarded::Stale) => {
             tracing::warn!(job.id = %job.id, attempt = open.number, "its end was refused as stale");
         }
+        Err(StoreError::Unavailable(why)) => {
+            tracing::warn!(job.id = %job.id, why, "the end of an attempt is not recorded yet");
+            attempt::end_left(core, job.id, open.fence, end, owed(core, job));
+        }
+        Err(error @ StoreError::Internal { .. }) => {
+            tracing::error!(job.id = %job.id, %error, ?end, "the end of an attempt cannot be recorded");
+        }
+        Err(error @ StoreError::OutcomeUnknown(_)) => return Err(error),
     }
     Ok(())
 }

@@ -16,11 +16,10 @@ impl Core {
         self.barrier().await;
     }
 
-    /// Waits until nothing runs; each attempt is told to stop when `budget` less its kind's grace
-    /// is over.
-    pub(super) async fn stop_within(self: &Arc<Self>, budget: Duration) {
+    /// Waits until nothing runs; each attempt is told to stop when `budget`, from `start` on, less
+    /// its kind's grace is over.
+    pub(super) async fn stop_by(self: &Arc<Self>, start: Instant, budget: Duration) {
         self.tasks.close();
-        let start = Instant::now();
         loop {
             let mut next = None;
             let mut due = Vec::new();

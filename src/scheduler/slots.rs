@@ -52,11 +52,14 @@ impl Slots {
 
     /// Takes a slot for an attempt that lives already, whether one is free or not.
     pub(super) fn take_owed(self: &Arc<Self>) -> Slot {
-        if let Some(slot) = self.try_take() {
-            return slot;
+        let mut count = self.count();
+        // Under the lock: a slot that comes back meanwhile must not be free beside the debt.
+        match self.free.try_acquire() {
+            Ok(permit) => permit.forget(),
+            Err(_) => count.debt += 1,
         }
-        self.count().debt += 1;
-        self.taken()
+        count.busy += 1;
+        Slot(Arc::clone(self))
     }
 
     /// Changes the number of slots. Nothing that runs is touched: until fewer run, what comes back

@@ -17,7 +17,10 @@ impl Core {
         if job.open.is_some() {
             return Some(plain(WaitReason::Starting, "its process is being started".to_owned()));
         }
-        if let Some((until, delay)) = job.delayed {
+        // By the lines and not by the row: what came due is in line without a change of its row.
+        if let Some((until, delay)) = job.delayed
+            && self.board.lines().is_delayed(job.accepted)
+        {
             let (reason, text) = match delay {
                 Delay::NotBefore => (WaitReason::NotBefore, "it may not start before its time"),
                 Delay::RetryBackoff => (

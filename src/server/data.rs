@@ -1,7 +1,7 @@
 //! The data folder: made for one user, held by one server at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -35,7 +35,7 @@ pub struct Holder {
     pub version: String,
 }
 
-/// A data folder that this process holds. Dropping it lets go.
+/// A data folder that this process holds. Dropping it lets go; see [`DataFolder::leave`].
 #[derive(Debug)]
 pub(super) struct DataFolder {
     path: PathBuf,
@@ -139,11 +139,24 @@ impl DataFolder {
             self.lock.seek(SeekFrom::Start(0))?;
             self.lock.write_all(text.as_bytes())
         })();
-        written.map_err(|source| DataError::Io {
-            path: self.path.clone(),
-            action: "its file `lock` cannot be written",
-            source,
-        })
+        match written {
+            // No reason not to serve: only who looks for the server by its folder does not find it.
+            Err(error) if error.kind() == ErrorKind::StorageFull => {
+                tracing::warn!(%error, "the disk is full: where the server is cannot be written down");
+                Ok(())
+            }
+            written => written.map_err(|source| DataError::Io {
+                path: self.path.clone(),
+                action: "its file `lock` cannot be written",
+                source,
+            }),
+        }
+    }
+
+    /// Sends nobody here any more, and keeps the lock until the end of the process.
+    pub(super) fn leave(self) {
+        let _ = self.lock.set_len(0);
+        std::mem::forget(self);
     }
 
     /// The folder.

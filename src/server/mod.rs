@@ -3,7 +3,8 @@
 //!
 //! # Order
 //!
-//! The data folder is taken first and let go last. The port is bound before anything is recovered,
+//! The data folder is taken first and let go last, by the end of the process: a request that was cut
+//! may still write until then. The port is bound before anything is recovered,
 //! so that a port in use changes nothing; it answers once recovery is done. At the end, what runs
 //! stops before the listener closes: starts are accepted durably until then.
 
@@ -36,7 +37,7 @@ use crate::telemetry;
 use data::DataFolder;
 use signals::Signals;
 
-/// Why a server did not start. Nothing was changed that a next start would not find.
+/// Why a server did not start. The next start finds whatever it did.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data folder cannot be used.
@@ -77,6 +78,9 @@ pub enum ServerError {
     /// The store cannot know any more what is durable; the next start recovers.
     #[error("go on: the store is broken: {0}")]
     Store(String),
+    /// A part of the scheduler panicked; the next start recovers.
+    #[error("go on: {0} panicked, which is a fault of Longhaul")]
+    Scheduler(&'static str),
     /// The listener failed.
     #[error("serve")]
     Serve(#[source] io::Error),
@@ -160,22 +164,28 @@ impl Server {
         let serve = axum::serve(self.listener, self.app).with_graceful_shutdown(until);
         let mut serving = pin!(serve.into_future());
         let mut health = self.health;
+        let mut failure = pin!(async {
+            tokio::select! {
+                why = broken(&mut health) => ServerError::Store(why),
+                part = self.scheduler.failure() => ServerError::Scheduler(part),
+            }
+        });
+        let listener_ended = |served: io::Result<()>| {
+            let by_itself = || io::Error::other("the listener ended by itself");
+            ServerError::Serve(served.err().unwrap_or_else(by_itself))
+        };
         let ended = tokio::select! {
             stop = signals.next() => Ok(stop),
-            broken = broken(&mut health) => Err(ServerError::Store(broken)),
-            served = &mut serving => Err(ServerError::Serve(
-                served.err().unwrap_or_else(|| io::Error::other("the listener ended by itself")),
-            )),
+            failure = &mut failure => Err(failure),
+            served = &mut serving => Err(listener_ended(served)),
         };
         // Requests are answered while what runs comes to its end.
         let stopped = match ended {
             Err(error) => Err(error),
             Ok(stop) => tokio::select! {
                 () = stop::stop_what_runs(&self.scheduler, self.drain_timeout, stop, &mut signals) => Ok(()),
-                broken = broken(&mut health) => Err(ServerError::Store(broken)),
-                served = &mut serving => Err(ServerError::Serve(
-                    served.err().unwrap_or_else(|| io::Error::other("the listener ended by itself")),
-                )),
+                failure = &mut failure => Err(failure),
+                served = &mut serving => Err(listener_ended(served)),
             },
         };
         self.scheduler.close();
@@ -184,7 +194,7 @@ impl Server {
             stop::close(&mut serving, &self.runner, &mut signals).await;
             tracing::info!("stopped");
         }
-        drop(self.folder);
+        self.folder.leave();
         stopped
     }
 }

@@ -3,6 +3,7 @@
 mod bed;
 mod feed;
 mod jobs;
+mod labels;
 mod refusals;
 mod routes;
 mod socket;

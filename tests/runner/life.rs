@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use longhaul::domain::kind::{ArgsSchema, EnvRule, Kind, Stdin};
 use longhaul::domain::log::LogStream;
@@ -158,11 +159,29 @@ process_test! {
 process_test! {
     async fn a_server_that_can_start_no_shim_gives_the_job_back() {
         let rig = Rig::with(|options| options.shim_program = "/nonexistent/longhaul".into());
-        let (reports, _told) = mpsc::channel(1);
         let spec = shell("true");
-        let end = rig.runner.spawn(spec.clone(), reports).await.err().unwrap();
+        let end = rig.run(&spec).await;
         assert_eq!((end.reason, end.may_have_started), (EndReason::NotStarted, false));
         assert!(rig.attempt(&spec).join("void").exists(), "and bars the attempt");
+    }
+}
+
+process_test! {
+    async fn a_start_that_fails_holds_nobody_up() {
+        // The dispatcher waits for it, and so do all queues. Time stands still while a thread works.
+        let standing = || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().start_paused(true).enable_all().build();
+            runtime.unwrap().block_on(async {
+                let rig = Rig::new();
+                fs::write(rig.folder.path().join("attempts"), "no folder").unwrap();
+                let begun = tokio::time::Instant::now();
+                let (reports, _told) = mpsc::channel(1);
+                let end = rig.runner.spawn(shell("true"), reports).await.err().unwrap();
+                assert_eq!((end.reason, begun.elapsed()), (EndReason::NotStarted, Duration::ZERO));
+            });
+        };
+        std::thread::spawn(standing).join().unwrap();
     }
 }
 

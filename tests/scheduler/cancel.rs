@@ -1,6 +1,8 @@
 //! P10: an acknowledged cancel ends the job, and not in success. P9: an end after we asked for a
 //! stop is never success.
 
+use std::pin::pin;
+
 use chrono::TimeDelta;
 use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::state::{EndReason, JobState};
@@ -127,4 +129,18 @@ async fn a_stubborn_tree_fails_its_canceled_job_as_unkillable() {
     rig.handle.cancel_job(job, GRACEFUL, None).await.unwrap();
     rig.runner.end(job, ended(EndReason::Unkillable)).await;
     assert_eq!(rig.reaches(job, JobState::Failed).await.reason, Some(EndReason::Unkillable));
+}
+
+#[tokio::test]
+async fn a_cancel_is_carried_out_although_its_caller_goes_away() {
+    // P10: it was committed, so the process must hear of it.
+    let folder = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(folder.path(), plain(1)).await;
+    let job = rig.start().await;
+    rig.spawned().await;
+    {
+        let mut cancel = pin!(rig.handle.cancel_job(job, GRACEFUL, None));
+        assert!(futures::poll!(&mut cancel).is_pending(), "the store works on a thread of its own");
+    }
+    assert_eq!(rig.next().await, Seen::Ordered(job, Order::Cancel));
 }

@@ -1,5 +1,9 @@
 //! P3: never more attempts running than slots. P12: what may wait has a bound.
 
+use std::pin::pin;
+
+use chrono::TimeDelta;
+use longhaul::domain::names::QueueName;
 use longhaul::domain::state::{EndReason, JobState};
 use longhaul::domain::wait::WaitReason;
 use longhaul::runner::Report;
@@ -7,6 +11,7 @@ use longhaul::scheduler::handle::{StartRefusal, StartRequest};
 use longhaul::store::StartError;
 
 use super::rig::{Rig, plain};
+use crate::support::deadline::within;
 use crate::support::gated::{Gated, ended};
 use crate::support::kinds::{catalog, kind, queue};
 
@@ -103,4 +108,52 @@ async fn a_full_queue_refuses_and_stores_nothing() {
     rig.runner.begin(next).await;
     rig.reaches(next, JobState::Running).await;
     rig.start().await;
+}
+
+#[tokio::test]
+async fn a_change_of_a_queue_is_carried_out_although_its_caller_goes_away() {
+    // P3: what was committed is in force.
+    let folder = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new(folder.path(), plain(2)).await;
+    let default: QueueName = "default".parse().unwrap();
+    {
+        let mut pause = pin!(rig.handle.pause_queue(default.clone(), None));
+        assert!(futures::poll!(&mut pause).is_pending());
+        let mut slots = pin!(rig.handle.set_queue_slots(default.clone(), 1));
+        assert!(futures::poll!(&mut slots).is_pending());
+    }
+    // Changes of one queue take turns, so this one comes after both.
+    rig.handle.resume_queue(default).await.unwrap();
+    rig.start_many(2).await;
+    rig.spawned().await;
+    rig.is_quiet().await;
+}
+
+#[tokio::test]
+async fn a_job_that_comes_due_has_its_place_although_no_slot_is_free() {
+    // P2, P7
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = plain(1);
+    let mut rig = Rig::with(folder.path(), catalog, 1, Gated::new()).await;
+    rig.start().await;
+    rig.spawned().await;
+    let delayed = rig.start_in(TimeDelta::hours(1)).await;
+    let row = rig.job(delayed).await;
+    assert_eq!(rig.handle.wait(&row).unwrap().reason, WaitReason::NotBefore);
+    rig.clock.advance(TimeDelta::hours(2));
+    rig.settle().await;
+    // By the row of before, too: a subscriber has no newer one, as nothing of the job was committed.
+    let wait = rig.handle.wait(&row).unwrap();
+    assert_eq!((wait.reason, wait.position), (WaitReason::QueueSlotsBusy, Some(1)));
+    assert_eq!(rig.handle.wait(&*rig.job(delayed).await), Some(wait));
+}
+
+#[tokio::test]
+async fn a_panic_of_the_dispatcher_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), plain(1)).await;
+    rig.runner.panic_at_spawn();
+    rig.start().await;
+    let failure = rig.scheduler.failure();
+    assert_eq!(within("the failure", &rig.history, failure).await, "the dispatcher");
 }

@@ -1,11 +1,14 @@
 //! P1, P3, P11: what a server finds of the one before it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use longhaul::domain::id::JobId;
-use longhaul::domain::kind::Catalog;
+use longhaul::domain::kind::{Catalog, Kind};
 use longhaul::domain::state::{EndReason, JobState};
 use longhaul::domain::wait::WaitReason;
+use longhaul::scheduler::handle::{StartRefusal, StartRequest};
+use longhaul::store::StartError;
 use tokio::sync::mpsc;
 
 use super::rig::{Rig, life, plain, with};
@@ -54,6 +57,53 @@ fn ends_that_nobody_saw_are_recorded_and_the_line_goes_on() {
         assert_eq!(lost.reason, Some(EndReason::Lost));
         assert_eq!(rig.scheduler.found().settled.values().sum::<u32>(), 2);
     });
+}
+
+#[test]
+fn a_record_that_cannot_be_true_does_not_keep_the_server_from_starting() {
+    // P9: it says that the attempt was canceled, which nobody asked for.
+    let folder = tempfile::tempdir().unwrap();
+    let (jobs, bench) = first_life(folder.path(), plain(1), 1, 1);
+    let forged = Found::Settled(ended(EndReason::CancelRequested));
+    bench.0.found.lock().unwrap().insert(jobs[0], forged);
+    life(async {
+        let mut rig = second_life(folder.path(), plain(1), bench).await;
+        assert_eq!(rig.next().await, Seen::Spawned(jobs[0], 2));
+        assert_eq!(rig.job(jobs[0]).await.losses, 1);
+    });
+}
+
+#[test]
+fn a_repeat_is_answered_with_its_job_whatever_is_declared_today() {
+    // P14
+    let folder = tempfile::tempdir().unwrap();
+    let request = StartRequest {
+        kind: "work".to_owned(),
+        idempotency_key: Some("key".to_owned()),
+        timeout_ms: Some(60_000),
+        ..StartRequest::default()
+    };
+    let start = async |catalog: Catalog, request: &StartRequest| {
+        let rig = Rig::new(folder.path(), catalog).await;
+        rig.handle.start_job(request.clone()).await
+    };
+    let first = life(start(plain(1), &request)).unwrap();
+    assert!(first.created);
+    let strict = Kind { timeout: Some(Duration::from_secs(30)), ..kind("work", &["true"]) };
+    let gone = catalog(vec![kind("other", &["true"])], vec![queue("default", 1)]);
+    for today in [with(strict, 1), gone.clone()] {
+        let again = life(start(today, &request)).unwrap();
+        assert_eq!((again.job.id, again.created), (first.job.id, false));
+    }
+    let other = StartRequest { timeout_ms: Some(50_000), ..request.clone() };
+    let refusal = life(start(gone.clone(), &other)).unwrap_err();
+    assert!(
+        matches!(refusal, StartRefusal::Store(StartError::IdempotencyConflict(_))),
+        "{refusal:?}"
+    );
+    let fresh = StartRequest { idempotency_key: Some("new".to_owned()), ..request };
+    let refusal = life(start(gone, &fresh)).unwrap_err();
+    assert!(matches!(refusal, StartRefusal::UnknownKind { .. }), "{refusal:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use longhaul::store::{AcceptLimits, StartError};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::bed::{Bed, WIDE, at, done, job, key, queue};
+use super::bed::{Bed, WIDE, at, done, job, key, labels, queue};
 
 /// P1, P6: the answer is the row, the event its first; the order of the arguments' keys is kept.
 pub(crate) async fn an_accepted_job_is_told_as_it_is_stored(bed: Bed) {
@@ -18,6 +18,7 @@ pub(crate) async fn an_accepted_job_is_told_as_it_is_stored(bed: Bed) {
         max_attempts: 3,
         idempotency: Some(key("k", 1)),
         retry_of: Some(bed.start_one().await.id),
+        labels: labels(&[("team", "ü"), ("env", "")]),
         ..job()
     };
     let accepted = bed.try_start(new.clone()).await.unwrap();
@@ -25,6 +26,7 @@ pub(crate) async fn an_accepted_job_is_told_as_it_is_stored(bed: Bed) {
     assert_eq!(bed.job(new.id).await, accepted.job);
     assert_eq!((accepted.job.state, accepted.job.seq), (JobState::Queued, Seq(1)));
     assert_eq!(accepted.job.retry_of, new.retry_of);
+    assert_eq!(accepted.job.labels, new.labels);
     let args = bed.store.args(new.id).await.unwrap().unwrap();
     assert_eq!(args.to_string(), new.args.to_string());
     let by_key = bed.store.job_by_key("k").await.unwrap();
@@ -32,6 +34,16 @@ pub(crate) async fn an_accepted_job_is_told_as_it_is_stored(bed: Bed) {
     let events = bed.store.job_events(new.id, EventNo(0), 9).await.unwrap();
     let [event] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((event.change, event.before, event.seq), (JobChange::Queued, None, Seq(1)));
+}
+
+/// And whether there are any, after a restart.
+pub(crate) async fn labels_are_kept_with_their_job(bed: Bed) {
+    let labelled = labels(&[("team", "blue"), ("empty", "")]);
+    let with = bed.start(NewJob { labels: labelled.clone(), ..job() }).await.id;
+    let without = bed.start_one().await.id;
+    let bed = bed.reopened();
+    assert_eq!(bed.job(with).await.labels, labelled);
+    assert!(bed.job(without).await.labels.is_empty());
 }
 
 /// P2

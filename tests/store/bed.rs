@@ -13,6 +13,7 @@ use longhaul::domain::event::{Commit, Event};
 use longhaul::domain::id::{AttemptKey, EventNo, Fence, JobId};
 use longhaul::domain::job::{Idempotency, Job, NewJob};
 use longhaul::domain::kind::QueueSpec;
+use longhaul::domain::label::{Label, Labels};
 use longhaul::domain::names::{KindName, QueueName};
 use longhaul::domain::state::EndReason;
 use longhaul::store::{
@@ -125,6 +126,7 @@ pub(crate) fn job() -> NewJob {
         kind: kind("work"),
         queue: queue("default"),
         args: json!({"z": 1, "a": "ü"}),
+        labels: Labels::default(),
         created_at: at(0),
         not_before: None,
         timeout: None,
@@ -132,6 +134,13 @@ pub(crate) fn job() -> NewJob {
         idempotency: None,
         retry_of: None,
     }
+}
+
+/// Labels by key and value.
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
+    let label =
+        |(key, value): &(&str, &str)| Label { key: key.to_string(), value: value.to_string() };
+    Labels::new(pairs.iter().map(label).collect()).unwrap()
 }
 
 /// What a key stands for.

@@ -6,6 +6,7 @@ macro_rules! honours_the_contract {
     ($open:path) => {
         $crate::store::contract::honours_the_contract! { $open:
             accept::an_accepted_job_is_told_as_it_is_stored,
+            accept::labels_are_kept_with_their_job,
             accept::acceptance_numbers_are_drawn_in_commit_order,
             accept::one_key_makes_one_job_however_many_ask_at_once,
             accept::a_key_with_other_content_is_refused,
@@ -46,7 +47,8 @@ macro_rules! honours_the_contract {
             ends::at_most_once_means_once,
             ends::an_attempt_that_never_ran_counts_for_nothing,
             ends::a_final_state_never_changes,
-            ends::an_end_that_the_law_does_not_know_changes_nothing,
+            ends::a_cancel_that_nobody_asked_for_is_a_loss,
+            ends::no_job_ends_before_it_started,
             lists::pages_join_without_gap_or_repeat,
             lists::rows_that_come_in_shift_no_page,
             lists::every_filter_finds_what_a_scan_finds,

@@ -7,9 +7,9 @@ use longhaul::domain::event::JobChange;
 use longhaul::domain::id::Fence;
 use longhaul::domain::job::{Delay, NewJob};
 use longhaul::domain::state::{EndReason, JobState};
-use longhaul::store::{Guarded, StoreError};
+use longhaul::store::Guarded;
 
-use super::bed::{Bed, at, done, exit, finish, job, unrecorded};
+use super::bed::{Bed, at, done, exit, job, unrecorded};
 
 /// `max_attempts` limits failures only; the pause is half of its ceiling here.
 pub(crate) async fn failures_cost_attempts_and_pause_between_them(bed: Bed) {
@@ -33,7 +33,7 @@ pub(crate) async fn failures_cost_attempts_and_pause_between_them(bed: Bed) {
     let failed = done(bed.finish(&claim, exit(EndReason::Timeout, 7)).await);
     assert_eq!((failed.state, failed.failures), (JobState::Failed, 3));
     assert_eq!(failed.reason, Some(EndReason::Timeout));
-    assert_eq!(failed.ended_at, Some(at(4)));
+    assert_eq!(failed.ended_at, Some(at(now)), "the end at 4 is told as no earlier than its start");
     assert_eq!(bed.job(id).await, failed);
 }
 
@@ -122,16 +122,23 @@ pub(crate) async fn a_final_state_never_changes(bed: Bed) {
     assert_eq!(bed.reopened().job(ended.id).await, ended);
 }
 
-/// P5: a bug in whoever says so, not a state that was never thought of.
-pub(crate) async fn an_end_that_the_law_does_not_know_changes_nothing(bed: Bed) {
+/// P9: a forged record, or a database that is older than the attempt's folder.
+pub(crate) async fn a_cancel_that_nobody_asked_for_is_a_loss(bed: Bed) {
     let bed = bed.declared().await;
     let claim = bed.running(job()).await;
-    let running = bed.job(claim.job.id).await;
-    // Nobody asked to stop it.
-    let stopped = finish(claim.job.id, claim.fence, unrecorded(EndReason::CancelRequested));
-    let refused = bed.store.finish(stopped).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Internal { .. }), "{refused:?}");
-    assert_eq!(bed.job(claim.job.id).await, running);
-    assert_eq!(bed.store.attempts(claim.job.id, 1).await.unwrap()[0].ended_at, None);
-    assert_eq!(done(bed.finish(&claim, exit(EndReason::Ok, 0)).await).state, JobState::Succeeded);
+    let back = done(bed.finish(&claim, unrecorded(EndReason::CancelRequested)).await);
+    assert_eq!((back.state, back.losses), (JobState::Queued, 1));
+    let attempt = &bed.store.attempts(claim.job.id, 1).await.unwrap()[0];
+    assert_eq!(attempt.reason, Some(EndReason::Lost));
+    assert!(attempt.reason_text.as_ref().unwrap().contains("nobody asked for"), "{attempt:?}");
+}
+
+/// The clock may be set back while it runs.
+pub(crate) async fn no_job_ends_before_it_started(bed: Bed) {
+    let bed = bed.declared().await;
+    bed.start_one().await;
+    let claim = bed.claim_as(Policy::default(), at(9)).await;
+    // At 4.
+    let ended = done(bed.finish(&claim, exit(EndReason::Ok, 0)).await);
+    assert_eq!((ended.started_at, ended.ended_at), (Some(at(9)), Some(at(9))));
 }

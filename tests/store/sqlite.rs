@@ -14,7 +14,7 @@ use longhaul::store::{CommitSink, Health, Reader, StartError, Store, StoreError}
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::bed::{Backend, Bed, WIDE, done, exit, job, within};
+use super::bed::{Backend, Bed, WIDE, at, done, exit, job, within};
 
 /// A folder with the file in it.
 struct Folder {
@@ -132,6 +132,23 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     janitor.execute("DELETE FROM job_args WHERE job < 5", []).unwrap();
     within(health.wait_for(|health| *health == Health::Serving)).await.unwrap();
     bed.start(large(60_000)).await;
+}
+
+/// One job that cannot be read must not keep the others from being claimed.
+#[tokio::test]
+async fn unreadable_arguments_fail_their_own_job_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let bed = Bed::new(Folder { path: path.clone(), max_bytes: None, _owned: Some(folder) });
+    let bed = bed.declared().await;
+    bed.start_one().await;
+    bed.start_one().await;
+    let vandal = rusqlite::Connection::open(&path).unwrap();
+    vandal.execute("UPDATE job_args SET args = '{\"a\": ' WHERE job = 1", []).unwrap();
+    let claims = bed.claim(2, at(1)).await;
+    let why = claims[0].plan.as_ref().unwrap_err();
+    assert!(why.starts_with("unreadable: EOF"), "{why}");
+    assert!(claims[1].plan.is_ok());
 }
 
 /// P13: a damaged page of the file, met by a write. From then on nothing is written.

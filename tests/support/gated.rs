@@ -1,6 +1,7 @@
 //! A runner whose attempts begin at once and end when the test says so.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -28,6 +29,7 @@ pub(crate) struct Gated {
     pub(crate) found: Arc<Mutex<HashMap<JobId, Found>>>,
     /// The next spawns that fail.
     pub(crate) refuse: Arc<Mutex<Vec<AttemptEnd>>>,
+    panics: Arc<AtomicBool>,
 }
 
 /// How an attempt is found.
@@ -68,9 +70,19 @@ impl Gated {
     /// A runner, and what it sees.
     pub(crate) fn new() -> (Self, mpsc::Receiver<Seen>) {
         let (seen, receiver) = mpsc::channel(100_000);
-        let gated =
-            Self { seen, open: Arc::default(), found: Arc::default(), refuse: Arc::default() };
+        let gated = Self {
+            seen,
+            open: Arc::default(),
+            found: Arc::default(),
+            refuse: Arc::default(),
+            panics: Arc::default(),
+        };
         (gated, receiver)
+    }
+
+    /// The next spawn is a fault of the program.
+    pub(crate) fn panic_at_spawn(&self) {
+        self.panics.store(true, Ordering::Relaxed);
     }
 
     /// Reports the process of a job's attempt.
@@ -108,6 +120,7 @@ impl Runner for Gated {
         spec: AttemptSpec,
         reports: mpsc::Sender<Report>,
     ) -> Result<Box<dyn Control>, AttemptEnd> {
+        assert!(!self.panics.load(Ordering::Relaxed), "told to panic");
         if let Some(end) = self.refuse.lock().unwrap().pop() {
             return Err(end);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::enums::{EndReason, JobState, LogStream};
 use super::int;
@@ -53,6 +53,15 @@ impl Job {
     }
 }
 
+/// A name and a value that the caller attached.
+#[derive(SimpleObject, Debug, Clone)]
+pub(crate) struct Label {
+    /// The name.
+    key: String,
+    /// The value.
+    value: String,
+}
+
 /// One request to do work of a kind.
 #[Object]
 impl Job {
@@ -95,6 +104,12 @@ impl Job {
     async fn args(&self, ctx: &Context<'_>) -> Result<Json> {
         let args = ctx.handle().reader().args(self.0.id).await.map_err(refusal::store)?;
         Ok(Json(args.unwrap_or_else(|| serde_json::json!({}))))
+    }
+
+    /// What the caller attached to it, by key.
+    async fn labels(&self) -> Vec<Label> {
+        let labels = self.0.labels.as_slice().iter();
+        labels.map(|label| Label { key: label.key.clone(), value: label.value.clone() }).collect()
     }
 
     /// When it was accepted.

@@ -4,13 +4,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rusqlite::Row;
-use rusqlite::types::{FromSqlError, Type};
+use rusqlite::types::{FromSqlError, Type, ValueRef};
 
 use crate::domain::attempt::{Attempt, Usage};
 use crate::domain::clock::{Timestamp, from_unix_millis};
 use crate::domain::event::Event;
 use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, Seq};
 use crate::domain::job::{Delay, Job};
+use crate::domain::label::Labels;
 use crate::store::{Pause, QueueRow};
 
 /// The columns of [`job`], in its order; all of `jobs`, whatever stands beside it.
@@ -18,9 +19,10 @@ pub(super) const JOB_COLUMNS: &str = "jobs.accept_no, jobs.id, jobs.kind, jobs.q
      jobs.seq, jobs.created_at, jobs.not_before, jobs.delayed_until, jobs.delay, jobs.started_at, \
      jobs.cancel_requested_at, jobs.cancel_note, jobs.ended_at, jobs.reason, jobs.reason_text, \
      jobs.exit_code, jobs.signal, jobs.attempt, jobs.open_fence, jobs.max_attempts, jobs.failures, \
-     jobs.losses, jobs.timeout_ms, jobs.has_result, jobs.idempotency_key, jobs.retry_of";
+     jobs.losses, jobs.timeout_ms, jobs.has_result, jobs.idempotency_key, jobs.retry_of, \
+     jobs.labels";
 /// How many they are: what stands after them begins here.
-pub(super) const JOB_COLUMN_COUNT: usize = 27;
+pub(super) const JOB_COLUMN_COUNT: usize = 28;
 
 /// The columns of [`attempt`], in its order.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempts.number, attempts.fence, attempts.key, \
@@ -53,6 +55,7 @@ pub(super) fn job_from(row: &Row<'_>, at: usize) -> rusqlite::Result<Job> {
         id: JobId::from_bytes(row.get(at + 1)?),
         kind: must(row, at + 2)?,
         queue: must(row, at + 3)?,
+        labels: labels(row, at + 27)?,
         state: must(row, at + 4)?,
         seq: Seq(row.get(at + 5)?),
         created_at: from_unix_millis(row.get(at + 6)?),
@@ -145,6 +148,19 @@ fn word<T: FromStr>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
 
 fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(at)?.map(from_unix_millis))
+}
+
+/// As [`stored_labels`] writes them.
+fn labels(row: &Row<'_>, at: usize) -> rusqlite::Result<Labels> {
+    if row.get_ref(at)? == ValueRef::Null {
+        return Ok(Labels::default());
+    }
+    Labels::new(json(row, at)?).map_err(|error| wrong(at, FromSqlError::other(error)))
+}
+
+/// Labels as JSON; `None` where there are none, which is the rule and takes no room.
+pub(super) fn stored_labels(labels: &Labels) -> serde_json::Result<Option<String>> {
+    (!labels.is_empty()).then(|| serde_json::to_string(labels.as_slice())).transpose()
 }
 
 fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {

@@ -86,6 +86,14 @@ export type JobState =
   /** Ended well. Final. */
   | 'SUCCEEDED';
 
+/** A name and a value. */
+export type LabelInput = {
+  /** The name. */
+  key: string;
+  /** The value. */
+  value: string;
+};
+
 /** Which output a line came from. */
 export type LogStream =
   /** What it printed on standard error. */
@@ -103,6 +111,8 @@ export type StartJobInput = {
   idempotencyKey?: string | null | undefined;
   /** The kind's name. */
   kind: string;
+  /** Attached to the job, at most 20, each key once. */
+  labels?: Array<LabelInput> | null | undefined;
   /** Not to start before; when the time comes it takes its place by when it was accepted. */
   notBefore?: string | null | undefined;
   /** How long an attempt may run; never more than the kind allows. */

@@ -49,8 +49,11 @@ impl ClaimRequest {
         let fence = job.open.ok_or(Failure::Guard { what: "a claim's fence", rows: 0 })?;
         let mut select = tx.prepare("SELECT args FROM job_args WHERE job = ?1")?;
         let args: String = select.query_one([job.accepted.0], |row| row.get(0))?;
-        let args = serde_json::from_str(&args)?;
-        let plan = self.planner.plan(&job.kind, &args);
+        // One job that cannot be read must not keep all others from being claimed.
+        let args = serde_json::from_str(&args).map_err(|error| format!("unreadable: {error}"));
+        let plan = args.as_ref().map_err(String::clone);
+        let plan = plan.and_then(|args| self.planner.plan(&job.kind, args));
+        let args = args.unwrap_or_default();
         let nothing = Plan { argv: Vec::new(), policy: Policy::default() };
         let stored = plan.as_ref().unwrap_or(&nothing);
         let key = self.planner.attempt_key();

@@ -31,7 +31,12 @@ impl Operation for Finish {
         };
         let (policy, spawned, interrupted) = told(tx, self.fence)?;
         if interrupted && self.end.reason == EndReason::Lost {
-            return self.as_shutdown().apply(tx);
+            return self.told_as(EndReason::Shutdown, "the server stopped while it ran").apply(tx);
+        }
+        if self.end.reason == EndReason::CancelRequested && before.state != JobState::Canceling {
+            // A forged record, or a database older than the attempt's folder.
+            let text = "its record says that it was canceled, which nobody asked for";
+            return self.told_as(EndReason::Lost, text).apply(tx);
         }
         if !spawned && began(&self.end) {
             before = Job::clone(&*start(tx, &before, self.fence, self.at)?);
@@ -55,13 +60,9 @@ impl Operation for Finish {
 }
 
 impl Finish {
-    /// The same end of an attempt that we had stopped ourselves: nobody saw it, and it is no loss.
-    fn as_shutdown(&self) -> Self {
-        let end = AttemptEnd {
-            reason: EndReason::Shutdown,
-            text: "the server stopped while it ran".to_owned(),
-            ..self.end.clone()
-        };
+    /// The same end, judged as another one.
+    fn told_as(&self, reason: EndReason, text: &str) -> Self {
+        let end = AttemptEnd { reason, text: text.to_owned(), ..self.end.clone() };
         Self { end, ..self.clone() }
     }
 
@@ -91,7 +92,8 @@ impl Finish {
             } else {
                 (end.reason, end.text.as_str())
             };
-            job.ended_at = Some(self.at);
+            // A clock that was set back must not end a job before its start.
+            job.ended_at = Some(job.started_at.map_or(self.at, |started| self.at.max(started)));
             job.reason = Some(reason);
             job.reason_text = Some(text.to_owned());
         }

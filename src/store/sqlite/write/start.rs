@@ -80,6 +80,7 @@ impl Start {
             accepted: AcceptNo::default(),
             kind: new.kind.clone(),
             queue: new.queue.clone(),
+            labels: new.labels.clone(),
             state: JobState::Queued,
             seq: Seq(1),
             created_at,
@@ -124,8 +125,12 @@ impl Start {
             ":idempotency_key": job.idempotency_key,
             ":fingerprint": self.job.idempotency.as_ref().map(|i| i.fingerprint),
             ":retry_of": job.retry_of.map(|id| *id.as_bytes()),
+            ":labels": row::stored_labels(&job.labels)?,
         })?;
         job.accepted = AcceptNo(accept_no);
+        for label in job.labels.as_slice() {
+            tx.prepare(INSERT_LABEL)?.execute((&label.key, &label.value, accept_no))?;
+        }
         let mut insert = tx.prepare("INSERT INTO job_args (job, args) VALUES (?1, ?2)")?;
         insert.execute((accept_no, &self.args))?;
         tx.tally.add(&job.queue, 1, bytes);
@@ -154,7 +159,9 @@ impl Operation for Start {
 pub(in crate::store::sqlite) const INSERT_JOB: &str = "
 INSERT INTO jobs (
     id, kind, queue, state, seq, created_at, not_before, delayed_until, delay, max_attempts,
-    timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of)
+    timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of, labels)
 VALUES (
     :id, :kind, :queue, :state, :seq, :created_at, :not_before, :delayed_until, :delay,
-    :max_attempts, :timeout_ms, :args_bytes, :idempotency_key, :fingerprint, :retry_of)";
+    :max_attempts, :timeout_ms, :args_bytes, :idempotency_key, :fingerprint, :retry_of, :labels)";
+
+const INSERT_LABEL: &str = "INSERT INTO job_labels (key, value, job) VALUES (?1, ?2, ?3)";
