@@ -48,7 +48,9 @@ export class Gate {
   static async make(server: Server, name: string): Promise<Gate> {
     const path = join(server.folder, name);
     await promisify(execFile)("mkfifo", [path]);
-    return new Gate(path);
+    const gate = new Gate(path);
+    server.atEnd(() => gate.writer?.close());
+    return gate;
   }
 
   /** Lets the job print this; waits until it runs. */

@@ -19,6 +19,7 @@ export class Server {
   /** All that it wrote to standard error. */
   said = "";
   private child: ChildProcess | null = null;
+  private readonly lasts: (() => Promise<void> | undefined)[] = [];
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -42,9 +43,17 @@ export class Server {
     await this.end("SIGKILL");
   }
 
+  /** Does this before it is removed. */
+  atEnd(last: () => Promise<void> | undefined): void {
+    this.lasts.push(last);
+  }
+
   /** Ends it, and removes what it left. */
   async remove(): Promise<void> {
     await this.end("SIGKILL");
+    for (const last of this.lasts) {
+      await last();
+    }
     // The supervisors see that their server is gone and empty their folders meanwhile.
     await rm(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
