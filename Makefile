@@ -1,28 +1,39 @@
 # Every command that a person or CI needs. `make run` and `make test` do all their set-up themselves.
 
 CARGO ?= cargo
+# The last file of a build of the pages, and npm's own note of what it installed.
+PAGES = web/dist/index.html
+MODULES = web/node_modules/.package-lock.json
 
-.PHONY: run build test check deny schema tools test-tools
+.PHONY: run build pages test check deny schema tools test-tools node
 
-## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise.
-run: tools
+## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise; it says what to open.
+run: tools pages
 	$(CARGO) run --release --locked -- serve
 
-## The release binary, at target/release/longhaul.
-build: tools
+## The release binary with the pages inside, at target/release/longhaul.
+build: tools pages
 	$(CARGO) build --release --locked
 
-## Everything that CI asks for.
-test: test-tools check
+## The dashboard and GraphiQL, at web/dist: the next build of the binary takes them in. Nothing else needs Node.
+pages:
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory $(PAGES); \
+	else echo "longhaul: Node 20.19 or later is not here, so the dashboard and GraphiQL are not built; everything else is"; fi
+
+## Everything that CI asks for: first the pages, then the binary with them, then a browser before that very binary.
+test: test-tools $(PAGES) check
+	cd web && npm run --silent test
 	$(CARGO) test --locked --all-targets --no-run
 	$(BOUND) $(CARGO) test --locked --all-targets
 	$(BOUND) $(CARGO) test --locked --doc
+	cd web && $(BOUND) npm run --silent e2e
 
 # Far above what the tests take: one that hangs in spite of its own deadline ends here.
 BOUND = timeout --kill-after=30s 15m
 
-## Formatting, lints and documentation.
-check: tools
+## Formatting, lints, types and documentation.
+check: tools $(MODULES)
+	cd web && npm run --silent lint && npm run --silent typecheck
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items
@@ -32,18 +43,33 @@ deny: tools
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked --debug cargo-deny
 	$(CARGO) deny --locked check bans licenses sources
 
-## Writes schema.graphql anew from the code.
-schema:
+## Writes schema.graphql anew from the code, and the types of the pages anew from it.
+schema: $(MODULES)
 	UPDATE_SCHEMA=1 $(CARGO) test --locked --lib api::schema
+	cd web && npm run --silent codegen
+
+# Built anew only when something that they are made of changed: a new page compiles our crate again.
+$(PAGES): $(MODULES) web/index.html web/graphiql.html web/vite.config.ts $(shell find web/src -type f ! -name '*.test.*')
+	cd web && npm run --silent build
+
+$(MODULES): web/package.json web/package-lock.json | node
+	cd web && npm ci && touch node_modules/.package-lock.json
 
 # A C compiler builds SQLite.
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "longhaul needs Rust 1.89 or later: see https://rustup.rs"; exit 1; }
 	@$(call need,cc,gcc libc6-dev)
 
-# The tests also kill the server at chosen system calls, and read what SQLite wrote.
+# The tests also kill the server at chosen system calls, read what SQLite wrote, and look at the pages in a browser.
 test-tools: tools
 	@$(call need,strace,strace)
+	@$(call need,$${CHROMIUM:-chromium},chromium)
+
+node:
+	@$(call need,npm,nodejs npm)
+	@$(HAS_NODE) || { echo "the pages need Node 20.19 or later, this is $$(node --version): see https://nodejs.org"; exit 1; }
+
+HAS_NODE = node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
 
 # What is missing is installed where that needs no question: $(1) a program, $(2) its Debian packages.
 need = command -v $(1) >/dev/null \

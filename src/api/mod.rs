@@ -1,4 +1,5 @@
-//! What clients talk to: the GraphQL schema, its transports, and a few plain routes beside it.
+//! What clients talk to: the GraphQL schema, its transports, and beside it a few plain routes and
+//! the pages for a browser.
 //!
 //! A request passes the guard (which names and pages may ask), then the gate (is it within its
 //! limits and good as a whole), then a resolver, which reads through [`store::Reader`] and writes
@@ -35,7 +36,8 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::scheduler::Handle;
 use crate::store::Health;
 use schema::Ingredients;
-use transport::guard::Guard;
+pub use transport::pages::Pages;
+use transport::{guard::Guard, pages};
 
 /// What the API is built from.
 pub struct Options {
@@ -55,6 +57,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Pages of other origins that may ask, like `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
+    /// What a browser is shown.
+    pub pages: Pages,
     /// Cancelled when the server stops: every socket is closed then, with code 1001.
     pub closing: CancellationToken,
 }
@@ -62,8 +66,10 @@ pub struct Options {
 /// All routes.
 pub fn router(options: Options) -> Router {
     let handle = options.handle.clone();
-    let guard = Guard::new(&options.allowed_hosts, &options.allowed_origins)
-        .by_any_address(options.for_other_machines);
+    let guard = Arc::new(
+        Guard::new(&options.allowed_hosts, &options.allowed_origins)
+            .by_any_address(options.for_other_machines),
+    );
     let door = schema::door(Ingredients {
         handle: options.handle,
         clock: options.clock,
@@ -71,15 +77,13 @@ pub fn router(options: Options) -> Router {
         started_at: options.started_at,
         store: options.store,
     });
-    let guarded = transport::routes(door, options.closing)
-        .route("/", get(index))
-        .merge(raw_log::routes(handle.clone()));
+    let guarded = transport::routes(door, options.closing).merge(raw_log::routes(handle.clone()));
     // Probes come from machines, by any name, and learn nothing but a state.
     let probes = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(handle);
-    transport::guarded(guarded, guard).merge(probes)
+    transport::guarded(guarded, &guard).merge(probes).merge(pages::routes(options.pages, &guard))
 }
 
 type Plain = (StatusCode, [(HeaderName, HeaderValue); 1], String);
@@ -87,17 +91,6 @@ type Plain = (StatusCode, [(HeaderName, HeaderValue); 1], String);
 fn plain(status: StatusCode, text: impl Into<String>) -> Plain {
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     (status, [(CONTENT_TYPE, content_type)], text.into() + "\n")
-}
-
-async fn index() -> Plain {
-    plain(
-        StatusCode::OK,
-        "Longhaul: one GraphQL API in front of long-running work.\n\n\
-         POST /graphql                 queries and mutations, as application/json\n\
-         WebSocket /graphql            subscriptions, subprotocol graphql-transport-ws\n\
-         GET /jobs/<id>/log            what a job printed\n\
-         GET /healthz, GET /readyz     is it alive, is it ready",
-    )
 }
 
 /// The process answers: that is all.

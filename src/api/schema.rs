@@ -170,7 +170,7 @@ mod tests {
         let node = types.iter().find(|ty| ty["name"] == "Node").unwrap();
         let mut possible: Vec<_> =
             node["possibleTypes"].as_array().unwrap().iter().map(|ty| &ty["name"]).collect();
-        possible.sort_unstable_by_key(|name| name.to_string());
+        possible.sort_unstable_by_key(ToString::to_string);
         assert_eq!(possible, ["Job", "JobKind", "Queue", "Worker"]);
     }
 

@@ -1,6 +1,5 @@
 //! `longhaul serve`: configuration in, a running server, and how it ended.
 
-use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -57,7 +56,8 @@ pub(super) fn run(args: &ServeArgs, overrides: Overrides) -> Result<u8, Failure>
         };
         // Only now is it true.
         let version = env!("CARGO_PKG_VERSION");
-        say(&format!("longhaul {version} listening on {}\n{about}", server.url()));
+        let url = server.url();
+        say(&format!("longhaul {version} listening on {url}\n{}{about}", to_open(&url)));
         server.run_until_stopped().await.map_err(|error| {
             Failure::new(FAILED, "the server ended by a failure").caused_by(&error)
         })?;
@@ -66,6 +66,23 @@ pub(super) fn run(args: &ServeArgs, overrides: Overrides) -> Result<u8, Failure>
     // What still blocks a thread ends with the process.
     runtime.shutdown_timeout(THREADS_END);
     ended
+}
+
+/// What a person opens in a browser.
+fn to_open(url: &str) -> String {
+    if Server::has_pages() {
+        format!(
+            "{}{}",
+            row("dashboard", &format!("{url}/")),
+            row("graphiql", &format!("{url}/graphiql"))
+        )
+    } else {
+        row("dashboard", "not in this binary: `make run` with Node 20.19 or later builds it in")
+    }
+}
+
+fn row(name: &str, value: &str) -> String {
+    format!("  {name:<14}{value}\n")
 }
 
 /// What a person wants to know of a server that starts.
@@ -92,10 +109,7 @@ fn about(config: &Config) -> String {
         ("access", access.to_owned()),
         ("stop", format!("Ctrl-C, within {}", duration_text(config.server.drain_timeout))),
     ];
-    let mut text = String::new();
-    for (name, value) in rows {
-        writeln!(text, "  {name:<14}{value}").expect("a string can be written");
-    }
+    let text: String = rows.iter().map(|(name, value)| row(name, value)).collect();
     text.trim_end().to_owned()
 }
 

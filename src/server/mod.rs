@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use data::{DataError, Holder};
 
-use crate::api;
+use crate::api::{self, Pages};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::runner::process::{self, ProcessRunner};
@@ -124,6 +124,7 @@ impl Server {
             clock,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: "sqlite",
+            pages: Pages::embedded(),
             closing: closing.clone(),
             for_other_machines: config.server.insecure_no_auth || !address.ip().is_loopback(),
             allowed_hosts: config.server.allowed_hosts,
@@ -148,6 +149,11 @@ impl Server {
     /// Where it is reached.
     pub fn url(&self) -> String {
         url(self.address)
+    }
+
+    /// Whether the dashboard and GraphiQL are in this binary.
+    pub fn has_pages() -> bool {
+        !Pages::embedded().is_empty()
     }
 
     /// Serves until a signal asks for an end, or the store breaks. The first signal lets what runs

@@ -127,6 +127,7 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
         for_other_machines: false,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
+        pages: api::Pages::none(),
         closing: closing.clone(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

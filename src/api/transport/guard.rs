@@ -9,6 +9,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -27,13 +30,19 @@ use crate::api::error::{ApiError, Code};
 const LOCALHOST: &str = "localhost";
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// So many refused origins are told to the log, each once: whoever asks cannot flood it.
+const MOST_TOLD: usize = 20;
 
 /// Which names and pages may be used, beyond this machine's own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
     any_address: bool,
+    told: Mutex<BTreeSet<String>>,
 }
 
 /// What the guard found in order.
@@ -53,6 +62,7 @@ impl Guard {
             hosts: hosts.iter().map(lower).collect(),
             origins: origins.iter().map(lower).collect(),
             any_address: false,
+            told: Mutex::default(),
         }
     }
 
@@ -81,17 +91,21 @@ impl Guard {
         response
     }
 
-    fn check(&self, headers: &HeaderMap, target: Option<&Authority>) -> Result<Passed, ApiError> {
-        let host = one(headers, &HOST)?.ok_or_else(|| forbidden("the request has no `Host`"))?;
-        for name in [Some(host), target.map(Authority::as_str)].into_iter().flatten() {
-            if !self.is_own_host(name) {
-                return Err(forbidden(&format!(
-                    "the host `{}` is not one of this server: use localhost{}, or add it to `server.allowed_hosts`",
-                    short(name),
-                    if self.any_address { " or an IP address" } else { "" },
-                )));
-            }
+    /// As [`pass`](Self::pass), for what is the same for everybody and shows no data: a link from
+    /// anywhere may open it.
+    pub(super) async fn pass_to_page(&self, request: Request, next: Next) -> Response {
+        let (headers, target) = (request.headers(), request.uri().authority());
+        if opens_a_page(request.method(), headers) {
+            return match self.check_host(headers, target) {
+                Ok(_) => next.run(request).await,
+                Err(error) => problem(StatusCode::FORBIDDEN, error),
+            };
         }
+        self.pass(request, next).await
+    }
+
+    fn check(&self, headers: &HeaderMap, target: Option<&Authority>) -> Result<Passed, ApiError> {
+        let host = self.check_host(headers, target)?;
         let origin = one(headers, &ORIGIN)?;
         if let Some(origin) = origin
             && !is_own_origin(origin, host)
@@ -100,10 +114,12 @@ impl Guard {
                 let value = headers.get(ORIGIN).cloned();
                 return Ok(value.map_or(Passed::Own, Passed::AllowedOrigin));
             }
-            return Err(forbidden(&format!(
+            let refusal = format!(
                 "a page of `{}` may not use this server: add that origin to `server.allowed_origins` to let it",
                 short(origin)
-            )));
+            );
+            self.tell(origin, &refusal);
+            return Err(forbidden(&refusal));
         }
         match one(headers, &SEC_FETCH_SITE)? {
             None | Some("none" | "same-origin") => Ok(Passed::Own),
@@ -114,6 +130,32 @@ impl Guard {
         }
     }
 
+    /// A browser keeps the refusal from the page and its author, who then looks here.
+    fn tell(&self, origin: &str, refusal: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST_TOLD && told.insert(short(origin)) {
+            tracing::warn!("{refusal}");
+        }
+    }
+
+    fn check_host<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        target: Option<&Authority>,
+    ) -> Result<&'a str, ApiError> {
+        let host = one(headers, &HOST)?.ok_or_else(|| forbidden("the request has no `Host`"))?;
+        for name in [Some(host), target.map(Authority::as_str)].into_iter().flatten() {
+            if !self.is_own_host(name) {
+                return Err(forbidden(&format!(
+                    "the host `{}` is not one of this server: use localhost{}, or add it to `server.allowed_hosts`",
+                    short(name),
+                    if self.any_address { " or an IP address" } else { "" },
+                )));
+            }
+        }
+        Ok(host)
+    }
+
     fn is_own_host(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let name = without_port(&host);
@@ -121,6 +163,12 @@ impl Guard {
             || ip(name).is_some_and(|ip| self.any_address || ip.to_canonical().is_loopback())
             || self.hosts.iter().any(|own| *own == host || own == name)
     }
+}
+
+/// Whether the browser shows the answer as a page of its own, in no frame and to no script.
+fn opens_a_page(method: &Method, headers: &HeaderMap) -> bool {
+    let is = |name, expected| matches!(one(headers, name), Ok(Some(value)) if value == expected);
+    method == Method::GET && is(&SEC_FETCH_MODE, "navigate") && is(&SEC_FETCH_DEST, "document")
 }
 
 /// The only value of a header; two are an attempt to show each reader another one.
@@ -267,6 +315,20 @@ mod tests {
             let refused = with(origin).unwrap_err();
             assert!(refused.contains("`server.allowed_origins`"), "{origin}: {refused}");
         }
+    }
+
+    #[test]
+    fn refused_pages_cannot_flood_the_log() {
+        // P12
+        let guard = Guard::new(&[], &[]);
+        for number in 0..MOST_TOLD * 2 {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("localhost"));
+            let origin = format!("http://page{number}.example");
+            headers.insert(ORIGIN, HeaderValue::from_str(&origin).unwrap());
+            assert!(guard.check(&headers, None).is_err());
+        }
+        assert_eq!(guard.told.lock().unwrap().len(), MOST_TOLD);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use async_graphql::{Executor, Request as GraphQlRequest, Variables};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    ACCEPT, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
+    LOCATION, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use futures::StreamExt;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 use super::Entrance;
 use super::answer::{Media, graphql, problem};
 use super::door::Door;
+use super::pages;
 use crate::api::error::{ApiError, Code};
 
 /// How much of a body that is too large is read and dropped before it is refused.
@@ -46,14 +48,33 @@ pub(super) async fn post<E: Executor>(
     }
 }
 
-/// `GET /graphql?query=…`.
+/// `GET /graphql?query=…`. A person who opens the path without a query is sent to GraphiQL.
 pub(super) async fn get<E: Executor>(entrance: Entrance<E>, request: Request) -> Answer {
+    if pages::wants_page(request.headers()) && !has_query(&request) {
+        return to_graphiql();
+    }
     let answered = media(request.headers())
         .and_then(|media| Ok((media, from_query(&request).map_err(bad_request)?)));
     match answered {
         Ok((media, request)) => execute(&entrance.door, media, request, true).await,
         Err(refused) => *refused,
     }
+}
+
+fn has_query(request: &Request) -> bool {
+    let parameters = request.uri().query().unwrap_or_default().split('&');
+    parameters.into_iter().any(|parameter| parameter.split('=').next() == Some("query"))
+}
+
+fn to_graphiql() -> Answer {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, HeaderValue::from_static("/graphiql"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Who asks by a program gets another answer at the same address.
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 /// Any other method.

@@ -1,4 +1,5 @@
-//! How requests come in and answers go out: HTTP and WebSocket on one path, behind one door.
+//! How requests come in and answers go out: HTTP and WebSocket on one path, behind one door, and
+//! the pages for a browser beside it.
 //!
 //! The library's own WebSocket session serves for now; it sits wholly in [`ws`], so that another
 //! one can take its place. Nothing else of the API knows how a request came.
@@ -8,6 +9,7 @@ pub(crate) mod door;
 pub(crate) mod gate;
 pub(crate) mod guard;
 mod http;
+pub(crate) mod pages;
 #[cfg(test)]
 mod tests;
 mod ws;
@@ -46,12 +48,20 @@ pub(crate) fn routes<E: Executor>(door: Door<E>, closing: CancellationToken) -> 
 }
 
 /// Puts the guard before every route of `router`.
-pub(crate) fn guarded(router: Router, guard: Guard) -> Router {
-    router.layer(middleware::from_fn_with_state(Arc::new(guard), stand_guard))
+pub(crate) fn guarded(router: Router, guard: &Arc<Guard>) -> Router {
+    router.layer(middleware::from_fn_with_state(Arc::clone(guard), stand_guard))
 }
 
 async fn stand_guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     guard.pass(request, next).await
+}
+
+async fn stand_page_guard(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    guard.pass_to_page(request, next).await
 }
 
 async fn by_get<E: Executor>(State(entrance): State<Entrance<E>>, request: Request) -> Response {

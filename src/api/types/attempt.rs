@@ -66,7 +66,7 @@ impl Attempt {
         self.0.usage.map(Usage::from)
     }
 
-    /// How its processes were held together: PROCESS_GROUP, SUBREAPER, CGROUP, PID_NAMESPACE; null where it had none. May grow.
+    /// How its processes were held together: `PROCESS_GROUP`, `SUBREAPER`, `CGROUP`, `PID_NAMESPACE`; null where it had none. May grow.
     async fn supervision(&self) -> Option<&'static str> {
         self.0.spawned.then_some(SUPERVISION)
     }

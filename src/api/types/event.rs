@@ -110,8 +110,14 @@ fn text(event: &Event, attempt: Option<&Attempt>) -> Option<String> {
         }
         (Change::Ended, State::Canceled) => end("canceled"),
         (Change::Removed, _) => "removed".to_owned(),
-        (Change::Snapshot | Change::Position | Change::Progress, _)
-        | (Change::Ended | Change::Updated, _) => return None,
+        (
+            Change::Snapshot
+            | Change::Position
+            | Change::Progress
+            | Change::Ended
+            | Change::Updated,
+            _,
+        ) => return None,
     })
 }
 

@@ -197,3 +197,27 @@ async fn an_answer_holds_so_much_of_what_is_large() {
     let error = broke_off(&server, query, "QUERY_TOO_LARGE").await;
     assert_eq!(error["extensions"]["outcomeUnknown"], true, "it was done all the same");
 }
+
+#[tokio::test]
+async fn a_person_who_opens_the_path_is_sent_to_graphiql() {
+    let server = serve().await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = client.build().unwrap();
+    let get = |path: &str, accept: &str| {
+        let url = format!("http://{}{path}", server.address);
+        client.get(url).header("accept", accept).send()
+    };
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    for (path, accept, status) in [
+        ("/graphql", browser, 303),
+        ("/graphql?x=1", browser, 303),
+        ("/graphql?query={hello}", browser, 200),
+        ("/graphql", "*/*", 400),
+    ] {
+        let answer = get(path, accept).await.unwrap();
+        assert_eq!(answer.status(), status, "{path} {accept}");
+        let location = answer.headers().get("location").map(|value| value.to_str().unwrap());
+        assert_eq!(location, (status == 303).then_some("/graphiql"), "{path}");
+    }
+    assert_eq!(server.reached.count(), 1, "only what has a query is executed");
+}

@@ -117,8 +117,8 @@ async fn serve_with(limits: Limits) -> Server {
     let limits = Limits { subscriptions_per_socket: 2, sockets: 1, ..limits };
     let schema = Schema::build(Query, Mutation, Streams).data(reached.clone()).finish();
     let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits);
-    let guard = Guard::new(&[], &["http://localhost:5173".to_owned()]);
-    let routes = super::guarded(super::routes(Door::new(schema, gate), closing.clone()), guard);
+    let guard = Arc::new(Guard::new(&[], &["http://localhost:5173".to_owned()]));
+    let routes = super::guarded(super::routes(Door::new(schema, gate), closing.clone()), &guard);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let serving = axum::serve(listener, routes);

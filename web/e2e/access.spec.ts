@@ -1,0 +1,89 @@
+// Everybody can use every page: axe finds nothing, in light and in dark, wide and narrow.
+
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { Gate } from "./support/kinds";
+import type { Server } from "./support/server";
+import { expect, test } from "./support/test";
+
+/** Each state that a page can be in, and what tells that it is there. */
+const pages: Record<string, (page: Page, server: Server) => Promise<void>> = {
+  "an empty list": async (page) => {
+    await page.goto("/");
+    await expect(page.getByText("No jobs yet.")).toBeVisible();
+  },
+  "a list": async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.ended(await server.startJob("script", { script: "exit 3" }));
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("30% on its way\n");
+    await server.startJob("gated", { pipe: gate.path });
+    await page.goto("/");
+    await expect(page.getByRole("progressbar")).toBeVisible();
+    await expect(page.getByRole("row")).toHaveCount(4);
+  },
+  "a running job": async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    const id = await server.startJob("gated", { pipe: gate.path });
+    await gate.print("\u001b[31m30% on its way\u001b[0m \u001b[33myellow\u001b[0m \u001b[34mblue\u001b[0m\n");
+    await page.goto(`/jobs/${id}`);
+    await expect(page.getByRole("region", { name: "Lines of the log" })).toContainText("on its way");
+    await expect(page.getByRole("progressbar")).toBeVisible();
+  },
+  "a failed job": async (page, server) => {
+    const id = await server.startJob("script", { script: "echo out; echo err >&2; exit 3" });
+    await server.ended(id);
+    await page.goto(`/jobs/${id}`);
+    await expect(page.getByRole("region", { name: "Lines of the log" })).toContainText("err");
+  },
+  "a question": async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    const id = await server.startJob("gated", { pipe: gate.path });
+    await page.goto(`/jobs/${id}`);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await expect(page.getByRole("alertdialog")).toBeVisible();
+  },
+  "a form with a fault": async (page) => {
+    await page.goto("/start?kind=gated");
+    await page.getByRole("button", { name: "Start Gated work" }).click();
+    await expect(page.getByRole("textbox", { name: "Pipe" })).toHaveAttribute("aria-invalid", "true");
+  },
+  "an unknown address": async (page) => {
+    await page.goto("/nothing");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");
+  },
+  GraphiQL: async (page) => {
+    await page.goto("/graphiql");
+    await expect(page.getByRole("region", { name: "Operation Editor" })).toContainText("TryStart");
+    await page.getByRole("button", { name: "TryList", exact: true }).click();
+    await page.getByRole("button", { name: /^Execute query/ }).click();
+    await expect(page.getByRole("region", { name: "Result Window" })).toContainText("nodes");
+  },
+};
+
+for (const [what, open] of Object.entries(pages)) {
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of what === "GraphiQL" ? [1280] : [1280, 320]) {
+      test(`${what}, ${colorScheme}, ${width} px`, async ({ page, server }) => {
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        await page.setViewportSize({ width, height: 720 });
+        await open(page, server);
+        const { violations } = await new AxeBuilder({ page }).analyze();
+        const found = violations.flatMap(({ id, help, nodes }) =>
+          nodes.map(({ target, failureSummary }) => ({ id, help, target: target.join(" "), failureSummary })),
+        );
+        expect(found.filter((fault) => !isGraphiqls(fault))).toEqual([]);
+        // Nothing is so wide that the whole page scrolls sideways.
+        const overflow = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        expect(overflow).toBe(0);
+      });
+    }
+  }
+}
+
+/** GraphiQL draws a tab as an element with a button in it. That is its own, and cannot be changed from outside. */
+function isGraphiqls({ id, target }: { id: string; target: string }): boolean {
+  return id === "nested-interactive" && /^(\.graphiql-tab|li:nth-child)/.test(target);
+}

@@ -1,0 +1,89 @@
+// GraphiQL with the network cut: a mutation, a query and a subscription run, and nothing is asked of anybody else.
+
+import type { Page } from "@playwright/test";
+import { Gate } from "./support/kinds";
+import { expect, test } from "./support/test";
+
+class GraphiQL {
+  readonly result;
+  private readonly page: Page;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.result = page.getByRole("region", { name: "Result Window" });
+  }
+
+  /** Runs a sample with these variables instead of its own. */
+  async run(sample: string, variables: object): Promise<void> {
+    const { page } = this;
+    await page.getByRole("button", { name: sample, exact: true }).click();
+    const operation = page.getByRole("region", { name: "Operation Editor" });
+    await expect(operation).toContainText(sample);
+    const editor = page.getByRole("region", { name: "Variables" });
+    await editor.getByRole("textbox").focus();
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.press("Backspace");
+    await expect(editor.locator(".graphiql-editor:not(.hidden) .view-lines")).not.toContainText(/\w/);
+    await page.keyboard.insertText(JSON.stringify(variables));
+    await page.getByRole("button", { name: /^Execute query/ }).click();
+  }
+}
+
+test("runs a mutation, a query and a subscription, and asks nobody else", async ({
+  page,
+  context,
+  server,
+}) => {
+  const asked = new Set<string>();
+  context.on("request", (request) => asked.add(new URL(request.url()).origin));
+  page.on("websocket", (socket) => asked.add(socket.url()));
+  const gate = await Gate.make(server, "pipe");
+  await page.goto("/graphiql");
+  const graphiql = new GraphiQL(page);
+
+  await graphiql.run("TryStart", { input: { kind: "gated", args: { pipe: gate.path } } });
+  await expect(graphiql.result).toContainText(/"created":\s*true/);
+  const id = /"id":\s*"([0-9a-f-]{36})"/.exec((await graphiql.result.textContent()) ?? "")?.[1];
+  await gate.print("10% begun\n");
+
+  await graphiql.run("TryQuery", { id });
+  await expect(graphiql.result).toContainText(/"state":\s*"RUNNING"/);
+
+  await graphiql.run("TrySubscribe", { id });
+  await expect(graphiql.result).toContainText(/"percent":\s*10/);
+  await gate.print("70% nearly\n");
+  await expect(graphiql.result).toContainText(/"percent":\s*70/);
+  await gate.close();
+  await expect(graphiql.result).toContainText(/"state":\s*"SUCCEEDED"/);
+  await expect(graphiql.result).toContainText(/"terminal":\s*true/);
+
+  const { origin, host } = new URL(server.url);
+  expect([...asked].sort()).toEqual([origin, `ws://${host}/graphql`]);
+});
+
+test("finds its samples with their variables, and keeps what was typed", async ({ page }) => {
+  await page.goto("/graphql");
+  await expect(page).toHaveURL(/\/graphiql$/);
+  const names = ["TryStart", "TryQuery", "TrySubscribe", "TryCancel", "TryList"];
+  const tabs = page.getByRole("tablist").getByRole("button", { name: /^Try/ });
+  await expect(tabs).toHaveText(names);
+  const variables = page.getByRole("region", { name: "Variables" });
+  await expect(variables).toContainText("demo");
+  await page.getByRole("button", { name: "TryList", exact: true }).click();
+  await expect(variables).toContainText("first");
+  // It keeps what is typed a moment later, and each part by itself.
+  for (const [part, text] of [
+    ["query", "TryList"],
+    ["variables", "first"],
+    ["tabState", '"activeTabIndex":4'],
+  ] as const) {
+    await expect
+      .poll(() => page.evaluate((key) => localStorage.getItem(key), `graphiql:${part}`))
+      .toContain(text);
+  }
+  await page.reload();
+  await expect(tabs).toHaveText(names);
+  await expect(variables).toContainText("first");
+  await page.getByRole("link", { name: "Longhaul" }).click();
+  await expect(page).toHaveURL(/\/$/);
+});

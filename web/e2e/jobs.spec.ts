@@ -1,0 +1,79 @@
+// What a person does with jobs: start one by its form, see its place, its progress and its log, cancel it.
+
+import { Gate } from "./support/kinds";
+import { expect, test } from "./support/test";
+
+test("a job is started by its form, waits, runs, prints and ends", async ({ page, server, context }) => {
+  const holder = await Gate.make(server, "holder");
+  const gate = await Gate.make(server, "gate");
+  await server.startJob("gated", { pipe: holder.path });
+  await holder.print("busy\n");
+  const ahead = await server.startJob("gated", { pipe: "/dev/null" });
+  const list = await context.newPage();
+  await list.goto("/");
+  await expect(list.getByRole("row")).toHaveCount(3);
+
+  await page.goto("/start");
+  await page.getByRole("radio", { name: /Gated work/ }).check();
+  const start = page.getByRole("button", { name: "Start Gated work" });
+  await page.getByRole("spinbutton", { name: "Times" }).fill("12");
+  await start.click();
+  // Nothing is sent while a field is wrong, and the field says so.
+  await expect(page.getByRole("textbox", { name: "Pipe" })).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByRole("spinbutton", { name: "Times" })).toHaveAttribute("aria-invalid", "true");
+  await page.getByRole("textbox", { name: "Pipe" }).fill(gate.path);
+  await page.getByRole("spinbutton", { name: "Times" }).fill("3");
+  await start.click();
+
+  await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
+  const state = page.getByRole("main").locator(".page-head").getByRole("status");
+  await expect(state).toHaveText("Queued");
+  await expect(page.getByText("Number 2 in the queue default.")).toBeVisible();
+  const row = list.getByRole("row", { name: new RegExp(page.url().slice(-8)) });
+  await expect(row).toContainText("Queued");
+
+  await server.ask("mutation($id: ID!) { cancelJob(id: $id) { changed } }", { id: ahead });
+  await expect(page.getByText("Next in the queue default.")).toBeVisible();
+  await holder.close();
+  await expect(state).toHaveText("Running");
+  await gate.print("10% begun\n");
+  const progress = page.getByRole("progressbar", { name: "Progress" });
+  await expect(progress).toHaveAttribute("value", "10");
+  await gate.print("a line\n60% further\n");
+  await expect(progress).toHaveAttribute("value", "60");
+  const log = page.getByRole("region", { name: "Lines of the log" });
+  await expect(log).toContainText("a line");
+  await expect(row).toContainText("Running");
+  await expect(row.getByRole("progressbar")).toHaveAttribute("value", "60");
+  await gate.print("the last line");
+  await gate.close();
+  await expect(state).toHaveText("Succeeded");
+  await expect(log).toContainText("the last line");
+  await expect(page.getByRole("region", { name: "Log", exact: true })).toContainText("Complete");
+  await expect(page.getByRole("region", { name: "Arguments as JSON" })).toContainText('"times": 3');
+  await expect(row).toContainText("Succeeded");
+});
+
+test("a running job is canceled, and started again", async ({ page, server }) => {
+  const gate = await Gate.make(server, "gate");
+  const id = await server.startJob("gated", { pipe: gate.path });
+  await gate.print("begun\n");
+  await page.goto(`/jobs/${id}`);
+  const state = page.getByRole("main").locator(".page-head").getByRole("status");
+  await expect(state).toHaveText("Running");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  const dialog = page.getByRole("alertdialog", { name: "Cancel this job?" });
+  await dialog.getByRole("button", { name: "Keep it" }).click();
+  await expect(state).toHaveText("Running");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await dialog.getByLabel("Note (optional)").fill("not today");
+  await dialog.getByRole("button", { name: "Cancel the job" }).click();
+  await expect(state).toHaveText("Canceled");
+  await expect(page.getByRole("region", { name: "Facts" })).toContainText("not today");
+  await page.getByRole("button", { name: "Start the same again" }).click();
+  await expect(page).not.toHaveURL(new RegExp(id));
+  await expect(state).toHaveText("Running");
+  await gate.reopen();
+  await gate.close();
+  await expect(state).toHaveText("Succeeded");
+});

@@ -1,0 +1,47 @@
+// Logs that are long or hostile: the page stays quick, and shows text as text.
+
+import { expect, test } from "./support/test";
+
+const LINES = 1_000_000;
+
+test("a log of 50 MB opens at its end, and can be read upwards", async ({ page, server }) => {
+  const script = `seq -f 'line %.0f of a log that is longer than a page holds' ${LINES}`;
+  const id = await server.startJob("script", { script });
+  expect(await server.ended(id)).toBe(0);
+  await page.goto(`/jobs/${id}`);
+  const log = page.getByRole("region", { name: "Lines of the log" });
+  await expect(log).toContainText(`line ${LINES} of a log`);
+  await expect(page.getByText(/were left out: a log keeps its beginning and its end/)).toBeVisible();
+  // Only what is seen is on the page.
+  expect(await log.locator(".log-line").count()).toBeLessThan(300);
+  await log.focus();
+  await page.keyboard.press("Home");
+  await expect(log).not.toContainText(`line ${LINES} of a log`);
+  await expect(log).toContainText(/line \d+ of a log/);
+  await page.getByRole("button", { name: /the end|new lines/ }).click();
+  await expect(log).toContainText(`line ${LINES} of a log`);
+});
+
+test("what a job prints is never more than text", async ({ page, server }) => {
+  const script = [
+    `echo '<script>window.pwned = 1</script><img src=x onerror="window.pwned = 1">'`,
+    `printf '\\033[31mred\\033[0m plain \\033]0;another title\\007\\033[2J\\n'`,
+    `head -c 1048576 /dev/zero | tr '\\0' x`,
+    `printf '\\n\\377\\376 no UTF-8\\nthe end\\n'`,
+  ].join("\n");
+  const id = await server.startJob("script", { script });
+  expect(await server.ended(id)).toBe(0);
+  await page.goto(`/jobs/${id}`);
+  const log = page.getByRole("region", { name: "Lines of the log" });
+  await expect(log).toContainText("the end");
+  await expect(log).toContainText('<script>window.pwned = 1</script><img src=x onerror="window.pwned = 1">');
+  await expect(log).toContainText("red plain");
+  await expect(log).toContainText("cut: the line was longer than the limit");
+  expect(await page.evaluate(() => "pwned" in window)).toBe(false);
+  await expect(log.getByRole("img")).toHaveCount(0);
+  await expect(page).not.toHaveTitle(/another title/);
+  // The address of the raw log opens no page that could run anything either.
+  const raw = await page.request.get(`/jobs/${id}/log`);
+  expect(raw.headers()["content-type"]).toBe("text/plain; charset=utf-8");
+  expect(raw.headers()["x-content-type-options"]).toBe("nosniff");
+});

@@ -1,0 +1,35 @@
+// Browser tests: the real binary, the pages inside it, and the machine's own Chromium.
+
+import { defineConfig } from "@playwright/test";
+
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "test-results",
+  // A deadline that no passing test comes near: they wait for what they see, never for a time.
+  timeout: 90_000,
+  expect: { timeout: 30_000 },
+  // A test that passes the second time only has failed.
+  retries: 0,
+  forbidOnly: process.env.CI !== undefined,
+  fullyParallel: true,
+  workers: 2,
+  reporter: [["list"]],
+  use: {
+    screenshot: "only-on-failure",
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        // As root there is no sandbox of its own.
+        ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        // The network is cut: nothing but this machine has an address.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+      ],
+    },
+  },
+});

@@ -1,0 +1,155 @@
+// What a person can do with a job: ask it to stop, kill it, start the same again.
+
+import { AlertDialog } from "@base-ui/react/alert-dialog";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { ProblemNote } from "../../components/Problem";
+import { act } from "../../graphql/client";
+import {
+  CancelJobDocument,
+  type CancelMode,
+  type JobLiveFragment,
+  RetryJobDocument,
+} from "../../graphql/generated";
+import { KeyKeeper } from "../../graphql/key";
+import type { Problem } from "../../graphql/problem";
+import type { Whole } from "./merge";
+
+interface Props {
+  job: Whole;
+  onChange(live: JobLiveFragment): void;
+}
+
+export function Actions({ job, onChange }: Props) {
+  const [failed, setFailed] = useState<{ what: string; problem: Problem } | null>(null);
+  const isOpen = job.state === "QUEUED" || job.state === "RUNNING";
+  return (
+    <>
+      <div className="actions job-actions">
+        {isOpen && (
+          <Cancel
+            job={job}
+            mode="GRACEFUL"
+            onChange={onChange}
+            onFailed={(problem) => setFailed({ what: "The job could not be canceled", problem })}
+          />
+        )}
+        {job.state === "CANCELING" && (
+          <Cancel
+            job={job}
+            mode="FORCE"
+            onChange={onChange}
+            onFailed={(problem) => setFailed({ what: "The job could not be killed", problem })}
+          />
+        )}
+        {job.terminal && (
+          <Retry
+            job={job}
+            onFailed={(problem) => setFailed({ what: "The job could not be started again", problem })}
+          />
+        )}
+      </div>
+      {failed !== null && <ProblemNote {...failed} />}
+    </>
+  );
+}
+
+const WORDS: Record<CancelMode, { open: string; title: string; text: string; confirm: string }> = {
+  GRACEFUL: {
+    open: "Cancel",
+    title: "Cancel this job?",
+    text: "Its processes are asked to stop (TERM). Those that are left after the kind's grace are killed. A job that waits is just taken out of its queue.",
+    confirm: "Cancel the job",
+  },
+  FORCE: {
+    open: "Kill now",
+    title: "Kill this job now?",
+    text: "Its processes are killed (KILL) without the rest of their grace. What they have not written is lost.",
+    confirm: "Kill now",
+  },
+};
+
+interface CancelProps extends Props {
+  mode: CancelMode;
+  onFailed(problem: Problem): void;
+}
+
+function Cancel({ job, mode, onChange, onFailed }: CancelProps) {
+  const [isOpen, setOpen] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+  const [note, setNote] = useState("");
+  const words = WORDS[mode];
+
+  const confirm = async () => {
+    setBusy(true);
+    const { data, problem } = await act(CancelJobDocument, {
+      id: job.id,
+      mode,
+      note: note === "" ? null : note,
+    });
+    setBusy(false);
+    setOpen(false);
+    if (data !== null) {
+      onChange(data.cancelJob.job);
+    } else if (problem !== null) {
+      onFailed(problem);
+    }
+  };
+
+  return (
+    <AlertDialog.Root open={isOpen} onOpenChange={setOpen}>
+      <AlertDialog.Trigger className="danger">{words.open}</AlertDialog.Trigger>
+      <AlertDialog.Portal>
+        <AlertDialog.Backdrop className="backdrop" />
+        <AlertDialog.Popup className="dialog">
+          <AlertDialog.Title>{words.title}</AlertDialog.Title>
+          <AlertDialog.Description>{words.text}</AlertDialog.Description>
+          {mode === "GRACEFUL" && (
+            <label>
+              Note (optional)
+              <input value={note} maxLength={250} onChange={(event) => setNote(event.currentTarget.value)} />
+            </label>
+          )}
+          <div className="actions">
+            <AlertDialog.Close>Keep it</AlertDialog.Close>
+            <button type="button" className="danger" disabled={isBusy} onClick={() => void confirm()}>
+              {isBusy ? "Asking…" : words.confirm}
+            </button>
+          </div>
+        </AlertDialog.Popup>
+      </AlertDialog.Portal>
+    </AlertDialog.Root>
+  );
+}
+
+interface RetryProps {
+  job: Whole;
+  onFailed(problem: Problem): void;
+}
+
+function Retry({ job, onFailed }: RetryProps) {
+  const navigate = useNavigate();
+  const [isBusy, setBusy] = useState(false);
+  const [keys] = useState(() => new KeyKeeper());
+
+  const retry = async () => {
+    setBusy(true);
+    const { data, problem } = await act(RetryJobDocument, {
+      id: job.id,
+      idempotencyKey: keys.keyFor(job.id),
+    });
+    setBusy(false);
+    if (data !== null) {
+      keys.done();
+      void navigate({ to: "/jobs/$id", params: { id: data.retryJob.job.id } });
+    } else if (problem !== null) {
+      onFailed(problem);
+    }
+  };
+
+  return (
+    <button type="button" disabled={isBusy} onClick={() => void retry()}>
+      {isBusy ? "Starting…" : "Start the same again"}
+    </button>
+  );
+}

@@ -1,0 +1,84 @@
+// Which jobs the list shows. The address holds the choice, so that a link or a reload shows the same.
+
+import { useNavigate } from "@tanstack/react-router";
+import { stateWord } from "../../components/StateWord";
+import type { ChoicesQuery, JobState } from "../../graphql/generated";
+import { firstPage, isFiltered, type JobsSearch, STATES } from "./search";
+
+interface Props {
+  search: JobsSearch;
+  /** null: not known yet; what the address names can be chosen all the same. */
+  choices: ChoicesQuery | null;
+}
+
+export function Filters({ search, choices }: Props) {
+  const navigate = useNavigate();
+  // Another filter is another list: its first page is shown.
+  const choose = (filter: JobsSearch) => void navigate({ to: "/", search: firstPage(filter) });
+
+  const toggle = (state: JobState, isOn: boolean) =>
+    choose({
+      ...search,
+      state: STATES.filter((one) => (one === state ? isOn : search.state?.includes(one))),
+    });
+
+  return (
+    <form className="filters" aria-label="Filter" onSubmit={(event) => event.preventDefault()}>
+      <fieldset>
+        <legend>State</legend>
+        {STATES.map((state) => (
+          <label key={state} className="check">
+            <input
+              type="checkbox"
+              checked={search.state?.includes(state) ?? false}
+              onChange={(event) => toggle(state, event.currentTarget.checked)}
+            />
+            {stateWord(state)}
+          </label>
+        ))}
+      </fieldset>
+      <Choice
+        label="Kind"
+        value={search.kind}
+        options={choices?.kinds.map((kind) => kind.name) ?? []}
+        onChoose={(kind) => choose({ ...search, kind })}
+      />
+      <Choice
+        label="Queue"
+        value={search.queue}
+        options={choices?.queues.map((queue) => queue.name) ?? []}
+        onChoose={(queue) => choose({ ...search, queue })}
+      />
+      {isFiltered(search) && (
+        <button type="button" onClick={() => choose({})}>
+          Clear the filter
+        </button>
+      )}
+    </form>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  value: string | undefined;
+  options: readonly string[];
+  onChoose(value: string | undefined): void;
+}
+
+function Choice({ label, value, options, onChoose }: ChoiceProps) {
+  // A name that is no longer declared may still be filtered by.
+  const all = value === undefined || options.includes(value) ? options : [value, ...options];
+  return (
+    <label className="choice">
+      {label}
+      <select value={value ?? ""} onChange={(event) => onChoose(event.currentTarget.value || undefined)}>
+        <option value="">All</option>
+        {all.map((option) => (
+          <option key={option} value={option}>
+            {option}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,96 @@
+// The rows of one page. Only shows; what they are is decided in list.ts.
+
+import { Link } from "@tanstack/react-router";
+import { ProgressBar } from "../../components/ProgressBar";
+import { StateWord } from "../../components/StateWord";
+import { Time } from "../../components/Time";
+import type { ProgressFieldsFragment } from "../../graphql/generated";
+import { duration } from "../../time/format";
+import { useNow } from "../../time/now";
+import type { List, Row } from "./list";
+
+interface Props {
+  list: List;
+  /** Progress that is newer than the rows. */
+  progress: ReadonlyMap<string, ProgressFieldsFragment>;
+  /** The reader's pointer came to the rows, or left them. */
+  onPointer(isInside: boolean): void;
+}
+
+export function JobsTable({ list, progress, onPointer }: Props) {
+  return (
+    <table className="jobs">
+      <caption className="hidden-words">Jobs, newest first</caption>
+      <thead>
+        <tr>
+          <th scope="col">State</th>
+          <th scope="col">Job</th>
+          <th scope="col" className="wide">
+            Queue
+          </th>
+          <th scope="col">Accepted</th>
+          <th scope="col" className="wide">
+            Ran
+          </th>
+        </tr>
+      </thead>
+      <tbody
+        // A finger that lifts leaves nothing under it: only a mouse or a pen holds the rows.
+        onPointerEnter={(event) => onPointer(event.pointerType !== "touch")}
+        onPointerLeave={() => onPointer(false)}
+      >
+        {list.rows.map((row) => (
+          <JobRow
+            key={row.id}
+            row={row}
+            isGone={list.gone.has(row.id)}
+            progress={progress.get(row.id) ?? row.progress}
+          />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+interface RowProps {
+  row: Row;
+  isGone: boolean;
+  progress: ProgressFieldsFragment | null;
+}
+
+function JobRow({ row, isGone, progress }: RowProps) {
+  return (
+    <tr className={isGone ? "gone" : undefined}>
+      <td>
+        <StateWord state={row.state} />
+        {isGone && <span className="note"> no longer matches</span>}
+      </td>
+      <td className="job-cell">
+        <Link to="/jobs/$id" params={{ id: row.id }} title={row.id}>
+          {row.kind.title ?? row.kind.name} <code className="short-id">…{row.id.slice(-8)}</code>
+        </Link>
+        {row.state === "RUNNING" && progress !== null && (
+          <ProgressBar progress={progress} label={`Progress of ${row.id}`} />
+        )}
+        {row.reasonText !== null && row.state !== "SUCCEEDED" && <div className="note">{row.reasonText}</div>}
+      </td>
+      <td className="wide">{row.queue.name}</td>
+      <td>
+        <Time at={row.createdAt} />
+      </td>
+      <td className="wide number">
+        <Ran row={row} />
+      </td>
+    </tr>
+  );
+}
+
+function Ran({ row }: { row: Row }) {
+  const now = useNow();
+  if (row.startedAt === null || row.state === "QUEUED") {
+    return "–";
+  }
+  const end = row.endedAt === null ? now : Date.parse(row.endedAt);
+  const tries = row.attempt > 1 ? ` (attempt ${row.attempt})` : "";
+  return `${duration(end - Date.parse(row.startedAt))}${tries}`;
+}

@@ -1,0 +1,82 @@
+// The filter and the place of the list, as the address holds them: /?state=RUNNING&state=QUEUED&kind=demo&after=…
+
+import type { JobFilter, JobState } from "../../graphql/generated";
+
+export const STATES = [
+  "QUEUED",
+  "RUNNING",
+  "CANCELING",
+  "SUCCEEDED",
+  "FAILED",
+  "CANCELED",
+] as const satisfies readonly JobState[];
+
+/** What the address of the list says. */
+export interface JobsSearch {
+  /** In the order of `STATES`; absent: all. */
+  state?: JobState[] | undefined;
+  kind?: string | undefined;
+  queue?: string | undefined;
+  /** The page after this cursor. Never beside `before`. */
+  after?: string | undefined;
+  before?: string | undefined;
+}
+
+/** Reads the address. What is no state, or empty, is left out: an old link still shows a list. */
+export function jobsSearch(raw: Record<string, unknown>): JobsSearch {
+  const wanted = [raw.state].flat();
+  const state = STATES.filter((known) => wanted.includes(known));
+  const kind = text(raw.kind);
+  const queue = text(raw.queue);
+  const after = text(raw.after);
+  const before = after === undefined ? text(raw.before) : undefined;
+  return { state: state.length > 0 ? state : undefined, kind, queue, after, before };
+}
+
+/** The first page of the same list. */
+export function firstPage({ state, kind, queue }: JobsSearch): JobsSearch {
+  return { state, kind, queue };
+}
+
+/** The condition that the server is asked with. */
+export function jobFilter(search: JobsSearch): JobFilter {
+  return {
+    ...(search.state !== undefined && { states: search.state }),
+    ...(search.kind !== undefined && { kinds: [search.kind] }),
+    ...(search.queue !== undefined && { queues: [search.queue] }),
+  };
+}
+
+/** Does the address ask for a part only? */
+export function isFiltered(search: JobsSearch): boolean {
+  return search.state !== undefined || search.kind !== undefined || search.queue !== undefined;
+}
+
+/** Address text to values: a name that stands twice is a list. */
+export function parseSearch(query: string): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  const params = new URLSearchParams(query);
+  for (const name of new Set(params.keys())) {
+    const all = params.getAll(name);
+    values[name] = all.length > 1 ? all : all[0];
+  }
+  return values;
+}
+
+/** Values to address text, the other way round. */
+export function stringifySearch(values: Record<string, unknown>): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    for (const one of [value].flat()) {
+      if (typeof one === "string") {
+        params.append(name, one);
+      }
+    }
+  }
+  const query = params.toString();
+  return query === "" ? "" : `?${query}`;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

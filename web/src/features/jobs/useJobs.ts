@@ -1,0 +1,159 @@
+// The list of jobs as one page shows it: read once, then kept by the feed.
+
+import { useCallback, useEffect, useReducer, useRef } from "react";
+import { connection, read, useRecoveries } from "../../graphql/client";
+import { follow } from "../../graphql/follow";
+import { JobFeedDocument, JobsPageDocument } from "../../graphql/generated";
+import type { Problem } from "../../graphql/problem";
+import { useRetry } from "../../graphql/useRetry";
+import { serverNow } from "../../time/now";
+import { type FeedEvent, heard, type List, loaded, PAGE_SIZE, settled } from "./list";
+import { type JobsSearch, jobFilter } from "./search";
+
+/** A flood of new jobs has the page read again so often and no more. */
+const STALE_RELOAD_MS = 1_000;
+
+/** The page so far. `list` beside a `problem` is what was known before it. */
+export interface Jobs {
+  list: List | null;
+  problem: Problem | null;
+  loading: boolean;
+  /** Shows what waited. */
+  settle(): void;
+  reload(): void;
+}
+
+interface Shown {
+  key: string;
+  list: List | null;
+  problem: Problem | null;
+  loading: boolean;
+  round: number;
+}
+
+type Action =
+  | { type: "asked"; key: string }
+  | { type: "loaded"; list: List }
+  | { type: "failed"; problem: Problem }
+  | { type: "heard"; events: readonly FeedEvent[]; hold: boolean }
+  | { type: "settle" }
+  | { type: "reload" };
+
+function reduce(shown: Shown, action: Action): Shown {
+  switch (action.type) {
+    case "asked":
+      return shown.key === action.key
+        ? { ...shown, loading: true }
+        : { ...shown, key: action.key, list: null, problem: null, loading: true };
+    case "loaded":
+      return { ...shown, list: action.list, problem: null, loading: false };
+    case "failed":
+      return { ...shown, problem: action.problem, loading: false };
+    case "heard":
+      return shown.list === null ? shown : { ...shown, list: heard(shown.list, action.events, action.hold) };
+    case "settle":
+      return shown.list === null ? shown : { ...shown, list: settled(shown.list) };
+    case "reload":
+      return { ...shown, round: shown.round + 1 };
+  }
+}
+
+/** Follows the page that `search` names. `isHeld` says whether rows may move now. */
+export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
+  const key = JSON.stringify(search);
+  const recoveries = useRecoveries();
+  const [shown, dispatch] = useReducer(reduce, { key, list: null, problem: null, loading: true, round: 0 });
+  const held = useRef(isHeld);
+  held.current = isHeld;
+  const { round } = shown;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `round` is what it is read again for.
+  useEffect(() => {
+    let current = true;
+    let unfollow = () => {};
+    dispatch({ type: "asked", key });
+    void load(JSON.parse(key) as JobsSearch).then((page) => {
+      if (!current) {
+        return;
+      }
+      if ("problem" in page) {
+        dispatch({ type: "failed", problem: page.problem });
+        return;
+      }
+      dispatch({ type: "loaded", list: page.list });
+      unfollow = watch(JSON.parse(key) as JobsSearch, page.feedCursor, {
+        heard: (events) => dispatch({ type: "heard", events, hold: held.current() }),
+        reset: () => dispatch({ type: "reload" }),
+        failed: (problem) => dispatch({ type: "failed", problem }),
+      });
+    });
+    return () => {
+      current = false;
+      unfollow();
+    };
+  }, [key, round]);
+
+  const settle = useCallback(() => dispatch({ type: "settle" }), []);
+  const reload = useCallback(() => dispatch({ type: "reload" }), []);
+
+  const stale = shown.list?.stale === true && !shown.loading && !isHeld();
+  useEffect(() => {
+    if (stale) {
+      const timer = setTimeout(reload, STALE_RELOAD_MS);
+      return () => clearTimeout(timer);
+    }
+  }, [stale, reload]);
+
+  // The feed goes on from where it stood and misses nothing: only what failed is read again.
+  const problem = shown.key === key ? shown.problem : null;
+  useRetry(problem, reload);
+  const failed = useRef(false);
+  failed.current = problem !== null;
+  useEffect(() => {
+    if (recoveries > 0 && failed.current) {
+      reload();
+    }
+  }, [recoveries, reload]);
+
+  return shown.key === key
+    ? { list: shown.list, problem: shown.problem, loading: shown.loading, settle, reload }
+    : { list: null, problem: null, loading: true, settle, reload };
+}
+
+type Page = { list: List; feedCursor: string } | { problem: Problem };
+
+async function load(search: JobsSearch): Promise<Page> {
+  const place =
+    search.before === undefined
+      ? { first: PAGE_SIZE, after: search.after ?? null, last: null, before: null }
+      : { first: null, after: null, last: PAGE_SIZE, before: search.before };
+  const asOf = serverNow();
+  const { data, problem } = await read(JobsPageDocument, { filter: jobFilter(search), ...place });
+  if (data === null) {
+    return { problem: problem as Problem };
+  }
+  return { list: loaded(data.jobs, asOf), feedCursor: data.jobs.feedCursor };
+}
+
+interface Listener {
+  heard(events: readonly FeedEvent[]): void;
+  reset(): void;
+  failed(problem: Problem): void;
+}
+
+function watch(search: JobsSearch, feedCursor: string, listener: Listener): () => void {
+  let cursor = feedCursor;
+  return follow(connection, {
+    document: JobFeedDocument,
+    variables: () => ({ filter: jobFilter(search), after: cursor }),
+    next: ({ jobFeed }) => {
+      cursor = jobFeed.cursor;
+      if (jobFeed.reset) {
+        listener.reset();
+      } else if (jobFeed.events.length > 0) {
+        listener.heard(jobFeed.events);
+      }
+    },
+    failed: listener.failed,
+  });
+}

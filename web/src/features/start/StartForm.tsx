@@ -1,0 +1,98 @@
+// The arguments of one kind, as a form or as JSON, and their start.
+
+import { useState } from "react";
+import { ProblemNote } from "../../components/Problem";
+import { endpoint } from "../../graphql/client";
+import type { KindsQuery } from "../../graphql/generated";
+import { ArgsForm, hasFields } from "./ArgsForm";
+import { ArgsJson, parsed } from "./ArgsJson";
+import { curlOf } from "./curl";
+import { FormBoundary } from "./FormBoundary";
+import { useStart } from "./useStart";
+
+type Mode = "form" | "json";
+
+interface Props {
+  kind: KindsQuery["kinds"][number];
+}
+
+export function StartForm({ kind }: Props) {
+  const schema = kind.argsSchema;
+  const start = useStart(kind.name);
+  const [mode, setMode] = useState<Mode>(() => (hasFields(schema) ? "form" : "json"));
+  const [args, setArgs] = useState<unknown>(undefined);
+  const [text, setText] = useState("{}");
+  const current = mode === "form" ? (args ?? {}) : parsed(text);
+
+  const choose = (next: Mode) => {
+    if (next === "json") {
+      setText(JSON.stringify(args ?? {}, null, 2));
+    } else if (current !== undefined) {
+      setArgs(current);
+    }
+    start.setWrong([]);
+    setMode(next);
+  };
+
+  const submit = (
+    <button type="submit" className="primary" disabled={start.isBusy}>
+      {start.isBusy ? "Starting…" : `Start ${kind.title ?? kind.name}`}
+    </button>
+  );
+  return (
+    <>
+      {hasFields(schema) && <ModeChoice mode={mode} onChoose={choose} />}
+      {start.failed !== null && <ProblemNote what="The job was not started" problem={start.failed} />}
+      {mode === "form" ? (
+        <FormBoundary onFailed={() => choose("json")}>
+          <ArgsForm schema={schema} args={args} start={start} onChange={setArgs}>
+            {submit}
+          </ArgsForm>
+        </FormBoundary>
+      ) : (
+        <ArgsJson schema={schema} text={text} start={start} onChange={setText}>
+          {submit}
+        </ArgsJson>
+      )}
+      <Curl command={current === undefined ? null : curlOf(endpoint, start.requestOf(current))} />
+    </>
+  );
+}
+
+function ModeChoice({ mode, onChoose }: { mode: Mode; onChoose(mode: Mode): void }) {
+  return (
+    <fieldset className="mode">
+      <legend className="hidden-words">How to give the arguments</legend>
+      {(["form", "json"] as const).map((one) => (
+        <label key={one} className="check">
+          <input type="radio" name="mode" checked={mode === one} onChange={() => onChoose(one)} />
+          {one === "form" ? "Form" : "JSON"}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function Curl({ command }: { command: string | null }) {
+  return (
+    <details className="curl">
+      <summary>The same by curl</summary>
+      {command === null ? (
+        <p className="note">The arguments are no JSON yet.</p>
+      ) : (
+        <>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
+          <section className="scroll" tabIndex={0} aria-label="curl command">
+            <pre>
+              <code>{command}</code>
+            </pre>
+          </section>
+          <p className="note">
+            Its key makes one job, however often it is sent, and the same one as the button. Another job needs
+            another key.
+          </p>
+        </>
+      )}
+    </details>
+  );
+}

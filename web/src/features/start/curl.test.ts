@@ -1,0 +1,15 @@
+// The command does what the button does, in a real shell.
+
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { curlOf } from "./curl";
+
+test("whatever the arguments hold, the shell passes them on as they are", () => {
+  const args = { path: `it's "$HOME" \`id\` \\ ; rm -rf / #\nnext` };
+  const command = curlOf("http://127.0.0.1:8080/graphql", { kind: "demo", args, idempotencyKey: "k" });
+  const script = `curl() { printf '%s\\0' "$@"; }; ${command}`;
+  const words = execFileSync("sh", ["-c", script], { encoding: "utf8" }).split("\0");
+  expect(words[1]).toBe("http://127.0.0.1:8080/graphql");
+  const body = JSON.parse(words[5] ?? "");
+  expect(body.variables).toEqual({ input: { kind: "demo", args, idempotencyKey: "k" } });
+});

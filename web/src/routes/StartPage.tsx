@@ -1,0 +1,82 @@
+// Start a job: which kind, with which arguments.
+
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { ProblemNote } from "../components/Problem";
+import { useTitle } from "../components/useTitle";
+import { StartForm } from "../features/start/StartForm";
+import "../features/start/start.css";
+import { KindsDocument, type KindsQuery } from "../graphql/generated";
+import { useRead } from "../graphql/useRead";
+
+const NO_VARIABLES = {};
+
+export function StartPage() {
+  useTitle("Start a job");
+  const { kind: wanted } = useSearch({ from: "/start" });
+  const { data, problem, reload } = useRead(KindsDocument, NO_VARIABLES);
+  const kinds = data?.kinds ?? [];
+  const kind = kinds.find((one) => one.name === wanted) ?? (kinds.length === 1 ? kinds[0] : undefined);
+  return (
+    <>
+      <div className="page-head">
+        <h1>Start a job</h1>
+      </div>
+      {problem !== null && (
+        <ProblemNote what="The kinds could not be read" problem={problem} onRetry={reload} />
+      )}
+      {data === null && problem === null && (
+        <p className="empty" role="status">
+          Reading the kinds…
+        </p>
+      )}
+      {data !== null && kinds.length === 0 && (
+        <p className="empty">
+          This server declares no kinds. Add one to its configuration, then start the server again.
+        </p>
+      )}
+      {kinds.length > 0 && <Kinds kinds={kinds} chosen={kind?.name} />}
+      {data !== null && wanted !== undefined && kind === undefined && (
+        <p className="problem" role="alert">
+          This server declares no kind <code>{wanted}</code>. Choose one of those above.
+        </p>
+      )}
+      {kind !== undefined && (
+        <section aria-labelledby="kind-title">
+          <h2 id="kind-title">Arguments of {kind.title ?? kind.name}</h2>
+          {kind.queue.paused && (
+            <p className="card">
+              The queue {kind.queue.name} is paused: the job will wait until it is resumed.{" "}
+              <Link to="/" search={{ queue: kind.queue.name, state: ["QUEUED"] }}>
+                Show what waits
+              </Link>
+            </p>
+          )}
+          <StartForm key={kind.name} kind={kind} />
+        </section>
+      )}
+    </>
+  );
+}
+
+function Kinds({ kinds, chosen }: { kinds: KindsQuery["kinds"]; chosen: string | undefined }) {
+  const navigate = useNavigate();
+  return (
+    <fieldset className="kinds">
+      <legend>Kind</legend>
+      {kinds.map((kind) => (
+        <label key={kind.name} className="kind">
+          <input
+            type="radio"
+            name="kind"
+            checked={kind.name === chosen}
+            onChange={() => void navigate({ to: "/start", search: { kind: kind.name }, replace: true })}
+          />
+          <span>
+            {kind.title} <code>{kind.name}</code>
+          </span>
+          {kind.description !== null && <span className="note">{kind.description}</span>}
+        </label>
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,50 @@
+// Which page an address shows. Pages other than the list are loaded when they are wanted.
+
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { jobsSearch, parseSearch, stringifySearch } from "../features/jobs/search";
+import { ErrorPage } from "./ErrorPage";
+import { Frame } from "./Frame";
+import { JobsPage } from "./JobsPage";
+import { NotFoundPage } from "./NotFoundPage";
+
+const root = createRootRoute({
+  component: Frame,
+  notFoundComponent: NotFoundPage,
+  errorComponent: ErrorPage,
+});
+
+export const jobsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  validateSearch: jobsSearch,
+  component: JobsPage,
+});
+
+export const jobRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs/$id",
+  component: lazyRouteComponent(() => import("./JobPage"), "JobPage"),
+});
+
+export const startRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/start",
+  validateSearch: (raw: Record<string, unknown>): { kind?: string | undefined } => ({
+    kind: typeof raw.kind === "string" && raw.kind !== "" ? raw.kind : undefined,
+  }),
+  component: lazyRouteComponent(() => import("./StartPage"), "StartPage"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([jobsRoute, jobRoute, startRoute]),
+  parseSearch,
+  stringifySearch,
+  scrollRestoration: true,
+  defaultPreload: "intent",
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
