@@ -9,6 +9,7 @@
 
 mod context;
 mod cursor;
+mod deadline;
 mod error;
 mod filter;
 mod input;
@@ -20,6 +21,7 @@ pub mod schema;
 mod subscription;
 mod transport;
 mod types;
+mod wait;
 
 use std::sync::Arc;
 
@@ -66,6 +68,7 @@ pub fn router(options: Options) -> Router {
         version: options.version,
         started_at: options.started_at,
         store: options.store,
+        closing: options.closing.clone(),
     });
     let guarded = transport::routes(door, options.closing)
         .route("/", get(index))

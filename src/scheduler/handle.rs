@@ -167,13 +167,36 @@ impl Handle {
         Ok(self.accept(job).await?)
     }
 
+    /// What [`start_job`](Self::start_job) would say now, and the place in line that the job would
+    /// have; `None` where it would not be in line. Stores nothing.
+    pub async fn check_job(&self, request: StartRequest) -> Result<Option<u64>, StartRefusal> {
+        if self.core.phase() == Phase::Closed {
+            return Err(StartRefusal::NotAccepting);
+        }
+        let job = self.core.admit(request).await?;
+        let limits = self.accept_limits(&job);
+        let (queue, is_delayed) = (job.queue.clone(), job.not_before.is_some());
+        match self.core.store.check(job, limits).await? {
+            Some(known) => Ok(self.wait(&known).and_then(|wait| wait.position)),
+            None if is_delayed => Ok(None),
+            None => {
+                let ahead = self.core.board.lines().ready(&queue).map_or(0, |(count, _)| count);
+                Ok(u64::try_from(ahead + 1).ok())
+            }
+        }
+    }
+
     async fn accept(&self, job: NewJob) -> Result<Accepted, StartRefusal> {
+        let limits = self.accept_limits(&job);
+        Ok(self.core.store.start(job, limits).await?)
+    }
+
+    fn accept_limits(&self, job: &NewJob) -> store::AcceptLimits {
         let queue = self.core.catalog.queues.get(&job.queue);
-        let limits = store::AcceptLimits {
+        store::AcceptLimits {
             max_waiting: queue.map_or(u64::MAX, |queue| queue.max_waiting),
             waiting_args_bytes: self.core.limits.waiting_args_bytes,
-        };
-        Ok(self.core.store.start(job, limits).await?)
+        }
     }
 
     /// Lets running jobs finish and starts no other; the flag tells whether that is new. Once this

@@ -309,6 +309,14 @@ pub trait Store: Reader {
     /// Accepts a job durably, or returns the one that its key made before.
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError>;
 
+    /// What [`start`](Self::start) would answer now: the job that the key made before, or `None`
+    /// for a new one. Stores nothing.
+    async fn check(
+        &self,
+        job: NewJob,
+        limits: AcceptLimits,
+    ) -> Result<Option<Arc<Job>>, StartError>;
+
     /// Records that a worker begins, or that it was seen at its `last_seen_at`. On a store that one
     /// process uses at a time, whoever worked before was seen last when it committed its last
     /// event.

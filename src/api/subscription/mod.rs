@@ -61,12 +61,6 @@ fn stream_of<S: Source>(source: S) -> impl Stream<Item = Result<S::Message>> + S
     })
 }
 
-/// Nothing more will be told: the server ends.
-fn stopping() -> ApiError {
-    ApiError::new(crate::api::error::Code::Unavailable, "the server stops; ask again")
-        .retry_after_ms(1_000)
-}
-
 /// Streams. An unknown or invisible id is an error `NOT_FOUND`. One field a request.
 #[GraphQlSubscription]
 impl Subscription {

@@ -11,6 +11,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::Semaphore;
 
 use super::gate::{Admitted, Gate};
+use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code};
 use crate::domain::limits::Limits;
 
@@ -41,15 +42,16 @@ impl<E: Executor> Door<E> {
 
     /// Executes a query or a mutation that was admitted.
     pub(super) async fn run(&self, admitted: Admitted) -> Response {
-        // A write that is under way when the time is up goes on: no request owns a transaction.
-        let answer = tokio::time::timeout(
-            self.limits().request_timeout,
-            AssertUnwindSafe(self.schema.execute(admitted.request)).catch_unwind(),
-        );
-        match answer.await {
-            Ok(Ok(response)) => finish(response),
-            Ok(Err(_)) => fault(),
-            Err(_) => refuse(ApiError::new(
+        let deadline = Deadline::after(self.limits().request_timeout);
+        let request = admitted.request.data(deadline.clone());
+        let answer = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
+        tokio::select! {
+            answer = answer => match answer {
+                Ok(response) => finish(response),
+                Err(_) => fault(),
+            },
+            // A write that is under way goes on: no request owns a transaction.
+            () = deadline.passed() => refuse(ApiError::new(
                 Code::DeadlineExceeded,
                 "it took longer than a request may; whether it was done is unknown, so repeat it with the same idempotency key or look",
             )),

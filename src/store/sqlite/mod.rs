@@ -46,7 +46,7 @@ use crate::domain::worker::Worker;
 pub use open::OpenError;
 use readers::Readers;
 use tally::Tally;
-use write::{ChangeQueue, DeclareQueues, Interrupt, SeeWorker, Start, Started};
+use write::{ChangeQueue, Check, DeclareQueues, Interrupt, SeeWorker, Start, Started};
 use writer::Writer;
 
 /// How to open it.
@@ -184,6 +184,14 @@ impl Reader for SqliteStore {
 impl Store for SqliteStore {
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError> {
         self.writer.write(Start::new(job, limits)).await
+    }
+
+    async fn check(
+        &self,
+        job: NewJob,
+        limits: AcceptLimits,
+    ) -> Result<Option<Arc<Job>>, StartError> {
+        self.writer.write(Check(Start::new(job, limits))).await
     }
 
     async fn see_worker(&self, worker: Worker) -> Result<(), StoreError> {
