@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
 
 use super::core::{Core, Phase};
 use super::raw_log::RawLog;
+use super::recent::Lately;
 use crate::domain::attempt::CancelMode;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{JobId, WorkerId};
@@ -256,6 +258,16 @@ impl Handle {
     pub fn queues(&self) -> Vec<QueueRow> {
         let queues = self.core.queues();
         queues.values().filter(|row| self.core.gates.contains_key(&row.name)).cloned().collect()
+    }
+
+    /// How jobs of a queue fared in the last hour. Read from memory.
+    pub fn lately(&self, queue: &QueueName) -> Lately {
+        self.core.board.recent().lately(queue, self.core.clock.now())
+    }
+
+    /// The median of the last runs of a kind that ended well; `None` before the first.
+    pub fn typical_run(&self, kind: &KindName) -> Option<Duration> {
+        self.core.board.recent().typical_run(kind)
     }
 
     /// Why this job waits and where; `None` unless QUEUED.

@@ -22,6 +22,7 @@ mod lines;
 mod live;
 mod ranked;
 pub mod raw_log;
+mod recent;
 mod recovery;
 mod shutdown;
 mod slots;
@@ -38,8 +39,10 @@ use tokio::sync::mpsc;
 pub use self::core::Board;
 use self::core::{Core, Gate, Parts, Phase};
 use self::dispatch::Dispatcher;
+use self::recent::Recent;
 use self::slots::Slots;
 pub use handle::Handle;
+pub use recent::Lately;
 pub use recovery::Found;
 
 use crate::domain::clock::Clock;
@@ -117,6 +120,9 @@ impl Scheduler {
         let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
         options.board.lines().load(waiting);
+        // Before anything can end: what ends from now on is heard.
+        let recent = Recent::load(options.store.as_ref(), &options.catalog, now).await?;
+        *options.board.recent() = recent;
         let (sender, barriers) = mpsc::channel(BARRIERS_BOUND);
         let parts = Parts {
             board: options.board,

@@ -9,6 +9,7 @@ mod labels;
 mod refusals;
 mod routes;
 mod socket;
+mod stats;
 mod status;
 mod timeline;
 mod wait;

@@ -65,6 +65,8 @@ macro_rules! honours_the_contract {
             queues::an_override_falls_when_the_file_changes,
             queues::the_first_pause_stays,
             queues::counts_tell_where_jobs_are,
+            queues::the_first_in_line_waits_since_it_could_start,
+            queues::ends_are_counted_by_the_minute,
             workers::who_claimed_is_kept_with_the_job_and_its_attempt,
             workers::a_worker_was_seen_last_when_it_last_did_something,
         }

@@ -10,6 +10,7 @@
 //!
 //! That no second server opens the same file is for the lock of the data folder to see to.
 
+mod ends;
 mod failure;
 mod list;
 pub mod open;
@@ -32,8 +33,8 @@ use tokio::sync::watch;
 use super::query::{JobsPage, JobsQuery};
 use super::{
     AcceptLimits, Accepted, Cancel, CancelAnswer, CancelError, Claim, ClaimRequest, CommitSink,
-    EventsPage, Finish, Guarded, Health, QueueChange, QueueCounts, QueueError, QueueRow, Reader,
-    StartError, Store, StoreError, Waiting,
+    EndCount, EventsPage, Finish, Guarded, Health, QueueChange, QueueCounts, QueueError, QueueRow,
+    Reader, StartError, Store, StoreError, Waiting,
 };
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
@@ -165,6 +166,16 @@ impl Reader for SqliteStore {
     async fn queue_counts(&self, queue: &QueueName) -> Result<QueueCounts, StoreError> {
         let queue = queue.clone();
         self.readers.read(move |conn| read::queue_counts(conn, &queue)).await
+    }
+
+    async fn end_counts(
+        &self,
+        queue: &QueueName,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<Vec<EndCount>, StoreError> {
+        let queue = queue.clone();
+        self.readers.read(move |conn| ends::counts(conn, &queue, since, most)).await
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
