@@ -5,7 +5,7 @@
 //! file system; and it has no `Display`, or the library's own conversion would take the place of
 //! ours and lose the code.
 
-use async_graphql::{ErrorExtensionValues, ServerError, Value};
+use async_graphql::{Enum, ErrorExtensionValues, ServerError, Value};
 use strum::{EnumIter, IntoStaticStr};
 
 /// What a resolver answers.
@@ -14,43 +14,50 @@ pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 /// The key of `extensions` that is true where a mutation failed and may have been done all the same.
 pub(crate) const OUTCOME_UNKNOWN: &str = "outcomeUnknown";
 
-/// Every value that `extensions.code` takes. Renaming one breaks clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
+// Renaming a code breaks clients.
+/// Every value that `extensions.code` of an error can take; the words in brackets are further keys of `extensions`. May grow.
+/// `extensions.retryAfterMs` stands wherever the same request may work later.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
+#[graphql(name = "ErrorCode")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Code {
     /// The document is no GraphQL.
     GraphqlParseFailed,
-    /// The document or its variables do not fit the schema.
+    /// The document or its variables do not fit this schema.
     GraphqlValidationFailed,
-    /// Too much is asked at once: `limit`, `max`, `found`.
+    /// Too deep, too complex, too many aliases, root fields or tokens. [limit, max, found]
     QueryTooLarge,
-    /// The body is larger than allowed: `max`.
+    /// The body of the request is larger than allowed. [max]
     RequestTooLarge,
-    /// A value is not allowed: `argument`.
+    /// An argument's value is not allowed: a page size, a cursor of another list, a time in the past. [argument]
     InvalidInput,
-    /// No such kind: `kinds`.
+    /// No such kind. [kinds: those that may be started]
     UnknownKind,
-    /// `args` does not fit: `problems`.
+    /// `args` does not fit the kind's schema. [problems: as `ArgProblem`]
     InvalidArgs,
-    /// The queue holds all that it may: `queue`, `waiting`, `limit`, `retryAfterMs`.
+    /// The queue holds all that it may. Nothing was stored. [queue, waiting, limit, retryAfterMs]
     QueueFull,
-    /// The server is stopping: `retryAfterMs`.
+    /// The server is stopping and accepts nothing. [retryAfterMs]
     NotAccepting,
-    /// The key stands for another input: `jobId`.
+    /// The key was used for another input. [jobId]
     IdempotencyConflict,
-    /// It does not exist.
+    /// It does not exist, or you may not see it.
     NotFound,
-    /// The job's state does not allow it: `state`.
+    /// The job's state does not allow it. [state]
     InvalidState,
-    /// The request may not come from there.
+    /// Say the number that would be touched. [count]
+    ConfirmationRequired,
+    /// No token, or one that is not valid.
+    Unauthenticated,
+    /// The token may not do it. [scope]
     Forbidden,
-    /// Too many at once: `retryAfterMs`.
+    /// Too many requests. [retryAfterMs]
     RateLimited,
     /// It took longer than a request may.
     DeadlineExceeded,
-    /// The store does not answer: `retryAfterMs`.
+    /// The store or another worker does not answer. [retryAfterMs]
     Unavailable,
-    /// A fault of the server: `reference`.
+    /// A fault of the server. [reference: find it in the server's log]
     Internal,
 }
 
@@ -125,6 +132,11 @@ impl ApiError {
     /// What it is, for whoever must choose a status.
     pub(crate) fn code(&self) -> Code {
         self.code
+    }
+
+    /// What would be valid, for a person.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(crate) fn into_server_error(self) -> ServerError {

@@ -11,6 +11,7 @@
 mod budget;
 mod context;
 mod cursor;
+mod deadline;
 mod error;
 mod filter;
 mod input;
@@ -22,6 +23,7 @@ pub mod schema;
 mod subscription;
 mod transport;
 mod types;
+mod wait;
 
 use std::sync::Arc;
 
@@ -76,6 +78,7 @@ pub fn router(options: Options) -> Router {
         version: options.version,
         started_at: options.started_at,
         store: options.store,
+        closing: options.closing.clone(),
     });
     let guarded = transport::routes(door, options.closing).merge(raw_log::routes(handle.clone()));
     // Probes come from machines, by any name, and learn nothing but a state.

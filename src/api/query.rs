@@ -1,6 +1,7 @@
 //! What can be read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, ID, Object};
 use chrono::TimeDelta;
@@ -8,8 +9,9 @@ use chrono::TimeDelta;
 use crate::api::context::{Parts, job_id, unreadable};
 use crate::api::error::Result;
 use crate::api::filter::{JobFilter as JobFilterInput, filter};
-use crate::api::input::PageArguments;
+use crate::api::input::{PageArguments, StartJobInput, count};
 use crate::api::refusal;
+use crate::api::types::check::JobCheck;
 use crate::api::types::enums::JobOrder;
 use crate::api::types::job::Job;
 use crate::api::types::kind::JobKind;
@@ -19,6 +21,7 @@ use crate::api::types::queue::Queue;
 use crate::api::types::scalar::Cursor;
 use crate::api::types::server::ServerInfo;
 use crate::api::types::worker::Worker;
+use crate::api::wait;
 use crate::store::filter::JobFilter;
 use crate::store::query::{JobsQuery, Page};
 
@@ -28,6 +31,8 @@ const COUNT_UP_TO: u64 = 10_000;
 /// that match.
 const EXAMINE: u32 = 10_000;
 
+/// How long `waitJob` waits where nobody says.
+const DEFAULT_WAIT_MS: i32 = 30_000;
 /// Who was seen since then is listed among the workers.
 const WORKERS_SEEN: TimeDelta = TimeDelta::days(1);
 /// So many of them, beside this one.
@@ -132,6 +137,43 @@ impl Query {
         };
         let page = handle.reader().jobs(query).await.map_err(refusal::store)?;
         Ok(JobConnection { order, backwards, page })
+    }
+
+    /// The job that the caller started with this key; null when there is none.
+    async fn job_by_idempotency_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As given to `startJob`.")] key: String,
+    ) -> Option<Job> {
+        let job = ctx.handle().reader().job_by_key(&key).await.map_err(refusal::store);
+        ctx.nullable(job.map(|job| job.map(Job::new)))
+    }
+
+    /// What `startJob` would say of this input, and the place it would get. Stores nothing.
+    async fn check_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As for `startJob`.")] input: StartJobInput,
+    ) -> Result<JobCheck> {
+        JobCheck::new(ctx.handle().check_job(input.into()).await)
+    }
+
+    /// Returns at the job's end, or after `timeoutMs` with the job as it is: look at `terminal`. Unknown: error `NOT_FOUND`.
+    async fn wait_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(
+            desc = "How long to wait; at most 60,000.",
+            default_with = "Some(DEFAULT_WAIT_MS)"
+        )]
+        timeout_ms: Option<i32>,
+    ) -> Result<Job> {
+        let most = ctx.handle().limits().wait_ms;
+        let millis = count("timeoutMs", timeout_ms, 0, most)?;
+        let millis = millis.unwrap_or_else(|| most.min(DEFAULT_WAIT_MS.unsigned_abs()));
+        let time = Duration::from_millis(millis.into());
+        wait::until_end(ctx, job_id(&id)?, time).await.map(Job::new)
     }
 
     /// All kinds that are declared.

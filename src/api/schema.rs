@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::api::context::{Facts, SharedClock};
 use crate::api::input::{DEFAULT_LOG_PAGE, DEFAULT_PAGE};
@@ -14,6 +15,7 @@ use crate::api::transport::door::Door;
 use crate::api::transport::gate::{Gate, PageRule, Shape};
 use crate::api::types::job::MAX_EVENTS;
 use crate::api::types::scalar;
+use crate::api::wait::Closing;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::limits::Limits;
 use crate::scheduler::Handle;
@@ -49,6 +51,7 @@ pub(crate) struct Ingredients {
     pub(crate) version: String,
     pub(crate) started_at: Timestamp,
     pub(crate) store: &'static str,
+    pub(crate) closing: CancellationToken,
 }
 
 /// The schema behind its gate.
@@ -68,6 +71,7 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         .data(from.handle)
         .data(SharedClock(from.clock))
         .data(facts)
+        .data(Closing(from.closing))
         .finish();
     Door::new(schema, gate(&sdl, limits, slots))
 }

@@ -184,6 +184,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         work_bytes: 0..=1024 * 1024 * GIB,
         subscriptions_per_socket: 1..=100_000,
         sockets: 1..=1_000_000,
+        wait_ms: 0..=3_600_000,
     }
     if let Some(timeout) =
         section.take("request_timeout").and_then(|f| f.parsed(value::positive_duration))

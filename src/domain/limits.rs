@@ -60,7 +60,9 @@ pub struct Limits {
     pub subscriptions_per_socket: usize,
     /// The most sockets.
     pub sockets: usize,
-    /// The longest that a request may take.
+    /// The longest that `waitJob` waits, in milliseconds.
+    pub wait_ms: u32,
+    /// The longest that a request may take, beside a wait that it asks for.
     pub request_timeout: Duration,
 }
 
@@ -97,6 +99,7 @@ impl Default for Limits {
             work_bytes: 1024 * MIB,
             subscriptions_per_socket: 100,
             sockets: 10_000,
+            wait_ms: 60_000,
             request_timeout: Duration::from_secs(30),
         }
     }

@@ -15,7 +15,6 @@ use crate::domain::kind::{ArgProblem, Kind};
 use crate::domain::label::{Label, Labels};
 use crate::domain::limits::Limits;
 use crate::domain::names::{KindName, QueueName};
-use crate::store::{AcceptLimits, Accepted, StartError};
 
 impl Core {
     /// The job that a request asks for, or everything that is wrong with it.
@@ -49,12 +48,13 @@ impl Core {
         Ok(new_job(&Target::of(kind), args, timeout, asked, now))
     }
 
-    /// The job that the same request made before, whatever would be said of it today: its time may have
-    /// passed, and its kind may have changed (P14). `None`: no job has its key.
+    /// What the same request asked for before, whatever would be said of it today: its time may have
+    /// passed, and its kind may have changed (P14). Checked by nothing but its key, so it must not make
+    /// a job. `None`: no job has its key.
     pub(super) async fn repeated(
         &self,
         request: StartRequest,
-    ) -> Result<Option<Accepted>, StartRefusal> {
+    ) -> Result<Option<NewJob>, StartRefusal> {
         let Some(key) = &request.idempotency_key else { return Ok(None) };
         let Some(old) = self.store.job_by_key(key).await? else { return Ok(None) };
         let (Ok(kind), Ok(labels)) = (request.kind.parse(), Labels::new(request.labels)) else {
@@ -69,13 +69,7 @@ impl Core {
         };
         let target = Target { kind: &kind, queue: &old.queue, max_attempts: old.max_attempts };
         let args = or_empty(request.args);
-        let job = new_job(&target, args, old.timeout, asked, self.clock.now());
-        // No room for a new job: should the old one be gone by now, nothing is stored unchecked.
-        let nothing = AcceptLimits { max_waiting: 0, waiting_args_bytes: 0 };
-        match self.store.start(job, nothing).await {
-            Err(StartError::QueueFull { .. } | StartError::WaitingBytesFull { .. }) => Ok(None),
-            answer => Ok(Some(answer?)),
-        }
+        Ok(Some(new_job(&target, args, old.timeout, asked, self.clock.now())))
     }
 
     /// The job that repeats an old one.

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::lines::Lines;
 use super::live::Live;
+use super::recent::Recent;
 use super::slots::Slots;
 use super::workers::Former;
 use crate::domain::clock::Clock;
@@ -41,6 +42,7 @@ pub(super) enum Phase {
 pub struct Board {
     pub(super) lines: Arc<Mutex<Lines>>,
     pub(super) bus: Bus,
+    pub(super) recent: Arc<Mutex<Recent>>,
     /// Wakes the dispatcher.
     pub(super) wake: Arc<Notify>,
 }
@@ -51,6 +53,7 @@ impl Board {
         Self {
             lines: Arc::new(Mutex::new(Lines::new(catalog))),
             bus: Bus::default(),
+            recent: Arc::default(),
             wake: Arc::new(Notify::new()),
         }
     }
@@ -61,6 +64,7 @@ impl Board {
         let board = self.clone();
         Arc::new(move |commit: &Commit| {
             board.lines().apply(commit);
+            board.recent().apply(commit);
             board.bus.publish(commit);
             board.wake.notify_one();
         })
@@ -68,6 +72,10 @@ impl Board {
 
     pub(super) fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Slots of a queue changed hands: who waits may wait for another reason now.

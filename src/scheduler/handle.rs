@@ -1,12 +1,14 @@
 //! The door to the scheduler: everything that anybody may ask of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
 
 use super::core::{Core, Phase};
 use super::raw_log::RawLog;
+use super::recent::Lately;
 use crate::domain::attempt::CancelMode;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{JobId, WorkerId};
@@ -105,6 +107,14 @@ pub enum LogError {
     Io(#[from] std::io::Error),
 }
 
+/// A request that was judged.
+struct Judged {
+    job: NewJob,
+    limits: store::AcceptLimits,
+    /// What is wrong with it unless a job has its key.
+    refusal: Option<StartRefusal>,
+}
+
 /// The door to the scheduler. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
@@ -117,11 +127,29 @@ impl Handle {
         if self.core.phase() == Phase::Closed {
             return Err(StartRefusal::NotAccepting);
         }
+        let Judged { job, limits, refusal } = self.judge(request).await?;
+        match (self.core.store.start(job, limits).await, refusal) {
+            (Err(full), Some(refusal)) if full.is_full() => Err(refusal),
+            (answer, _) => Ok(answer?),
+        }
+    }
+
+    /// What a request is, for the store to start or to check.
+    async fn judge(&self, request: StartRequest) -> Result<Judged, StartRefusal> {
         let keyed = request.idempotency_key.is_some().then(|| request.clone());
-        match (self.core.admit(request), keyed) {
-            (Ok(job), _) => self.accept(job).await,
-            (Err(refusal), None) => Err(refusal),
-            (Err(refusal), Some(keyed)) => self.core.repeated(keyed).await?.ok_or(refusal),
+        let refusal = match self.core.admit(request) {
+            Ok(job) => return Ok(Judged { limits: self.accept_limits(&job), job, refusal: None }),
+            Err(refusal) => refusal,
+        };
+        let repeated = match keyed {
+            Some(keyed) => self.core.repeated(keyed).await?,
+            None => None,
+        };
+        // No room for another job: should the old one be gone by then, nothing is stored unchecked.
+        let limits = store::AcceptLimits { max_waiting: 0, waiting_args_bytes: 0 };
+        match repeated {
+            Some(job) => Ok(Judged { job, limits, refusal: Some(refusal) }),
+            None => Err(refusal),
         }
     }
 
@@ -158,13 +186,39 @@ impl Handle {
         Ok(self.accept(job).await?)
     }
 
+    /// What [`start_job`](Self::start_job) would say now, and the place in line that the job would
+    /// have; `None` where it would not be in line. Stores nothing.
+    pub async fn check_job(&self, request: StartRequest) -> Result<Option<u64>, StartRefusal> {
+        if self.core.phase() == Phase::Closed {
+            return Err(StartRefusal::NotAccepting);
+        }
+        let Judged { job, limits, refusal } = self.judge(request).await?;
+        let (queue, is_delayed) = (job.queue.clone(), job.not_before.is_some());
+        let checked = match (self.core.store.check(job, limits).await, refusal) {
+            (Err(full), Some(refusal)) if full.is_full() => return Err(refusal),
+            (checked, _) => checked?,
+        };
+        match checked {
+            Some(known) => Ok(self.wait(&known).and_then(|wait| wait.position)),
+            None if is_delayed => Ok(None),
+            None => {
+                let ahead = self.core.board.lines().ready(&queue).map_or(0, |(count, _)| count);
+                Ok(u64::try_from(ahead + 1).ok())
+            }
+        }
+    }
+
     async fn accept(&self, job: NewJob) -> Result<Accepted, StartRefusal> {
+        let limits = self.accept_limits(&job);
+        Ok(self.core.store.start(job, limits).await?)
+    }
+
+    fn accept_limits(&self, job: &NewJob) -> store::AcceptLimits {
         let queue = self.core.catalog.queues.get(&job.queue);
-        let limits = store::AcceptLimits {
+        store::AcceptLimits {
             max_waiting: queue.map_or(u64::MAX, |queue| queue.max_waiting),
             waiting_args_bytes: self.core.limits.waiting_args_bytes,
-        };
-        Ok(self.core.store.start(job, limits).await?)
+        }
     }
 
     /// Lets running jobs finish and starts no other; the flag tells whether that is new. Once this
@@ -214,6 +268,16 @@ impl Handle {
     pub fn queues(&self) -> Vec<QueueRow> {
         let queues = self.core.queues();
         queues.values().filter(|row| self.core.gates.contains_key(&row.name)).cloned().collect()
+    }
+
+    /// How jobs of a queue fared in the last hour. Read from memory.
+    pub fn lately(&self, queue: &QueueName) -> Lately {
+        self.core.board.recent().lately(queue, self.core.clock.now())
+    }
+
+    /// The median of the last runs of a kind that ended well; `None` before the first.
+    pub fn typical_run(&self, kind: &KindName) -> Option<Duration> {
+        self.core.board.recent().typical_run(kind)
     }
 
     /// Why this job waits and where; `None` unless QUEUED.

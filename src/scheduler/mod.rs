@@ -23,6 +23,7 @@ mod live;
 mod orders;
 mod ranked;
 pub mod raw_log;
+mod recent;
 mod recovery;
 mod shutdown;
 mod slots;
@@ -40,8 +41,10 @@ use tokio::time::Instant;
 pub use self::core::Board;
 use self::core::{Core, Gate, Parts, Phase};
 use self::dispatch::Dispatcher;
+use self::recent::Recent;
 use self::slots::Slots;
 pub use handle::Handle;
+pub use recent::Lately;
 pub use recovery::Found;
 
 use crate::domain::clock::Clock;
@@ -119,6 +122,9 @@ impl Scheduler {
         let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
         options.board.lines().load(waiting);
+        // Before anything can end: what ends from now on is heard.
+        let recent = Recent::load(options.store.as_ref(), &options.catalog, now).await?;
+        *options.board.recent() = recent;
         let (sender, barriers) = mpsc::channel(BARRIERS_BOUND);
         let parts = Parts {
             board: options.board,

@@ -55,6 +55,13 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
+impl StartError {
+    /// There is no room for another job.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::QueueFull { .. } | Self::WaitingBytesFull { .. })
+    }
+}
+
 /// Why a job was not asked to stop. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {

@@ -218,6 +218,19 @@ pub struct QueueCounts {
     pub delayed: u64,
     /// With an open attempt.
     pub open: u64,
+    /// Since when the first in line could have started.
+    pub oldest: Option<Timestamp>,
+}
+
+/// How many jobs of a queue ended in one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndCount {
+    /// The minute, counted from 1970.
+    pub minute: i64,
+    /// How many ended in it.
+    pub ended: u64,
+    /// How many of these FAILED.
+    pub failed: u64,
 }
 
 /// A QUEUED job without an open attempt, as the lines in memory are built from it.
@@ -284,6 +297,15 @@ pub trait Reader: Send + Sync {
     /// How many jobs of a queue are where.
     async fn queue_counts(&self, queue: &QueueName) -> Result<QueueCounts, StoreError>;
 
+    /// How many jobs of a queue ended in each minute from `since` on, oldest first; minutes in which
+    /// none did are left out. At most `most` ends of each state are counted, the last ones.
+    async fn end_counts(
+        &self,
+        queue: &QueueName,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<Vec<EndCount>, StoreError>;
+
     /// All QUEUED jobs without an open attempt.
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
 
@@ -308,6 +330,14 @@ pub struct EventsPage {
 pub trait Store: Reader {
     /// Accepts a job durably, or returns the one that its key made before.
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError>;
+
+    /// What [`start`](Self::start) would answer now: the job that the key made before, or `None`
+    /// for a new one. Stores nothing.
+    async fn check(
+        &self,
+        job: NewJob,
+        limits: AcceptLimits,
+    ) -> Result<Option<Arc<Job>>, StartError>;
 
     /// Records that a worker begins, or that it was seen at its `last_seen_at`. On a store that one
     /// process uses at a time, whoever worked before was seen last when it committed its last

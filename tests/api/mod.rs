@@ -1,6 +1,7 @@
 //! The API over real sockets, on a real store, with attempts that end when the test says so.
 
 mod bed;
+mod check;
 mod feed;
 mod filters;
 mod jobs;
@@ -9,6 +10,8 @@ mod large;
 mod refusals;
 mod routes;
 mod socket;
+mod stats;
 mod status;
 mod timeline;
+mod wait;
 mod workers;

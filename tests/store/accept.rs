@@ -91,6 +91,23 @@ pub(crate) async fn a_key_with_other_content_is_refused(bed: Bed) {
     assert_eq!(bed.stored_events().await.len(), 1);
 }
 
+/// The same answers as a start's, and nothing stored.
+pub(crate) async fn a_check_says_what_a_start_would(bed: Bed) {
+    let keyed = || NewJob { idempotency: Some(key("k", 1)), ..job() };
+    assert!(bed.store.check(keyed(), WIDE).await.unwrap().is_none());
+    let first = bed.start(keyed()).await;
+    assert_eq!(bed.store.check(keyed(), WIDE).await.unwrap(), Some(first.clone()));
+    let other = NewJob { idempotency: Some(key("k", 2)), ..job() };
+    let conflict = bed.store.check(other, WIDE).await.unwrap_err();
+    assert!(matches!(conflict, StartError::IdempotencyConflict(id) if id == first.id));
+    let one = AcceptLimits { max_waiting: 1, ..WIDE };
+    let full = bed.store.check(job(), one).await.unwrap_err();
+    assert!(matches!(full, StartError::QueueFull { waiting: 1, .. }), "{full:?}");
+    let elsewhere = NewJob { queue: queue("other"), ..job() };
+    assert!(bed.store.check(elsewhere, one).await.unwrap().is_none());
+    assert_eq!(bed.stored_events().await.len(), 1);
+}
+
 /// P12: below, at and above; a job that runs waits no more.
 pub(crate) async fn a_queue_takes_as_many_as_may_wait(bed: Bed) {
     let bed = bed.declared().await;

@@ -10,6 +10,7 @@ macro_rules! honours_the_contract {
             accept::acceptance_numbers_are_drawn_in_commit_order,
             accept::one_key_makes_one_job_however_many_ask_at_once,
             accept::a_key_with_other_content_is_refused,
+            accept::a_check_says_what_a_start_would,
             accept::a_queue_takes_as_many_as_may_wait,
             accept::waiting_arguments_take_as_many_bytes_as_they_may,
             accept::what_waits_is_known_after_a_restart,
@@ -65,6 +66,8 @@ macro_rules! honours_the_contract {
             queues::an_override_falls_when_the_file_changes,
             queues::the_first_pause_stays,
             queues::counts_tell_where_jobs_are,
+            queues::the_first_in_line_waits_since_it_could_start,
+            queues::ends_are_counted_by_the_minute,
             workers::who_claimed_is_kept_with_the_job_and_its_attempt,
             workers::a_worker_was_seen_last_when_it_last_did_something,
         }

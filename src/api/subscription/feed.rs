@@ -15,13 +15,14 @@ use async_graphql::{ID, SimpleObject};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Source, stopping};
+use super::Source;
 use crate::api::cursor;
 use crate::api::error::Result;
 use crate::api::refusal;
 use crate::api::types::enums::JobChange;
 use crate::api::types::job::Job;
 use crate::api::types::scalar::Cursor;
+use crate::api::wait::stopping;
 use crate::domain;
 use crate::domain::event::{Change, Event};
 use crate::domain::id::{EventNo, JobId};

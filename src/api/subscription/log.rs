@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Source, stopping};
+use super::Source;
 use crate::api::cursor;
 use crate::api::error::{ApiError, Result};
 use crate::api::refusal;
 use crate::api::types::log::{LogChunk, LogLine};
 use crate::api::types::scalar::{Cursor, Long};
+use crate::api::wait::stopping;
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::log::{self, LogCursor, LogFrom, LogQuery, LogStream};

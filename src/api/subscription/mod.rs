@@ -3,6 +3,7 @@
 
 mod feed;
 mod log;
+mod queue;
 mod status;
 
 use std::sync::Arc;
@@ -18,9 +19,11 @@ use crate::api::filter::{JobFilter, filter};
 use crate::api::input::{attempt, count};
 use crate::api::types::enums::LogStream;
 use crate::api::types::log::LogChunk;
+use crate::api::types::queue::Queue;
 use crate::api::types::scalar::Cursor;
 use feed::{Feed, JobFeed};
 use log::{LogTail, TailArguments};
+use queue::QueueStream;
 use status::{JobStatus, StatusStream};
 
 /// The shortest time between two messages of what is throttled.
@@ -28,19 +31,28 @@ const MIN_INTERVAL_MS: i32 = 50;
 /// The same where nobody says.
 const DEFAULT_INTERVAL_MS: i32 = 250;
 
+/// The shortest time between two messages of one queue.
+const MIN_STATS_MS: i32 = 250;
+/// The same where nobody says.
+const DEFAULT_STATS_MS: i32 = 1_000;
+
 /// The root of all subscriptions.
 pub(crate) struct Subscription;
 
-fn interval(given: Option<i32>) -> Result<Duration> {
-    let given = given.unwrap_or(DEFAULT_INTERVAL_MS);
+fn interval(name: &'static str, given: Option<i32>, default: i32, least: i32) -> Result<Duration> {
+    let given = given.unwrap_or(default);
     match u64::try_from(given) {
-        Ok(millis) if given >= MIN_INTERVAL_MS => Ok(Duration::from_millis(millis)),
+        Ok(millis) if given >= least => Ok(Duration::from_millis(millis)),
         _ => {
-            let message =
-                format!("`minIntervalMs` must be {MIN_INTERVAL_MS} or more, and is {given}");
-            Err(ApiError::invalid_input("minIntervalMs", message))
+            let message = format!("`{name}` must be {least} or more, and is {given}");
+            Err(ApiError::invalid_input(name, message))
         }
     }
+}
+
+/// Of streams about jobs.
+fn job_interval(given: Option<i32>) -> Result<Duration> {
+    interval("minIntervalMs", given, DEFAULT_INTERVAL_MS, MIN_INTERVAL_MS)
 }
 
 /// One source of messages. After an error nothing more comes.
@@ -69,12 +81,6 @@ fn stream_of<S: Source>(
     })
 }
 
-/// Nothing more will be told: the server ends.
-fn stopping() -> ApiError {
-    ApiError::new(crate::api::error::Code::Unavailable, "the server stops; ask again")
-        .retry_after_ms(1_000)
-}
-
 /// Streams. An unknown or invisible id is an error `NOT_FOUND`. One field a request.
 #[GraphQlSubscription]
 impl Subscription {
@@ -89,7 +95,7 @@ impl Subscription {
         )]
         min_interval_ms: Option<i32>,
     ) -> Result<impl Stream<Item = Result<JobStatus>>> {
-        let interval = interval(min_interval_ms)?;
+        let interval = job_interval(min_interval_ms)?;
         let (handle, clock) = (ctx.handle().clone(), Arc::clone(ctx.clock()));
         Ok(stream_of(ctx, StatusStream::open(handle, clock, job_id(&id)?, interval).await?))
     }
@@ -109,7 +115,7 @@ impl Subscription {
         )]
         min_interval_ms: Option<i32>,
     ) -> Result<impl Stream<Item = Result<JobFeed>>> {
-        let interval = interval(min_interval_ms)?;
+        let interval = job_interval(min_interval_ms)?;
         let filter = self::filter(filter, ctx.handle().limits())?;
         let feed = Feed::open(ctx.handle().clone(), filter, after, interval).await?;
         Ok(stream_of(ctx, feed))
@@ -136,5 +142,19 @@ impl Subscription {
             attempt: self::attempt(attempt)?,
         };
         Ok(stream_of(ctx, LogTail::open(handle, job_id(&id)?, arguments).await?))
+    }
+
+    /// A queue, now and then at most once in `intervalMs` when something about it changed. null: every queue, one a message.
+    #[expect(clippy::unused_async, reason = "a resolver of a subscription is async")]
+    async fn queue_stats(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its name.")] name: Option<String>,
+        #[graphql(desc = "At least 250.", default_with = "Some(DEFAULT_STATS_MS)")]
+        interval_ms: Option<i32>,
+    ) -> Result<impl Stream<Item = Result<Queue>>> {
+        let interval = interval("intervalMs", interval_ms, DEFAULT_STATS_MS, MIN_STATS_MS)?;
+        let stream = QueueStream::open(ctx.handle(), name.as_deref(), interval)?;
+        Ok(stream_of(ctx, stream))
     }
 }

@@ -15,7 +15,7 @@ use async_graphql::{ID, SimpleObject};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Source, stopping};
+use super::Source;
 use crate::api::error::{ApiError, Result};
 use crate::api::refusal;
 use crate::api::types::enums;
@@ -24,6 +24,7 @@ use crate::api::types::int;
 use crate::api::types::job::Job;
 use crate::api::types::scalar::DateTime;
 use crate::api::types::wait::{Progress, Wait};
+use crate::api::wait::stopping;
 use crate::domain;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::event::JobChange;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
+use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, OUTCOME_UNKNOWN};
 use crate::domain::limits::Limits;
 
@@ -51,13 +52,15 @@ impl<E: Executor> Door<E> {
     /// Executes a query or a mutation that was admitted.
     pub(super) async fn run(&self, admitted: Admitted) -> Ran {
         let budget = Arc::new(Budget::new(self.limits()));
-        let request = admitted.request.data(Arc::clone(&budget));
+        let deadline = Deadline::after(self.limits().request_timeout);
+        let request = admitted.request.data(Arc::clone(&budget)).data(deadline.clone());
+        let executed = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         // A write that is under way when the time is up goes on: no request owns a transaction.
-        let answer = tokio::time::timeout(
-            self.limits().request_timeout,
-            AssertUnwindSafe(self.schema.execute(request)).catch_unwind(),
-        );
-        let error = match (answer.await, budget.exceeded()) {
+        let answer = tokio::select! {
+            answer = executed => Ok(answer),
+            () = deadline.passed() => Err(()),
+        };
+        let error = match (answer, budget.exceeded()) {
             (Ok(Ok(response)), None) => {
                 let mut response = finish(response);
                 if admitted.operation == OperationType::Mutation {
@@ -67,7 +70,7 @@ impl<E: Executor> Door<E> {
             }
             (Ok(Ok(_)), Some(error)) => error,
             (Ok(Err(_)), _) => fault(),
-            (Err(_), _) => too_slow(),
+            (Err(()), _) => too_slow(),
         };
         let error = match admitted.operation {
             OperationType::Mutation => error.outcome_unknown(),

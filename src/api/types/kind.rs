@@ -112,6 +112,12 @@ impl JobKind {
         })
     }
 
+    /// The median of its recent runs that ended well; null before the first.
+    async fn typical_run_ms(&self, ctx: &Context<'_>) -> Option<Long> {
+        let typical = ctx.handle().typical_run(self.kind_name())?;
+        Some(Long::of(typical.as_millis()))
+    }
+
     /// May the caller start one?
     async fn viewer_can_start(&self, ctx: &Context<'_>) -> bool {
         self.declaration().is_some() && ctx.handle().is_accepting()

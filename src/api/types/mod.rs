@@ -3,6 +3,7 @@
 //! Doc comments here are published in the SDL; notes for maintainers stand in `//`.
 
 pub(crate) mod attempt;
+pub(crate) mod check;
 pub(crate) mod enums;
 pub(crate) mod event;
 pub(crate) mod job;

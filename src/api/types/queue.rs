@@ -1,9 +1,11 @@
 //! A queue, as declared and as stored.
 
+use std::time::Duration;
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::int;
-use super::scalar::DateTime;
+use super::scalar::{DateTime, Long};
 use crate::api::context::Parts;
 use crate::api::error::Result;
 use crate::api::refusal;
@@ -90,16 +92,27 @@ impl Queue {
     async fn stats(&self, ctx: &Context<'_>) -> Result<QueueStats> {
         let counts = ctx.handle().reader().queue_counts(&self.0).await.map_err(refusal::store)?;
         let at: Timestamp = ctx.clock().now();
+        let lately = ctx.handle().lately(&self.0);
+        let millis = |duration: Option<Duration>| duration.map(|d| Long::of(d.as_millis()));
         Ok(QueueStats {
             at: DateTime(at),
             running: int(counts.open),
             waiting: int(counts.waiting),
             not_before: int(counts.delayed),
+            oldest_wait_ms: counts
+                .oldest
+                .map(|since| Long::of((at - since).num_milliseconds().max(0))),
+            wait_p50_ms: millis(lately.wait_p50),
+            wait_p95_ms: millis(lately.wait_p95),
+            run_p50_ms: millis(lately.run_p50),
+            run_p95_ms: millis(lately.run_p95),
+            ended_last_hour: int(lately.ended),
+            failed_last_hour: int(lately.failed),
         })
     }
 }
 
-/// Numbers of a queue at one moment.
+/// Numbers of a queue at one moment; percentiles and counts over the last hour, counts by whole minutes, percentiles of its last 500 ends at most.
 #[derive(SimpleObject, Debug, Clone)]
 pub(crate) struct QueueStats {
     /// The moment.
@@ -110,4 +123,22 @@ pub(crate) struct QueueStats {
     waiting: i32,
     /// Accepted, but not in line yet (`NOT_BEFORE`, `RETRY_BACKOFF`).
     not_before: i32,
+    /// How long the first in line has waited.
+    oldest_wait_ms: Option<Long>,
+    /// Median wait.
+    #[graphql(name = "waitP50Ms")]
+    wait_p50_ms: Option<Long>,
+    /// 95 of 100 waited less.
+    #[graphql(name = "waitP95Ms")]
+    wait_p95_ms: Option<Long>,
+    /// Median run.
+    #[graphql(name = "runP50Ms")]
+    run_p50_ms: Option<Long>,
+    /// 95 of 100 ran less.
+    #[graphql(name = "runP95Ms")]
+    run_p95_ms: Option<Long>,
+    /// Ended in the last hour.
+    ended_last_hour: i32,
+    /// FAILED in the last hour.
+    failed_last_hour: i32,
 }

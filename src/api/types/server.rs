@@ -49,6 +49,7 @@ impl ServerInfo {
             page_size: int(limits.page_size),
             args_bytes: Long::of(limits.args_bytes),
             result_bytes: Long::of(limits.result_bytes),
+            wait_ms: int(limits.wait_ms),
         }
     }
 }
@@ -62,4 +63,6 @@ pub(crate) struct ServerLimits {
     args_bytes: Long,
     /// The most that a result may be.
     result_bytes: Long,
+    /// The longest `waitJob` waits.
+    wait_ms: i32,
 }

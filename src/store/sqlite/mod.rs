@@ -10,6 +10,7 @@
 //!
 //! That no second server opens the same file is for the lock of the data folder to see to.
 
+mod ends;
 mod failure;
 mod list;
 pub mod open;
@@ -32,8 +33,8 @@ use tokio::sync::watch;
 use super::query::{JobsPage, JobsQuery};
 use super::{
     AcceptLimits, Accepted, Cancel, CancelAnswer, CancelError, Claim, ClaimRequest, CommitSink,
-    EventsPage, Finish, Guarded, Health, QueueChange, QueueCounts, QueueError, QueueRow, Reader,
-    StartError, Store, StoreError, Waiting,
+    EndCount, EventsPage, Finish, Guarded, Health, QueueChange, QueueCounts, QueueError, QueueRow,
+    Reader, StartError, Store, StoreError, Waiting,
 };
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
@@ -46,7 +47,7 @@ use crate::domain::worker::Worker;
 pub use open::OpenError;
 use readers::Readers;
 use tally::Tally;
-use write::{ChangeQueue, DeclareQueues, Interrupt, SeeWorker, Start, Started};
+use write::{ChangeQueue, Check, DeclareQueues, Interrupt, SeeWorker, Start, Started};
 use writer::Writer;
 
 /// How to open it.
@@ -167,6 +168,16 @@ impl Reader for SqliteStore {
         self.readers.read(move |conn| read::queue_counts(conn, &queue)).await
     }
 
+    async fn end_counts(
+        &self,
+        queue: &QueueName,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<Vec<EndCount>, StoreError> {
+        let queue = queue.clone();
+        self.readers.read(move |conn| ends::counts(conn, &queue, since, most)).await
+    }
+
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
         self.readers.read(read::waiting).await
     }
@@ -184,6 +195,14 @@ impl Reader for SqliteStore {
 impl Store for SqliteStore {
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError> {
         self.writer.write(Start::new(job, limits)).await
+    }
+
+    async fn check(
+        &self,
+        job: NewJob,
+        limits: AcceptLimits,
+    ) -> Result<Option<Arc<Job>>, StartError> {
+        self.writer.write(Check(Start::new(job, limits))).await
     }
 
     async fn see_worker(&self, worker: Worker) -> Result<(), StoreError> {

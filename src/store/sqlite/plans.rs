@@ -4,6 +4,7 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::ends::ENDS;
 use super::list::{Range, SEEKS, Way};
 use super::write::{CLAIM, INSERT_JOB, PROMOTE, UPDATE_JOB};
 use super::{open, read};
@@ -78,6 +79,9 @@ fn a_page_is_a_piece_of_an_index() {
     for sql in SEEKS {
         assert_flat(&conn, sql);
     }
+    assert_flat(&conn, ENDS);
+    let index = "COVERING INDEX jobs_by_end (queue=? AND state=? AND ended_at>?)";
+    assert!(plan(&conn, ENDS)[0].contains(index));
 }
 
 #[test]

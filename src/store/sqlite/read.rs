@@ -148,7 +148,8 @@ pub(super) fn workers(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Each by the partial index of what it counts: what waits, what is delayed, what is open.
+/// Each by the partial index of what it counts: what waits, what is delayed, what is open. The head of
+/// the line by that of the line.
 pub(super) const QUEUE_COUNTS: &str = "
 SELECT
     (SELECT count(*)
@@ -162,13 +163,24 @@ SELECT
     (SELECT count(*)
      FROM jobs INDEXED BY jobs_open
      WHERE open_fence IS NOT NULL
-       AND queue = ?1)";
+       AND queue = ?1),
+    (SELECT max(created_at, ifnull(not_before, 0))
+     FROM jobs INDEXED BY jobs_line
+     WHERE queue = ?1
+       AND state = 'QUEUED' AND open_fence IS NULL AND delayed_until IS NULL
+     ORDER BY accept_no
+     LIMIT 1)";
 
 /// By [`QUEUE_COUNTS`].
 pub(super) fn queue_counts(conn: &Connection, queue: &QueueName) -> Result<QueueCounts, Failure> {
     let count = |row: &Row<'_>, at| row.get(at).map(i64::unsigned_abs);
     let counts = |row: &Row<'_>| {
-        Ok(QueueCounts { waiting: count(row, 0)?, delayed: count(row, 1)?, open: count(row, 2)? })
+        Ok(QueueCounts {
+            waiting: count(row, 0)?,
+            delayed: count(row, 1)?,
+            open: count(row, 2)?,
+            oldest: row.get::<_, Option<i64>>(3)?.map(from_unix_millis),
+        })
     };
     Ok(conn.prepare_cached(QUEUE_COUNTS)?.query_one([queue.as_str()], counts)?)
 }

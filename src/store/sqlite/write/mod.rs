@@ -26,7 +26,7 @@ use crate::store::StoreError;
 
 pub(super) use interrupt::Interrupt;
 pub(super) use queue::{ChangeQueue, DeclareQueues};
-pub(super) use start::Start;
+pub(super) use start::{Check, Start};
 pub(super) use started::Started;
 pub(super) use worker::SeeWorker;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Accepting a job.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, named_params};
 
 use super::{Happened, Operation, Tx};
@@ -158,6 +160,22 @@ impl Operation for Start {
         let what = Happened { change: JobChange::Queued, at: job.created_at, attempt: None };
         let job = tx.record(None, job, what)?;
         Ok(Ok(Accepted { job, created: true }))
+    }
+}
+
+/// A job that is not accepted, but judged as if it were: on the writer's thread, which alone knows
+/// how many wait.
+pub(in crate::store::sqlite) struct Check(pub(in crate::store::sqlite) Start);
+
+impl Operation for Check {
+    type Answer = Option<Arc<Job>>;
+    type Refusal = StartError;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Self::Answer, StartError>, Failure> {
+        if let Some(answer) = self.0.made_before(tx)? {
+            return Ok(answer.map(|accepted| Some(accepted.job)));
+        }
+        Ok(self.0.past_limit(tx).map_or(Ok(None), Err))
     }
 }
 
