@@ -10,7 +10,7 @@ use crate::api::error::Result;
 use crate::api::refusal;
 use crate::domain::clock::Timestamp;
 use crate::domain::names::QueueName;
-use crate::store::QueueRow;
+use crate::store::{Pause, QueueRow};
 
 /// Its name, and its row once somebody asks for a field of it.
 pub(crate) struct Queue {
@@ -29,6 +29,10 @@ impl Queue {
             Ok(rows.into_iter().find(|row| row.name == self.name))
         };
         self.row.get_or_try_init(read).await.map(Option::as_ref)
+    }
+
+    async fn pause(&self, ctx: &Context<'_>) -> Result<Option<&Pause>> {
+        Ok(self.row(ctx).await?.and_then(|row| row.paused.as_ref()))
     }
 }
 
@@ -73,15 +77,13 @@ impl Queue {
     }
 
     /// Since when it is paused.
-    async fn paused_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
-        let pause = self.row(ctx).await?.and_then(|row| row.paused.as_ref());
-        Ok(pause.map(|pause| DateTime(pause.at)))
+    async fn paused_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        ctx.nullable(self.pause(ctx).await).map(|pause| DateTime(pause.at))
     }
 
     /// The note given with the pause.
-    async fn paused_note(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        let pause = self.row(ctx).await?.and_then(|row| row.paused.as_ref());
-        Ok(pause.and_then(|pause| pause.note.clone()))
+    async fn paused_note(&self, ctx: &Context<'_>) -> Option<String> {
+        ctx.nullable(self.pause(ctx).await)?.note.clone()
     }
 
     /// Its numbers now.
