@@ -45,11 +45,14 @@ pub(super) fn routes(handle: Handle) -> Router {
 
 async fn raw_log(
     State(handle): State<Handle>,
-    Path(id): Path<String>,
+    id: std::result::Result<Path<String>, axum::extract::rejection::PathRejection>,
     part: std::result::Result<Query<Part>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
     let opened = async {
+        let Path(id) = id.map_err(|_| {
+            ApiError::invalid_input("id", "the id in the path is no UTF-8: expected a UUID")
+        })?;
         let Query(part) = part.map_err(|_| {
             ApiError::invalid_input("attempt", "`attempt` must be a whole number from 1 on")
         })?;

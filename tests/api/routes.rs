@@ -27,6 +27,7 @@ async fn a_raw_log_says_what_is_not_there() {
         (format!("/jobs/{id}/log?attempt=x"), 400),
         (format!("/jobs/{id}/log?stream=both"), 400),
         ("/jobs/42/log".to_owned(), 400),
+        ("/jobs/%ff/log".to_owned(), 400),
         ("/jobs/..%2F..%2Fetc%2Fpasswd/log".to_owned(), 400),
         ("/jobs/019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77/log".to_owned(), 404),
     ] {

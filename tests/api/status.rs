@@ -194,6 +194,23 @@ async fn a_stream_of_nothing_is_an_error() {
 }
 
 #[tokio::test]
+async fn the_log_of_an_attempt_that_never_was_is_an_error_once_the_job_has_ended() {
+    let server = serve().await;
+    let id = server.start("work").await;
+    let running = server.spawned().await;
+    let log =
+        "subscription($id: ID!, $attempt: Int) { jobLog(id: $id, attempt: $attempt) { complete } }";
+    let mut early = server.subscribe(log, json!({"id": id, "attempt": 2})).await;
+    assert_eq!(early.value().await["complete"], false, "it may come yet");
+    running.end().await;
+    assert_eq!(early.next().await, Heard::Error("NOT_FOUND".to_owned()));
+    let mut late = server.subscribe(log, json!({"id": id, "attempt": 2})).await;
+    assert_eq!(late.next().await, Heard::Error("NOT_FOUND".to_owned()));
+    let mut only = server.subscribe(log, json!({"id": id, "attempt": 1})).await;
+    assert_eq!(only.value().await["complete"], true);
+}
+
+#[tokio::test]
 async fn a_server_that_stops_closes_by_name() {
     // P7
     let server = serve().await;

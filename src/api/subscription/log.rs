@@ -117,6 +117,16 @@ impl LogTail {
         Ok(())
     }
 
+    /// An attempt that never was, once the job has ended, is not one that printed nothing.
+    fn check_attempt(&self) -> Result<()> {
+        match self.query.attempt {
+            Some(attempt) if self.row.state.is_terminal() && attempt > self.row.attempt => {
+                Err(ApiError::not_found("attempt of this job has the number", &attempt.to_string()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Waits until there may be more to read.
     async fn growth(&mut self) -> Result<()> {
         loop {
@@ -170,6 +180,7 @@ impl Source for LogTail {
                 if self.rest == Rest::Later {
                     self.growth().await?;
                 }
+                self.check_attempt()?;
                 self.read_on().await?;
             }
             if !self.lines.is_empty() || !self.begun || self.rest == Rest::Nothing {

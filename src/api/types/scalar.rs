@@ -1,7 +1,7 @@
 //! The scalars that are ours, and their checks for the gate.
 
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
-use chrono::{DateTime as ChronoDateTime, SecondsFormat, Utc};
+use chrono::{DateTime as ChronoDateTime, Datelike, SecondsFormat, Utc};
 
 use crate::api::transport::gate::ScalarCheck;
 use crate::domain::clock::{Timestamp, to_millis};
@@ -104,7 +104,9 @@ fn parse_date_time(value: &Value) -> Result<Timestamp, String> {
     let expected = || "expected an instant like 2026-11-25T04:44:34.120Z (RFC 3339)".to_owned();
     let Value::String(text) = value else { return Err(expected()) };
     let at = ChronoDateTime::parse_from_rfc3339(text).map_err(|_| expected())?;
-    Ok(to_millis(at.with_timezone(&Utc)))
+    let at = to_millis(at.with_timezone(&Utc));
+    // An offset may lead out of the years that RFC 3339 can write.
+    if (0..=9999).contains(&at.year()) { Ok(at) } else { Err(expected()) }
 }
 
 fn parse_long(value: &Value) -> Result<i64, String> {
@@ -145,9 +147,11 @@ mod tests {
             let at = DateTime::parse(Value::from(text)).unwrap();
             assert_eq!(at.to_value(), Value::from("2026-11-25T04:44:34.120Z"));
         }
+        assert!(DateTime::parse(Value::from("9999-12-31T23:59:59Z")).is_ok());
         let whole = DateTime::parse(Value::from("2026-11-25T04:44:34Z")).unwrap();
         assert_eq!(whole.to_value(), Value::from("2026-11-25T04:44:34.000Z"));
-        for text in ["2026-11-25", "now", "2026-11-25T04:44:34"] {
+        let past = ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"];
+        for text in ["2026-11-25", "now", "2026-11-25T04:44:34"].into_iter().chain(past) {
             assert!(DateTime::parse(Value::from(text)).is_err(), "{text}");
         }
     }

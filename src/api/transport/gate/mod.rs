@@ -134,18 +134,34 @@ impl Gate {
         ] {
             within(limit, max, found)?;
         }
-        let direct =
-            |s: &Selection| matches!(s, Selection::Field(f) if f.node.name.node != "__typename");
-        let mut items = operation.selection_set.node.items.iter();
-        if operation.ty == OperationType::Subscription && !items.any(|item| direct(&item.node)) {
-            // The library would end such a stream without a word.
-            return Err(ApiError::new(
-                Code::GraphqlValidationFailed,
-                "the field of a subscription must stand in the operation itself, not in a fragment",
-            ));
+        match operation.ty {
+            OperationType::Subscription => judge_stream(operation),
+            OperationType::Query | OperationType::Mutation => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// A subscription has its one field in the operation itself, whatever its variables are. The
+/// library would end any other stream without a word.
+fn judge_stream(operation: &OperationDefinition) -> Result<(), ApiError> {
+    let refuse = |message| Err(ApiError::new(Code::GraphqlValidationFailed, message));
+    let mut fields =
+        operation.selection_set.node.items.iter().filter_map(|item| match &item.node {
+            Selection::Field(field) if field.node.name.node != "__typename" => Some(&field.node),
+            Selection::Field(_) | Selection::FragmentSpread(_) | Selection::InlineFragment(_) => {
+                None
+            }
+        });
+    let Some(field) = fields.next() else {
+        return refuse(
+            "the field of a subscription must stand in the operation itself, not in a fragment",
+        );
+    };
+    let conditional = |name: &str| matches!(name, "skip" | "include");
+    if field.directives.iter().any(|directive| conditional(&directive.node.name.node)) {
+        return refuse("the field of a subscription has neither `@skip` nor `@include`");
+    }
+    Ok(())
 }
 
 fn within(limit: &'static str, max: usize, found: u64) -> Result<(), ApiError> {

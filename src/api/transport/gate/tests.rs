@@ -128,6 +128,12 @@ fn a_mutation_and_a_subscription_have_one_root_field() {
             "QUERY_TOO_LARGE rootFields 2",
         ),
         ("subscription { watch(id: 1) { id } }", "ok"),
+        ("subscription { watch(id: 1) { id @skip(if: true) } }", "ok"),
+        ("subscription { watch(id: 1) @skip(if: true) { id } }", "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "subscription($x: Boolean!) { watch(id: 1) @include(if: $x) { id } }",
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
         (
             "subscription { a: feed { events { id } } feed { events { id } } }",
             "QUERY_TOO_LARGE rootFields 2",
