@@ -26,10 +26,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use super::Report;
+use super::keeper::Keeper;
 use super::launch::Launched;
-use super::orphans::Shim;
+use super::orphans::{self, Shim};
 use super::progress::{Reported, Watcher};
-use super::recovery::{Case, Found};
+use super::recovery::{Case, Found, ShimEnd};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::clock::Clock;
 use crate::domain::job::Progress;
@@ -57,6 +58,8 @@ pub(super) struct Follow {
     pub(super) watcher: Arc<Mutex<Watcher>>,
     /// The watcher reads the log too.
     pub(super) reads_log: bool,
+    /// How long it may run, as its shim was told.
+    pub(super) timeout: Option<Duration>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -110,15 +113,24 @@ impl Follow {
     pub(super) async fn run(self, launched: Launched) {
         let Launched { shim, status, lifeline } = launched;
         let mut news = News::default();
-        let (ended, exit) = self.while_it_lives(shim, status, &mut news).await;
+        let grace = self.case.policy.grace;
+        let mut keeper = Keeper::new(shim.handle(), lifeline.hear(), self.timeout, grace);
+        let (ended, exit) = self.while_it_lives(shim, status, &mut keeper, &mut news).await;
         // Held up to here, and no matter by whom else: its end would be an order to stop.
         drop(lifeline);
         if let Ok(looked) = timeout(LAST_LOOK, self.look()).await {
             self.take_in(looked, &mut news);
         }
-        let emptied = exit.is_some_and(|status| status.success());
-        let spawned = news.has_started;
-        let case = Case { spawned, emptied, ..self.case };
+        let case = Case {
+            spawned: news.has_started,
+            shim: match exit {
+                Some(status) if status.success() => ShimEnd::Well,
+                Some(_) if keeper.has_killed() => ShimEnd::Killed,
+                Some(_) => ShimEnd::Badly,
+                None => ShimEnd::Unknown,
+            },
+            ..self.case
+        };
         settle(&case, &self.reports, ended, &mut news).await;
     }
 
@@ -128,6 +140,7 @@ impl Follow {
         &self,
         shim: Shim,
         status: pipe::Receiver,
+        keeper: &mut Keeper,
         news: &mut News,
     ) -> (bool, Option<ExitStatus>) {
         let mut status = Some(status);
@@ -140,16 +153,20 @@ impl Follow {
             let mut bytes = [0; 256];
             tokio::select! {
                 biased;
-                read = hear(status.as_mut(), &mut bytes) => match read {
-                    Ok(read @ 1..) => news.hear(&bytes[..read], self.reads_log),
-                    Ok(0) | Err(_) => status = None,
-                },
+                // First, so that nobody who floods the status pipe hides the end.
                 exit = &mut exit => {
                     if let Err(error) = &exit {
                         tracing::error!(%error, "a supervisor cannot be waited for");
                     }
+                    self.hear_the_rest(status.as_ref(), news);
                     return (ended, exit.ok());
                 }
+                // What is left of an unkillable end it may hold for as long as it takes.
+                () = keeper.keep(), if !ended => {}
+                read = hear(status.as_mut(), &mut bytes) => match read {
+                    Ok(read @ 1..) => news.hear(&bytes[..read], self.reads_log),
+                    Ok(0) | Err(_) => status = None,
+                },
                 permit = self.reports.reserve(), if !news.is_empty() => match (permit, news.next()) {
                     (Ok(permit), Some(report)) => permit.send(report),
                     // Nobody listens any more; the attempt is followed to its end all the same.
@@ -166,6 +183,17 @@ impl Follow {
             }
             if std::mem::take(&mut news.ended) && !ended {
                 ended = report_unkillable(&self.case, &self.reports, news).await;
+            }
+        }
+    }
+
+    /// What stands in the status pipe once its shim has ended, no more than a pipe holds.
+    fn hear_the_rest(&self, status: Option<&pipe::Receiver>, news: &mut News) {
+        let mut bytes = [0; 4096];
+        for _ in 0..16 {
+            match status.map(|status| status.try_read(&mut bytes)) {
+                Some(Ok(read @ 1..)) => news.hear(&bytes[..read], self.reads_log),
+                _ => break,
             }
         }
     }
@@ -233,7 +261,8 @@ async fn settle(case: &Case, reports: &mpsc::Sender<Report>, mut ended: bool, ne
     let _ = reports.send(Report::Gone).await;
 }
 
-/// Until whoever holds the lock lets it go. Returns whether an end was reported meanwhile.
+/// Until whoever holds the lock lets it go: an earlier server's shim, which stops by itself, as long
+/// as it can; or another process of the attempt. Returns whether an end was reported meanwhile.
 async fn wait_for_lock(
     case: &Case,
     reports: &mpsc::Sender<Report>,
@@ -243,6 +272,13 @@ async fn wait_for_lock(
     let folder = case.folder.clone();
     let mut lock = pin!(apart("attempt-lock", move || folder.wait_for_lock().map(drop)));
     let mut again = interval(PAUSE);
+    let key = case.key.clone();
+    let woken = tokio::task::spawn_blocking(move || orphans::wake(&key)).await;
+    if let Ok(Err(error)) = woken {
+        tracing::warn!(%error, "what is left of an attempt cannot be woken");
+    }
+    let sweep_at = Instant::now() + case.shim.may_hold();
+    let mut swept = false;
     loop {
         tokio::select! {
             taken = &mut lock => {
@@ -252,10 +288,27 @@ async fn wait_for_lock(
                 }
                 return ended;
             }
+            () = sleep_until(sweep_at), if !swept => {
+                swept = true;
+                sweep_holders(case).await;
+            }
             _ = again.tick(), if !ended => {
                 ended = report_unkillable(case, reports, news).await;
             }
         }
+    }
+}
+
+/// Kills whoever carries the key, a shim too: it had its time.
+async fn sweep_holders(case: &Case) {
+    let key = case.key.clone();
+    let swept = apart("attempt-sweep", move || orphans::sweep(&key, PATIENCE)).await;
+    match swept {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::error!(folder = %case.folder.path().display(), "processes do not die");
+        }
+        Err(error) => tracing::error!(%error, "what holds an attempt's lock cannot be killed"),
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use rustix::fs::{Access, OFlags, access, fcntl_getfl, fcntl_setfl};
 use tokio::net::unix::pipe;
+use tokio::sync::watch;
 
 use super::folder::Folder;
 use super::orphans::Shim;
@@ -182,14 +183,30 @@ fn usable(program: &Path) -> Result<(), &'static str> {
 /// The server's end of a shim's standard input. Its closing is what a shim takes for the death of
 /// the server, so it lives as long as the attempt is followed.
 #[derive(Debug)]
-pub(super) struct Lifeline(PipeWriter);
+pub(super) struct Lifeline {
+    pipe: PipeWriter,
+    told: watch::Sender<Told>,
+}
+
+/// What a shim was told so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Told {
+    stop: bool,
+    /// To stop at once.
+    pub(super) now: bool,
+}
 
 impl Lifeline {
     fn pair() -> io::Result<(io::PipeReader, Self)> {
         let (reader, writer) = io::pipe()?;
         // A shim that is frozen may never read: the writer must not wait for it.
         fcntl_setfl(&writer, fcntl_getfl(&writer)? | OFlags::NONBLOCK)?;
-        Ok((reader, Self(writer)))
+        Ok((reader, Self { pipe: writer, told: watch::Sender::default() }))
+    }
+
+    /// Hears of what the shim is told from now on.
+    pub(super) fn hear(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
     }
 }
 
@@ -202,9 +219,14 @@ impl Control for Arc<Lifeline> {
             Order::ShutdownNow => LifelineByte::ShutdownNow,
         };
         // The shim is gone, or so far behind that 64 KiB of orders wait for it already.
-        if let Err(error) = (&self.as_ref().0).write_all(&[byte as u8]) {
+        if let Err(error) = (&self.as_ref().pipe).write_all(&[byte as u8]) {
             tracing::debug!(%error, ?order, "an order came too late for its attempt");
         }
+        let now = matches!(order, Order::CancelNow | Order::ShutdownNow);
+        self.told.send_if_modified(|told| {
+            let before = std::mem::replace(told, Told { stop: true, now: told.now | now });
+            before != *told
+        });
     }
 }
 

@@ -15,6 +15,8 @@
 
 mod folder;
 mod follow;
+mod guard;
+mod keeper;
 mod launch;
 pub mod log;
 mod orphans;

@@ -75,6 +75,11 @@ impl Shim {
         Ok(Self { child, known })
     }
 
+    /// Its handle.
+    pub(super) fn handle(&self) -> Handle {
+        Handle(self.known)
+    }
+
     /// Waits for its end and reaps it. Dropped before that, it stays a known shim: it stops by
     /// itself when its lifeline ends, and nobody may take it for an orphan.
     pub(super) async fn wait(mut self) -> io::Result<ExitStatus> {
@@ -84,8 +89,54 @@ impl Shim {
     }
 }
 
-/// Kills every orphan, and every process that carries the key, until none is left. `false`: some
-/// outlived `patience`. Blocks.
+/// What can be done to a shim, as long as [`Shim::wait`] has not returned: it is not reaped before
+/// that, so its number is its own. None of it waits for anybody.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Handle(Known);
+
+impl Handle {
+    fn pid(self) -> Option<Pid> {
+        Pid::from_raw(self.0.0)
+    }
+
+    /// It was stopped by a signal or a tracer, and is.
+    pub(super) fn is_stopped(self) -> bool {
+        let seen = self.pid().and_then(|pid| procfs::look(pid).ok().flatten());
+        seen.is_some_and(|seen| seen.is_stopped)
+    }
+
+    /// Lets it go on if it was stopped.
+    pub(super) fn wake(self) {
+        self.send(Signal::CONT);
+    }
+
+    /// Kills it; what it held becomes ours.
+    pub(super) fn kill(self) {
+        self.send(Signal::KILL);
+    }
+
+    fn send(self, signal: Signal) {
+        if let Some(pid) = self.pid()
+            && let Err(error) = kill_process(pid, signal)
+        {
+            tracing::warn!(%error, pid = self.0.0, "a supervisor cannot be signalled");
+        }
+    }
+}
+
+/// Lets everybody go on who carries the key: what was stopped may still end by itself. Blocks.
+pub(super) fn wake(key: &AttemptKey) -> io::Result<()> {
+    for seen in procfs::all()? {
+        let pid = seen.process.pid;
+        if pid != getpid() && procfs::has_variable(pid, ATTEMPT_KEY, key.as_str())? {
+            signal(seen.process, Signal::CONT);
+        }
+    }
+    Ok(())
+}
+
+/// Kills every orphan, and every process that carries the key with all below it, until none is
+/// left. `false`: some outlived `patience`. Blocks.
 pub(super) fn sweep(key: &AttemptKey, patience: Duration) -> io::Result<bool> {
     let begun = Instant::now();
     loop {
@@ -113,7 +164,7 @@ fn kill_round(key: &AttemptKey) -> io::Result<Option<Vec<OwnedFd>>> {
     let mut dying = Vec::new();
     for seen in strays {
         if !seen.is_zombie {
-            if let Some(handle) = kill(seen.process)
+            if let Some(handle) = signal(seen.process, Signal::KILL)
                 && dying.len() < MAX_WATCHED
             {
                 dying.push(handle);
@@ -126,8 +177,8 @@ fn kill_round(key: &AttemptKey) -> io::Result<Option<Vec<OwnedFd>>> {
     Ok(Some(dying))
 }
 
-/// The processes that must go: our children that are no shims, with all below them, and whoever
-/// carries the key.
+/// The processes that must go: our children that are no shims, and whoever carries the key, with all
+/// below them: what is below a supervisor that an earlier server left may have no key any more.
 fn strays(
     all: &[Seen],
     key: &AttemptKey,
@@ -139,38 +190,35 @@ fn strays(
     let Some(own_session) = procfs::look(own)?.map(|seen| seen.session) else {
         return Err(io::Error::other("this process is not to be seen in /proc"));
     };
-    let mut family: HashSet<Pid> = all
-        .iter()
-        .filter(|seen| seen.parent == Some(own) && seen.session != own_session)
-        .filter(|seen| !is_shim(seen.process))
-        .map(|seen| seen.process.pid)
-        .collect();
+    let mut family = HashSet::new();
+    let others = || all.iter().filter(|seen| seen.process.pid != own);
+    for seen in others() {
+        let is_child = seen.parent == Some(own) && seen.session != own_session;
+        if (is_child && !is_shim(seen.process))
+            || procfs::has_variable(seen.process.pid, ATTEMPT_KEY, key.as_str())?
+        {
+            family.insert(seen.process.pid);
+        }
+    }
     loop {
         let before = family.len();
-        let below = all.iter().filter(|seen| seen.parent.is_some_and(|p| family.contains(&p)));
+        let below = others().filter(|seen| seen.parent.is_some_and(|p| family.contains(&p)));
         let below: Vec<Pid> = below.map(|seen| seen.process.pid).collect();
         family.extend(below);
         if family.len() == before {
             break;
         }
     }
-    let mut strays = Vec::new();
-    for &seen in all.iter().filter(|seen| seen.process.pid != own) {
-        let pid = seen.process.pid;
-        if family.contains(&pid) || procfs::has_variable(pid, ATTEMPT_KEY, key.as_str())? {
-            strays.push(seen);
-        }
-    }
-    Ok(strays)
+    Ok(others().filter(|seen| family.contains(&seen.process.pid)).copied().collect())
 }
 
-/// Kills a process through a handle, after a second look that the number still is its.
-fn kill(process: Process) -> Option<OwnedFd> {
+/// Sends a signal through a handle, after a second look that the number still is the process's.
+fn signal(process: Process, signal: Signal) -> Option<OwnedFd> {
     match pidfd_open(process.pid, PidfdFlags::empty()) {
         Ok(handle) => {
             let seen = procfs::look(process.pid).ok().flatten();
             let same = seen.is_some_and(|seen| seen.process == process);
-            if same && let Err(error) = pidfd_send_signal(&handle, Signal::KILL) {
+            if same && let Err(error) = pidfd_send_signal(&handle, signal) {
                 complain(process, error);
             }
             same.then_some(handle)
@@ -178,7 +226,7 @@ fn kill(process: Process) -> Option<OwnedFd> {
         Err(Errno::SRCH) => None,
         // No pidfd to be had, for want of descriptors: the number must do.
         Err(_) => {
-            if let Err(error) = kill_process(process.pid, Signal::KILL) {
+            if let Err(error) = kill_process(process.pid, signal) {
                 complain(process, error);
             }
             None
@@ -189,7 +237,7 @@ fn kill(process: Process) -> Option<OwnedFd> {
 fn complain(process: Process, error: Errno) {
     if error != Errno::SRCH {
         let pid = process.pid.as_raw_nonzero();
-        tracing::warn!(pid, %error, "a process that a job left behind cannot be killed");
+        tracing::warn!(pid, %error, "a process that a job left behind cannot be signalled");
     }
 }
 

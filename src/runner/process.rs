@@ -23,7 +23,7 @@ use super::follow::{Follow, apart, follow_left};
 use super::launch::{LaunchError, launch};
 use super::log::{Follower, LogFiles};
 use super::progress::{Pattern, ProgressFile, Watcher};
-use super::recovery::{Case, Found, boot_id};
+use super::recovery::{Case, Found, ShimEnd, boot_id};
 use super::{AttemptSpec, Control, Order, Recovered, Report, Runner};
 use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::clock::Clock;
@@ -98,7 +98,7 @@ impl Inner {
             spawned: false,
             same_boot: true,
             result_bytes: self.options.limits.result_bytes,
-            emptied: false,
+            shim: ShimEnd::Unknown,
         }
     }
 
@@ -116,6 +116,7 @@ impl Inner {
         let pattern = pattern.and_then(|pattern| Pattern::new(pattern, follower));
         let follow = Follow {
             reads_log: pattern.is_some(),
+            timeout: spec.timeout,
             watcher: Arc::new(Mutex::new(Watcher::new(file, pattern))),
             case: self.case(spec),
             reports,
@@ -190,7 +191,7 @@ impl Runner for ProcessRunner {
             spawned: attempt.spawned,
             same_boot: attempt.boot_id == self.0.boot_id,
             result_bytes: self.0.options.limits.result_bytes,
-            emptied: false,
+            shim: ShimEnd::Unknown,
         };
         let looking = case.clone();
         let looking = apart("attempt-recover", move || looking.settle(PATIENCE));

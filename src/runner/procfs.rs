@@ -1,10 +1,14 @@
 //! Processes as `/proc` shows them.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 
 use rustix::io::Errno;
 use rustix::process::Pid;
+
+/// So much of a file of a process is read. What hides the key behind a longer environment could as
+/// well have wiped it.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A process, told from a later one with the same number by when it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +28,8 @@ pub(super) struct Seen {
     pub(super) session: Option<Pid>,
     /// It ended and waits to be reaped.
     pub(super) is_zombie: bool,
+    /// A signal or a tracer stopped it.
+    pub(super) is_stopped: bool,
 }
 
 /// Every process of the machine that is visible. One that ends meanwhile may be missing; none is
@@ -53,10 +59,13 @@ pub(super) fn has_variable(pid: Pid, name: &str, value: &str) -> io::Result<bool
         .any(|found| found == value.as_bytes()))
 }
 
-/// A file of a process; `None` where the process is gone, or another user's.
+/// A file of a process, as far as it is looked at; `None` where the process is gone, or another
+/// user's.
 fn read(pid: Pid, file: &str) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())) {
-        Ok(bytes) => Ok(Some(bytes)),
+    let mut bytes = Vec::new();
+    let opened = File::open(format!("/proc/{}/{file}", pid.as_raw_nonzero()));
+    match opened.and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
         Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Ok(None),
@@ -75,7 +84,9 @@ fn parse_stat(number: Pid, stat: &[u8]) -> Option<Seen> {
     // Field 22 of proc(5); the state is 3 and the session 6.
     let started = fields.nth(15)?.parse().ok()?;
     let is_zombie = matches!(state, "Z" | "X" | "x");
-    Some(Seen { process: Process { pid: number, started }, parent, session, is_zombie })
+    let is_stopped = matches!(state, "T" | "t");
+    let process = Process { pid: number, started };
+    Some(Seen { process, parent, session, is_zombie, is_stopped })
 }
 
 fn pid(text: &str) -> Option<Pid> {
@@ -93,7 +104,7 @@ mod tests {
         let seen = parse_stat(number, line).unwrap();
         assert_eq!(seen.process, Process { pid: number, started: 987 });
         assert_eq!((seen.parent, seen.session), (Pid::from_raw(7), Pid::from_raw(40)));
-        assert!(!seen.is_zombie);
+        assert!(!seen.is_zombie && !seen.is_stopped);
     }
 
     #[test]

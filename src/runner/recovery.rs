@@ -38,8 +38,31 @@ pub(super) struct Case {
     pub(super) same_boot: bool,
     /// The most bytes of a result.
     pub(super) result_bytes: u64,
-    /// Its shim was seen to end by itself, and well: it has emptied the tree then.
-    pub(super) emptied: bool,
+    pub(super) shim: ShimEnd,
+}
+
+/// What was seen of the end of an attempt's shim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShimEnd {
+    /// It may live.
+    Unknown,
+    /// It ended by itself, and well: it has emptied the tree then.
+    Well,
+    /// It ended otherwise.
+    Badly,
+    /// We killed it, since it did not do what it was told.
+    Killed,
+}
+
+impl ShimEnd {
+    /// How long the attempt's lock may be held by somebody before all who carry the key are killed.
+    /// A shim that is left alone stops within about a second.
+    pub(super) fn may_hold(self) -> Duration {
+        match self {
+            Self::Unknown => Duration::from_secs(5),
+            Self::Well | Self::Badly | Self::Killed => Duration::ZERO,
+        }
+    }
 }
 
 /// What a look at an attempt found.
@@ -82,7 +105,8 @@ impl Case {
         }
         // A record alone is no word for an empty tree: the command could write one, and kill its
         // shim.
-        let emptied = self.emptied && exit.as_ref().is_some_and(|record| !record.unkillable);
+        let emptied =
+            self.shim == ShimEnd::Well && exit.as_ref().is_some_and(|record| !record.unkillable);
         if self.same_boot && !emptied {
             let swept = orphans::sweep(&self.key, patience)?;
             if !swept {
@@ -129,10 +153,15 @@ impl Case {
     }
 
     fn lost(&self, damage: Option<Damage>) -> AttemptEnd {
-        let why = if self.same_boot {
-            "its supervisor died, and nobody knows how it ended"
-        } else {
-            "the machine was restarted, and nobody knows how it ended"
+        let why = match self.shim {
+            _ if !self.same_boot => "the machine was restarted, and nobody knows how it ended",
+            ShimEnd::Killed => {
+                "its supervisor did not do what it was told and was killed, and nobody knows how \
+                 it ended"
+            }
+            ShimEnd::Unknown | ShimEnd::Well | ShimEnd::Badly => {
+                "its supervisor died, and nobody knows how it ended"
+            }
         };
         let damage = damage.map_or_else(String::new, |damage| format!(": {damage}"));
         AttemptEnd::unrecorded(EndReason::Lost, format!("{why}{damage}"), true)

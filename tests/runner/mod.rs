@@ -22,3 +22,4 @@ mod progress;
 mod recovery;
 mod rig;
 mod stop;
+mod stopped;

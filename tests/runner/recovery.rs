@@ -73,17 +73,18 @@ pub(super) fn prepare(rig: &Rig, spec: &AttemptSpec) {
 }
 
 /// A shim of an earlier server.
-fn shim(folder: &Path) -> Child {
+pub(super) fn shim(folder: &Path, spec: &AttemptSpec) -> Child {
     Command::new(BINARY)
         .arg("shim")
         .arg(folder)
+        .env("LONGHAUL_ATTEMPT_KEY", spec.key.as_str())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
 
-fn locked(folder: &Path) -> File {
+pub(super) fn locked(folder: &Path) -> File {
     fs::create_dir_all(folder).unwrap();
     let lock = File::create(folder.join("lock")).unwrap();
     flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
@@ -103,7 +104,7 @@ process_test! {
             assert_eq!((end.reason, end.may_have_started), (EndReason::NotStarted, false));
             prepare(&rig, &spec);
             let folder = rig.attempt(&spec);
-            assert_eq!(shim(&folder).wait_with_output().unwrap().status.code(), Some(3));
+            assert_eq!(shim(&folder, &spec).wait_with_output().unwrap().status.code(), Some(3));
             assert!(!folder.join("started").exists() && !folder.join("work").exists());
             let again = settled(&rig, stored(&rig, &spec)).await;
             assert_eq!(again.reason, EndReason::NotStarted, "as often as it is asked");
@@ -131,7 +132,7 @@ process_test! {
         let rig = Rig::new();
         let spec = shell("trap '' TERM; setsid sleep 1000 & echo $! > below; echo; wait; sleep 1000");
         prepare(&rig, &spec);
-        let mut left = shim(&rig.attempt(&spec));
+        let mut left = shim(&rig.attempt(&spec), &spec);
         // Until it has printed something, and so set its trap.
         let mut news = Vec::new();
         BufReader::new(left.stdout.take().unwrap())

@@ -60,6 +60,8 @@ pub(super) fn again(path: &str, mut binary: Command) {
     if ended.recv_timeout(TEST_DEADLINE).is_err() {
         // Not reaped yet, as nothing was sent: the number is its own.
         kill_process(pid, Signal::KILL).unwrap();
+        let held = ended.recv_timeout(DEADLINE).is_err();
+        assert!(!held, "{name} hangs, and what it left still holds its output");
     }
     let output = waiting.join().unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
