@@ -9,6 +9,7 @@
 
 mod data;
 mod signals;
+mod trouble;
 
 use std::future::IntoFuture;
 use std::io;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use data::{DataError, Holder};
+pub use trouble::Trouble;
 
 use crate::api;
 use crate::config::Config;
@@ -54,7 +56,7 @@ pub enum StartError {
         source: sqlite::OpenError,
     },
     /// The address cannot be listened on.
-    #[error("listen on {address}: is another server there? name another address with `--listen`")]
+    #[error("listen on {address}")]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -145,9 +147,9 @@ impl Server {
         })
     }
 
-    /// Where it is reached.
-    pub fn url(&self) -> String {
-        url(self.address)
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Serves until a signal asks for an end, or the store breaks. The first signal lets what runs

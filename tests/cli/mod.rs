@@ -1,7 +1,9 @@
 //! The command line, as the binary that people run.
 
 mod commands;
+mod config;
 mod failures;
+mod not_started;
 mod operations;
 mod scripted;
 
