@@ -25,39 +25,39 @@ pub(crate) enum Code {
     GraphqlParseFailed,
     /// The document or its variables do not fit this schema.
     GraphqlValidationFailed,
-    /// Too deep, too complex, too many aliases, root fields or tokens. [limit, max, found]
+    /// Too deep, too complex, too many aliases, root fields or tokens. (limit, max, found)
     QueryTooLarge,
-    /// The body of the request is larger than allowed. [max]
+    /// The body of the request is larger than allowed. (max)
     RequestTooLarge,
-    /// An argument's value is not allowed: a page size, a cursor of another list, a time in the past. [argument]
+    /// An argument's value is not allowed: a page size, a cursor of another list, a time in the past. (argument)
     InvalidInput,
-    /// No such kind. [kinds: those that may be started]
+    /// No such kind. (kinds: those that may be started)
     UnknownKind,
-    /// `args` does not fit the kind's schema. [problems: as `ArgProblem`]
+    /// `args` does not fit the kind's schema. (problems: as `ArgProblem`)
     InvalidArgs,
-    /// The queue holds all that it may. Nothing was stored. [queue, waiting, limit, retryAfterMs]
+    /// The queue holds all that it may. Nothing was stored. (queue, waiting, limit, retryAfterMs)
     QueueFull,
-    /// The server is stopping and accepts nothing. [retryAfterMs]
+    /// The server is stopping and accepts nothing. (retryAfterMs)
     NotAccepting,
-    /// The key was used for another input. [jobId]
+    /// The key was used for another input. (jobId)
     IdempotencyConflict,
     /// It does not exist, or you may not see it.
     NotFound,
-    /// The job's state does not allow it. [state]
+    /// The job's state does not allow it. (state)
     InvalidState,
-    /// Say the number that would be touched. [count]
+    /// Say the number that would be touched. (count)
     ConfirmationRequired,
     /// No token, or one that is not valid.
     Unauthenticated,
-    /// The token may not do it. [scope]
+    /// The token may not do it. (scope)
     Forbidden,
-    /// Too many requests. [retryAfterMs]
+    /// Too many requests. (retryAfterMs)
     RateLimited,
     /// It took longer than a request may.
     DeadlineExceeded,
-    /// The store or another worker does not answer. [retryAfterMs]
+    /// The store or another worker does not answer. (retryAfterMs)
     Unavailable,
-    /// A fault of the server. [reference: find it in the server's log]
+    /// A fault of the server. (reference: find it in the server's log)
     Internal,
 }
 

@@ -78,10 +78,10 @@ impl PageArguments {
             cursor.map(|cursor| cursor::job(order, name, &cursor)).transpose()
         };
         if direction(self.first, self.last, self.after.as_ref(), self.before.as_ref())? {
-            let most = size("last", self.last)?.unwrap_or(DEFAULT_PAGE);
+            let most = size("last", self.last)?.unwrap_or(limits.page_size.min(DEFAULT_PAGE));
             Ok(Page::Last(most, place("before", self.before)?))
         } else {
-            let most = size("first", self.first)?.unwrap_or(DEFAULT_PAGE);
+            let most = size("first", self.first)?.unwrap_or(limits.page_size.min(DEFAULT_PAGE));
             Ok(Page::First(most, place("after", self.after)?))
         }
     }
@@ -117,7 +117,7 @@ impl LogArguments {
         };
         Ok(LogQuery {
             from,
-            lines: lines.unwrap_or(DEFAULT_LOG_PAGE),
+            lines: lines.unwrap_or(limits.log_page_lines.min(DEFAULT_LOG_PAGE)),
             bytes: limits.log_page_bytes,
             stream: self.stream.map(Into::into),
             attempt: attempt(self.attempt)?,
@@ -151,7 +151,7 @@ pub(crate) fn count(
         Ok(size) if (least..=most).contains(&size) => Ok(Some(size)),
         _ => {
             let message = format!("`{name}` must be from {least} to {most}, and is {given}");
-            Err(ApiError::invalid_input(name, message))
+            Err(ApiError::invalid_input(name, message).with("max", most))
         }
     }
 }

@@ -82,7 +82,7 @@ fn gate(sdl: &str, limits: Limits, slots: u32) -> Gate {
     let pages = [
         PageRule {
             field: "Query.jobs",
-            default: DEFAULT_PAGE.into(),
+            default: DEFAULT_PAGE.min(limits.page_size).into(),
             max: limits.page_size.into(),
             rows_per_cost: 1,
         },
@@ -99,7 +99,7 @@ fn gate(sdl: &str, limits: Limits, slots: u32) -> Gate {
         // Lines are read in one piece from a file: a hundred cost as much as a job.
         PageRule {
             field: "Job.log",
-            default: DEFAULT_LOG_PAGE.into(),
+            default: DEFAULT_LOG_PAGE.min(limits.log_page_lines).into(),
             max: limits.log_page_lines.into(),
             rows_per_cost: 100,
         },

@@ -9,7 +9,7 @@ use super::model::Job;
 use super::operations::JOBS;
 use super::{Context, output};
 
-/// The most jobs of a page.
+/// The most jobs of a page, unless the server allows fewer.
 const PAGE: u32 = 100;
 
 /// What `list` takes.
@@ -65,11 +65,18 @@ async fn rows(context: &Context, args: &ListArgs) -> Result<Vec<Value>, Failure>
     let filter = filter(args);
     let mut rows = Vec::new();
     let mut after = Value::Null;
-    let mut left = args.limit;
+    let (mut left, mut most) = (args.limit, PAGE);
     while left > 0 {
-        let first = left.min(PAGE);
+        let first = left.min(most);
         let variables = json!({"filter": filter, "first": first, "after": after});
-        let mut page = context.client.field(JOBS, &variables, "jobs").await?;
+        let mut page = match context.client.field(JOBS, &variables, "jobs").await {
+            Ok(page) => page,
+            Err(error) => {
+                most =
+                    error.most("first").filter(|&fewer| fewer > 0 && fewer < first).ok_or(error)?;
+                continue;
+            }
+        };
         let Value::Array(nodes) = page["nodes"].take() else { break };
         rows.extend(nodes);
         let info = &mut page["pageInfo"];

@@ -11,7 +11,7 @@ use super::model::{LogChunk, LogLine};
 use super::operations::{JOB_LOG, JOB_LOG_PAGE};
 use super::{Context, output};
 
-/// The most lines of a page.
+/// The most lines of a page, unless the server allows fewer.
 const PAGE: u32 = 5_000;
 
 /// What `logs` takes.
@@ -41,8 +41,16 @@ pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failur
     }
 }
 
-async fn page(context: &Context, variables: Value) -> Result<Value, Failure> {
-    let mut job = context.client.field(JOB_LOG_PAGE, &variables, "job").await?;
+/// A page of the log; as many lines as the server allows where it allows fewer of all.
+async fn page(context: &Context, mut variables: Value) -> Result<Value, Failure> {
+    let mut job = match context.client.field(JOB_LOG_PAGE, &variables, "job").await {
+        Err(error) if variables["first"] == PAGE => {
+            let most = error.most("first").ok_or(error)?;
+            variables["first"] = json!(most);
+            context.client.field(JOB_LOG_PAGE, &variables, "job").await?
+        }
+        job => job?,
+    };
     if job.is_null() {
         return Err(unknown(variables["id"].as_str().unwrap_or_default()));
     }

@@ -4,14 +4,18 @@
 //! document, or one a line where it is a stream. How a command ends: see `exit`.
 
 mod args;
+mod banner;
 mod cancel;
 mod client;
+mod config;
 mod demo;
 mod exit;
+mod init;
 mod kinds;
 mod list;
 mod logs;
 mod model;
+mod not_started;
 pub mod operations;
 mod output;
 mod queue;
@@ -70,6 +74,11 @@ struct Global {
 enum Command {
     /// Start a server
     Serve(serve::ServeArgs),
+    /// Write a configuration file to begin with
+    Init(init::InitArgs),
+    /// Check and show the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     #[command(flatten)]
     Client(ClientCommand),
     /// Print the GraphQL schema
@@ -151,6 +160,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let Cli { global, command } = cli;
     match command {
         Command::Serve(args) => serve::run(&args, overrides(&global)),
+        Command::Init(args) => init::run(&args, &overrides(&global), global.json),
+        Command::Config(command) => config::run(&command, overrides(&global), global.json),
         Command::Schema => output::text(&crate::server::sdl()).map(|()| DONE),
         Command::Version => version(global.json).map(|()| DONE),
         Command::Demo(args) => demo::run(&args),

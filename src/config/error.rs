@@ -15,6 +15,7 @@ pub struct ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     place: Option<Place>,
+    key: Option<String>,
     message: String,
 }
 
@@ -43,7 +44,7 @@ impl ConfigError {
 impl Problem {
     /// A problem of a flag, a variable or a whole file.
     pub(super) fn general(message: impl Into<String>) -> Self {
-        Self { place: None, message: message.into() }
+        Self { place: None, key: None, message: message.into() }
     }
 
     /// A problem of what stands at `span`, in bytes, of a file. Its line is shown unless `hidden`.
@@ -66,7 +67,24 @@ impl Problem {
             column: source[line_start..start].chars().count() + 1,
             excerpt: (!hidden).then(|| (line.to_owned(), width)),
         };
-        Self { place: Some(place), message }
+        Self { place: Some(place), key: None, message }
+    }
+
+    /// The same as a problem of a key, like `server.listen`.
+    #[must_use]
+    pub(super) fn of_key(mut self, key: Option<&str>) -> Self {
+        self.key = key.map(str::to_owned);
+        self
+    }
+
+    /// The key that it is about, like `server.listen`, where it is about one.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// The file, the line and the column, both from 1, where it stands in a file.
+    pub fn place(&self) -> Option<(&str, usize, usize)> {
+        self.place.as_ref().map(|place| (place.file.as_str(), place.line, place.column))
     }
 
     /// What is wrong and what would be valid, without the place.

@@ -1,6 +1,7 @@
 //! What `[kinds.NAME]` says.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,14 +16,19 @@ use super::paths::Base;
 use super::placeholders;
 use super::sections::{default_queue, folder};
 use super::suggest::nearest;
+use super::syntax;
 use super::table::{Field, Section};
 use super::value;
 
 /// What a command finds in its environment where its kind does not say.
-const DEFAULT_ENV: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
+pub(super) const DEFAULT_ENV: [&str; 7] =
+    ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"];
+
+/// How many retries and how many losses a kind may allow.
+pub(super) const MAX_RETRIES: RangeInclusive<i64> = 0..=1_000;
 
 /// The variables that each command gets from Longhaul itself (`shim::protocol::variables`).
-const OWN_VARIABLES: [&str; 6] = [
+pub(super) const OWN_VARIABLES: [&str; 6] = [
     "LONGHAUL_JOB_ID",
     "LONGHAUL_ATTEMPT",
     "LONGHAUL_ATTEMPT_KEY",
@@ -68,7 +74,7 @@ fn kind(
     let (title, description) = (text("title"), text("description"));
     let queue = take("queue").map_or_else(|| Some(default_queue()), |f| declared(&f, queues));
     let timeout = take("timeout").and_then(|f| f.parsed(value::positive_duration));
-    let retries = take("retries").and_then(|f| f.integer(0..=1_000)).unwrap_or(0);
+    let retries = take("retries").and_then(|f| f.integer(MAX_RETRIES)).unwrap_or(0);
     let policy = policy(section);
     if let Some(field) = take("on_server_exit") {
         on_server_exit(&field);
@@ -143,12 +149,16 @@ fn schema(field: &Field<'_>) -> Option<ArgsSchema> {
 
 fn declared(field: &Field<'_>, queues: &BTreeMap<QueueName, QueueSpec>) -> Option<QueueName> {
     let text = field.text()?;
-    if let Some((name, _)) = queues.get_key_value(text) {
-        return Some(name.clone());
+    let name: QueueName = field.parsed(|text| text.parse().map_err(|_| value::name()))?;
+    if queues.contains_key(&name) {
+        return Some(name);
     }
     let valid = match nearest(text, queues.keys().map(QueueName::as_str)) {
         Some(word) => format!("did you mean `{word}`?"),
-        None => format!("declare it with [queues.{text}], or leave this out for `default`"),
+        None => format!(
+            "declare it with [{}], or leave this out for `default`",
+            syntax::path("queues", text)
+        ),
     };
     field.refuse(&format!("no queue `{text}` is declared: {valid}"));
     None
@@ -164,7 +174,7 @@ fn policy(section: &Section<'_>) -> Policy {
             .unwrap_or(default.at_most_once),
         max_lost: section
             .take("max_lost")
-            .and_then(|f| f.integer(0..=1_000))
+            .and_then(|f| f.integer(MAX_RETRIES))
             .unwrap_or(default.max_lost),
         retry_backoff: duration("retry_backoff").unwrap_or(default.retry_backoff),
         success_exit_codes: section

@@ -11,14 +11,19 @@
 
 pub mod error;
 mod kinds;
+mod limits;
 mod paths;
 mod placeholders;
+mod schema;
 mod sections;
+pub mod show;
 mod sources;
 mod suggest;
+mod syntax;
 mod table;
 pub mod value;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,8 +33,14 @@ use crate::domain::limits::Limits;
 
 pub use error::ConfigError;
 pub use paths::Environment;
+pub use schema::schema;
 pub use sources::data_folder;
 pub use suggest::nearest;
+
+use show::Source;
+
+/// A file that names every key: three kinds, and the rest as comments with the defaults.
+pub const EXAMPLE: &str = include_str!("example.toml");
 
 /// Everything that a server is told at its start.
 #[derive(Debug, Clone)]
@@ -40,11 +51,15 @@ pub struct Config {
     pub worker: Worker,
     /// The kinds and queues.
     pub catalog: Catalog,
+    /// `[retention]`.
+    pub retention: Retention,
     /// `[limits]`.
     pub limits: Limits,
     /// Where the kinds come from.
     pub origin: Origin,
     warnings: Vec<String>,
+    /// Where each key was told; one that is not there has its default.
+    sources: BTreeMap<String, Source>,
 }
 
 /// How the server is reached and where it keeps its things.
@@ -73,6 +88,28 @@ pub struct Worker {
     pub name: String,
 }
 
+/// How long ended jobs and their logs are kept. Nothing prunes yet: see [`NOTHING_IS_PRUNED`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// How long after their end.
+    pub age: Duration,
+    /// How many ended jobs.
+    pub jobs: u64,
+    /// How many bytes of logs.
+    pub log_bytes: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let age = Duration::from_secs(30 * 24 * 60 * 60);
+        Self { age, jobs: 1_000_000, log_bytes: 10 * 1024 * 1024 * 1024 }
+    }
+}
+
+/// What `[retention]` means in this version.
+pub const NOTHING_IS_PRUNED: &str =
+    "it has no effect in this version: ended jobs and their logs are kept";
+
 /// Where a configuration comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -93,6 +130,8 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
     /// `--slots`.
     pub slots: Option<u32>,
+    /// `--database`.
+    pub database: Option<String>,
     /// `--insecure-no-auth`.
     pub insecure_no_auth: bool,
 }

@@ -35,7 +35,7 @@ impl Environment {
     }
 
     /// `$XDG_CONFIG_HOME/longhaul/longhaul.toml`, by default below `~/.config`.
-    pub(super) fn default_file(&self) -> Option<PathBuf> {
+    pub fn default_file(&self) -> Option<PathBuf> {
         Some(self.xdg("XDG_CONFIG_HOME", ".config")?.join("longhaul/longhaul.toml"))
     }
 

@@ -1,15 +1,16 @@
 //! What the sections of a file say, apart from the kinds: `[server]`, `[worker]`, `[queues]` and
-//! `[limits]`.
+//! `[retention]`. The limits are in `limits`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::kind::QueueSpec;
-use crate::domain::limits::Limits;
 use crate::domain::names::QueueName;
 
+use super::Retention;
 use super::paths::Base;
 use super::table::{Field, Section};
 use super::value::{self, MAX_SLOTS};
@@ -27,15 +28,22 @@ pub(super) struct ServerSection {
     pub(super) allowed_hosts: Vec<String>,
 }
 
+/// What `[retention]` may say.
+pub(super) const RETAINED_JOBS: RangeInclusive<i64> = 1..=1_000_000_000;
+pub(super) const RETAINED_LOG_BYTES: RangeInclusive<i64> = 1_048_576..=1_125_899_906_842_624;
+/// How many jobs may wait in a queue.
+pub(super) const MAX_WAITING: RangeInclusive<i64> = 1..=i32::MAX as i64;
+
+/// The only database so far, and the default.
+pub(super) const SQLITE: &str = "sqlite";
+/// What is told of another one. The value is never shown: an address may hold a password.
+pub(super) const NO_DATABASE: &str = "no other database is available in this version: expected `sqlite`, jobs are kept in the data folder";
 /// The key of a capability that this version lacks, and what to do without it.
-pub(super) const NO_DATABASE: &str =
-    "not available in this version: leave it out, and jobs are kept by SQLite in the data folder";
 pub(super) const NO_LEASE: &str =
     "not available in this version: leave it out, it is only for workers that share a database";
 
 /// Reads `[server]`.
 pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
-    section.refuse_unavailable("database", NO_DATABASE);
     let take = |name| section.take(name);
     let server = ServerSection {
         listen: take("listen").and_then(|f| f.parsed(value::listen)),
@@ -48,8 +56,17 @@ pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
             .and_then(|f| f.parsed_texts(value::allowed_host))
             .unwrap_or_default(),
     };
+    if let Some(field) = section.take("database") {
+        database(&field);
+    }
     section.finish();
     server
+}
+
+fn database(field: &Field<'_>) {
+    if field.text().is_some_and(|text| text != SQLITE) {
+        field.refuse_hidden(&field.span(), NO_DATABASE);
+    }
 }
 
 /// A path of a folder; a relative one begins beside the file.
@@ -102,9 +119,7 @@ pub(super) fn queues(section: Section<'_>) -> BTreeMap<QueueName, QueueSection> 
         let queue = QueueSection {
             // None is a queue that only takes jobs, until somebody gives it slots.
             slots: section.take("slots").and_then(|f| f.integer(0..=i64::from(MAX_SLOTS))),
-            max_waiting: section
-                .take("max_waiting")
-                .and_then(|f| f.integer(1..=i64::from(i32::MAX))),
+            max_waiting: section.take("max_waiting").and_then(|f| f.integer(MAX_WAITING)),
         };
         section.finish();
         queues.insert(name.clone(), queue);
@@ -135,62 +150,18 @@ pub(super) fn default_queue() -> QueueName {
     "default".parse().expect("`default` is a name")
 }
 
-/// Reads each limit within its range; a limit of the domain without a key here does not compile.
-macro_rules! read_limits {
-    ($section:ident, $limits:ident, $($name:ident: $range:expr,)*) => {
-        let Limits { $($name: _,)* request_timeout: _ } = &$limits;
-        $(
-            if let Some(limit) = $section.take(stringify!($name)).and_then(|f| f.integer($range)) {
-                $limits.$name = limit;
-            }
-        )*
+/// Reads `[retention]`.
+pub(super) fn retention(section: &Section<'_>) -> Retention {
+    let default = Retention::default();
+    let whole = |key, range| section.take(key).and_then(|f| f.integer(range));
+    let retention = Retention {
+        age: section
+            .take("age")
+            .and_then(|f| f.parsed(value::positive_duration))
+            .unwrap_or(default.age),
+        jobs: whole("jobs", RETAINED_JOBS).unwrap_or(default.jobs),
+        log_bytes: whole("log_bytes", RETAINED_LOG_BYTES).unwrap_or(default.log_bytes),
     };
-}
-
-const KIB: i64 = 1024;
-const MIB: i64 = 1024 * KIB;
-const GIB: i64 = 1024 * MIB;
-
-/// Reads `[limits]`.
-pub(super) fn limits(section: &Section<'_>) -> Limits {
-    let mut limits = Limits::default();
-    read_limits! { section, limits,
-        request_body: KIB..=64 * MIB,
-        query_depth: 1..=1_000,
-        query_cost: 1..=1_000_000_000,
-        query_aliases: 0..=100_000,
-        query_root_fields: 1..=1_000,
-        query_tokens: 100..=1_000_000,
-        // Deeper brackets than these could end the process by a stack overflow in the parser.
-        query_nesting: 8..=200,
-        response_bytes: MIB..=GIB,
-        filter_values: 1..=10_000,
-        page_size: 1..=1_000,
-        log_page_lines: 1..=100_000,
-        log_page_bytes: KIB..=64 * MIB,
-        args_bytes: 2..=64 * MIB,
-        result_bytes: 2..=GIB,
-        waiting_args_bytes: KIB..=1024 * GIB,
-        idempotency_key_bytes: 1..=4 * KIB,
-        labels: 0..=100,
-        label_key_bytes: 1..=KIB,
-        label_value_bytes: 0..=4 * KIB,
-        note_bytes: 0..=64 * KIB,
-        log_line_bytes: 80..=MIB,
-        log_head_bytes: 64 * KIB..=1024 * GIB,
-        // Sixteen segments, each with room for a frame.
-        log_tail_bytes: 2 * MIB..=1024 * GIB,
-        progress_bytes: KIB..=GIB,
-        work_bytes: 0..=1024 * 1024 * GIB,
-        subscriptions_per_socket: 1..=100_000,
-        sockets: 1..=1_000_000,
-        wait_ms: 0..=3_600_000,
-    }
-    if let Some(timeout) =
-        section.take("request_timeout").and_then(|f| f.parsed(value::positive_duration))
-    {
-        limits.request_timeout = timeout;
-    }
     section.finish();
-    limits
+    retention
 }

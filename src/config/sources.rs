@@ -9,14 +9,17 @@ use crate::domain::limits::Limits;
 
 use super::error::{ConfigError, Problem};
 use super::paths::{Base, Environment, why_not_startable};
-use super::sections::{self, NO_DATABASE, NO_LEASE, ServerSection};
+use super::sections::{self, NO_DATABASE, NO_LEASE, SQLITE, ServerSection};
+use super::show;
 use super::table::{Document, Section};
 use super::value::{self, Expected, MAX_SLOTS};
-use super::{Config, Origin, Overrides, Server, Worker, kinds};
+use super::{
+    Config, NOTHING_IS_PRUNED, Origin, Overrides, Retention, Server, Worker, kinds, limits,
+};
 
 const BUILT_IN: &str = include_str!("builtin.toml");
-const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+pub(super) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// See [`Config::load`].
 pub(super) fn load(
@@ -33,19 +36,32 @@ pub(super) fn load(
     });
     drop(parsed);
     let mut problems = variables.problems;
+    if overrides.database.as_ref().is_some_and(|database| database != SQLITE) {
+        problems.push(Problem::general(format!("`--database`: {NO_DATABASE}")));
+    }
     let server =
         server(overrides, environment, &variables.server, sections.as_ref(), &mut problems);
+    if let Some(wide) = server.as_ref().and_then(wide_address) {
+        let told = overrides.listen.or(variables.server.listen).is_some();
+        match sections.as_ref().and_then(|s| s.server.listen) {
+            Some(_) if !told => document.refuse("server.listen", &wide),
+            _ => problems.push(Problem::general(wide)),
+        }
+    }
+    let sources = show::sources(document.lines(), overrides, environment);
     problems.extend(document.into_problems());
     match (server, sections) {
         (Some(server), Some(sections)) if problems.is_empty() => {
-            let warnings = warnings(&sections.catalog, environment);
+            let warnings = warnings(&sections, environment);
             Ok(Config {
                 server,
                 worker: Worker { slots: sections.slots, name: sections.worker_name },
                 catalog: sections.catalog,
+                retention: sections.retention.unwrap_or_default(),
                 limits: sections.limits,
                 origin: file.origin,
                 warnings,
+                sources,
             })
         }
         _ => Err(ConfigError::new(problems)),
@@ -133,6 +149,8 @@ struct Sections {
     slots: u32,
     worker_name: String,
     catalog: Catalog,
+    /// `None`: the file says nothing of it.
+    retention: Option<Retention>,
     limits: Limits,
 }
 
@@ -150,13 +168,15 @@ impl Sections {
         let queues = root.section("queues").map(sections::queues).unwrap_or_default();
         let queues = sections::queue_specs(queues, slots);
         let kinds = root.section("kinds").map(|s| kinds::kinds(s, &queues, base));
-        let limits = root.section("limits").map(|s| sections::limits(&s));
+        let retention = root.section("retention").map(|s| sections::retention(&s));
+        let limits = root.section("limits").map(|s| limits::read(&s));
         root.finish();
         Self {
             server: server.unwrap_or_default(),
             slots,
             worker_name: worker_name.unwrap_or_else(host_name),
             catalog: Catalog { kinds: kinds.unwrap_or_default(), queues },
+            retention,
             limits: limits.unwrap_or_default(),
         }
     }
@@ -185,12 +205,11 @@ struct Variables {
 impl Variables {
     fn read(environment: &Environment) -> Self {
         let mut problems = Vec::new();
-        for (name, why) in
-            [("LONGHAUL_SERVER_DATABASE", NO_DATABASE), ("LONGHAUL_WORKER_LEASE", NO_LEASE)]
-        {
-            if environment.get(name).is_some() {
-                problems.push(Problem::general(format!("{name}: {why}")));
-            }
+        if environment.get("LONGHAUL_SERVER_DATABASE").is_some_and(|value| value != SQLITE) {
+            problems.push(Problem::general(format!("LONGHAUL_SERVER_DATABASE: {NO_DATABASE}")));
+        }
+        if environment.get("LONGHAUL_WORKER_LEASE").is_some() {
+            problems.push(Problem::general(format!("LONGHAUL_WORKER_LEASE: {NO_LEASE}")));
         }
         let (env, told) = (environment, &mut problems);
         let server = ServerSection {
@@ -228,11 +247,6 @@ fn server(
     let default_listen = || DEFAULT_LISTEN.parse().expect("an address");
     let listen =
         overrides.listen.or(variables.listen).or(file.listen).unwrap_or_else(default_listen);
-    if !listen.ip().is_loopback() && !overrides.insecure_no_auth {
-        problems.push(Problem::general(format!(
-            "other machines could reach `{listen}`, and this version has no tokens: listen on a loopback address like `{DEFAULT_LISTEN}`, or allow it with `--insecure-no-auth`"
-        )));
-    }
     let told = overrides.data.as_ref().or(variables.data.as_ref()).or(file.data.as_ref());
     let data = told.cloned().or_else(|| environment.default_data());
     let data = data.and_then(|data| std::path::absolute(data).ok());
@@ -252,8 +266,20 @@ fn server(
     })
 }
 
-fn warnings(catalog: &Catalog, environment: &Environment) -> Vec<String> {
+/// What is told of an address that other machines could reach although nothing asks for a token.
+fn wide_address(server: &Server) -> Option<String> {
+    let listen = server.listen;
+    (!listen.ip().is_loopback() && !server.insecure_no_auth).then(|| format!(
+        "other machines could reach `{listen}`, and this version has no tokens: listen on a loopback address like `{DEFAULT_LISTEN}`, or allow it with `--insecure-no-auth`"
+    ))
+}
+
+fn warnings(sections: &Sections, environment: &Environment) -> Vec<String> {
+    let catalog = &sections.catalog;
     let mut warnings = Vec::new();
+    if sections.retention.is_some() {
+        warnings.push(format!("[retention]: {NOTHING_IS_PRUNED}"));
+    }
     if catalog.kinds.is_empty() {
         warnings.push(
             "no kind is declared, so no job can be started: add a [kinds.NAME] with a `command`"

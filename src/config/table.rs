@@ -5,6 +5,7 @@
 //! `None`; the reader goes on, and the file is refused at its end.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use serde_json::{Map, Number, Value};
@@ -13,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
 use super::suggest::nearest;
+use super::syntax;
 use super::value::{Expected, grouped};
 
 /// A file and what is wrong with it.
@@ -20,6 +22,8 @@ pub(super) struct Document<'d> {
     file: &'d str,
     source: &'d str,
     problems: RefCell<Vec<Problem>>,
+    /// Where each field that was taken has its value.
+    places: RefCell<BTreeMap<String, Range<usize>>>,
 }
 
 /// A table of a document.
@@ -46,15 +50,24 @@ pub(super) struct Field<'d> {
 impl<'d> Document<'d> {
     /// A document and the text that it stands for.
     pub(super) fn new(file: &'d str, source: &'d str) -> Self {
-        Self { file, source, problems: RefCell::default() }
+        Self { file, source, problems: RefCell::default(), places: RefCell::default() }
     }
 
     /// Its tables, or `None` after telling why it is no TOML.
     pub(super) fn parse(&self) -> Option<Spanned<DeTable<'d>>> {
         let (table, errors) = DeTable::parse_recoverable(self.source);
         for error in &errors {
-            let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            self.tell(&error.span().unwrap_or_default(), format!("no valid TOML: {message}"));
+            let span = error.span().unwrap_or_default();
+            let message = match error.message() {
+                "duplicate key" => syntax::stands_twice(self.source, &span),
+                other => {
+                    let lines: Vec<_> = other.lines().collect();
+                    Some(format!("no valid TOML: {}", lines.join(", ")))
+                }
+            };
+            if let Some(message) = message {
+                self.tell(&span, None, message);
+            }
         }
         errors.is_empty().then_some(table)
     }
@@ -64,10 +77,16 @@ impl<'d> Document<'d> {
         Section::new(self, String::new(), 0..0, table)
     }
 
-    /// Adds a problem with its place.
-    pub(super) fn tell(&self, span: &Range<usize>, message: String) {
+    /// Adds a problem with its place and the key that it is about.
+    fn tell(&self, span: &Range<usize>, key: Option<&str>, message: String) {
         let problem = Problem::at(self.file, self.source, span, false, message);
-        self.problems.borrow_mut().push(problem);
+        self.problems.borrow_mut().push(problem.of_key(key));
+    }
+
+    /// Tells what is wrong with the value of a field that was taken.
+    pub(super) fn refuse(&self, path: &str, problem: &str) {
+        let span = self.places.borrow().get(path).cloned().unwrap_or_default();
+        self.tell(&span, Some(path), format!("`{path}`: {problem}"));
     }
 
     /// What is wrong, in the order of the file.
@@ -75,6 +94,12 @@ impl<'d> Document<'d> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(Problem::order);
         problems
+    }
+
+    /// The line of each field that was taken, by its path.
+    pub(super) fn lines(&self) -> BTreeMap<String, usize> {
+        let line = |span: &Range<usize>| self.source[..span.start].matches('\n').count() + 1;
+        self.places.borrow().iter().map(|(path, span)| (path.clone(), line(span))).collect()
     }
 }
 
@@ -89,7 +114,7 @@ impl<'d> Section<'d> {
             .iter()
             .map(|(key, value)| {
                 let name: &str = key.get_ref();
-                let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                let path = syntax::path(&path, name);
                 (Field { document, name, path, key: key.span(), value }, Cell::new(false))
             })
             .collect();
@@ -101,6 +126,10 @@ impl<'d> Section<'d> {
         self.known.borrow_mut().push(name);
         let (field, taken) = self.fields.iter().find(|(field, _)| field.name == name)?;
         taken.set(true);
+        // A table's own span is its content; where it is declared stands its key.
+        let is_table = matches!(field.value.get_ref(), DeValue::Table(_));
+        let span = if is_table { field.key.clone() } else { field.value.span() };
+        self.document.places.borrow_mut().insert(field.path.clone(), span);
         Some(field.clone())
     }
 
@@ -125,7 +154,8 @@ impl<'d> Section<'d> {
 
     /// Tells that a key is missing.
     pub(super) fn missing(&self, name: &str, valid: &str) {
-        self.document.tell(&self.place, format!("[{}] has no `{name}`: {valid}", self.path));
+        let message = format!("[{}] has no `{name}`: {valid}", self.path);
+        self.document.tell(&self.place, Some(&syntax::path(&self.path, name)), message);
     }
 
     /// Tells of every field that nobody took.
@@ -139,7 +169,7 @@ impl<'d> Section<'d> {
                 None => format!("expected one of {}", known.join(", ")),
             };
             let message = format!("unknown key `{}`{place}: {valid}", field.name);
-            self.document.tell(&field.key, message);
+            self.document.tell(&field.key, Some(&field.path), message);
         }
     }
 }
@@ -152,7 +182,7 @@ impl<'d> Field<'d> {
 
     /// Tells what is wrong with its key.
     pub(super) fn refuse_key(&self, problem: &str) {
-        self.document.tell(&self.key, problem.to_owned());
+        self.document.tell(&self.key, Some(&self.path), problem.to_owned());
     }
 
     /// Tells what would be valid in its place without showing the line: it may hold a secret.
@@ -160,11 +190,16 @@ impl<'d> Field<'d> {
         let message = format!("`{}`: {problem}", self.path);
         let document = self.document;
         let problem = Problem::at(document.file, document.source, span, true, message);
-        document.problems.borrow_mut().push(problem);
+        document.problems.borrow_mut().push(problem.of_key(Some(&self.path)));
+    }
+
+    /// Where its value stands.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.value.span()
     }
 
     fn refuse_at(&self, span: &Range<usize>, problem: &str) {
-        self.document.tell(span, format!("`{}`: {problem}", self.path));
+        self.document.tell(span, Some(&self.path), format!("`{}`: {problem}", self.path));
     }
 
     fn refuse_type<T>(&self, expected: &str) -> Option<T> {

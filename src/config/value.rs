@@ -69,6 +69,11 @@ pub fn listen(text: &str) -> Result<SocketAddr, Expected> {
         .or_else(|_| expected("an IP address and a port, like `127.0.0.1:8080` or `[::1]:8080`"))
 }
 
+/// What the name of a kind or a queue is.
+pub(super) fn name() -> Expected {
+    Expected("a name of a-z, A-Z, 0-9, `_`, `-` and `.`".to_owned())
+}
+
 /// Reads a worker's number of slots.
 pub fn slots(text: &str) -> Result<u32, Expected> {
     match text.replace('_', "").parse() {

@@ -81,6 +81,15 @@ impl Template {
         names
     }
 
+    /// The command as the configuration writes it.
+    pub fn texts(&self) -> Vec<String> {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.replace('{', "{{").replace('}', "}}"),
+            Piece::Placeholder(name) => format!("{{{name}}}"),
+        };
+        self.0.iter().map(|argument| argument.0.iter().map(text).collect()).collect()
+    }
+
     /// The program, without arguments.
     pub fn program(&self) -> String {
         self.0.first().map(Argument::fixed_text).unwrap_or_default()

@@ -13,8 +13,10 @@ pub struct Limits {
     pub query_cost: u64,
     /// The most aliases in one operation.
     pub query_aliases: usize,
-    /// The most root fields of a query; a mutation and a subscription have one.
+    /// The most root fields of a query; a subscription has one.
     pub query_root_fields: usize,
+    /// The most root fields of a mutation; they run one after another.
+    pub mutation_root_fields: usize,
     /// The most tokens of a document.
     pub query_tokens: usize,
     /// The deepest that brackets and braces of a document may nest.
@@ -62,6 +64,12 @@ pub struct Limits {
     pub sockets: usize,
     /// The longest that `waitJob` waits, in milliseconds.
     pub wait_ms: u32,
+    /// The most bytes of a message that a socket takes.
+    pub websocket_message: usize,
+    /// How long a new socket has to begin its session.
+    pub init_timeout: Duration,
+    /// How long a socket may leave a message untaken.
+    pub slow_reader: Duration,
     /// The longest that a request may take, beside a wait that it asks for.
     pub request_timeout: Duration,
 }
@@ -77,6 +85,7 @@ impl Default for Limits {
             query_cost: 2_000,
             query_aliases: 30,
             query_root_fields: 20,
+            mutation_root_fields: 1,
             query_tokens: 2_000,
             query_nesting: 64,
             response_bytes: 16 * 1024 * KIB,
@@ -100,6 +109,9 @@ impl Default for Limits {
             subscriptions_per_socket: 100,
             sockets: 10_000,
             wait_ms: 60_000,
+            websocket_message: 256 * KIB,
+            init_timeout: Duration::from_secs(3),
+            slow_reader: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
         }
     }

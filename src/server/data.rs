@@ -131,6 +131,7 @@ impl DataFolder {
 
     /// Writes where the server is reached, for the command line to find it.
     pub(super) fn say(&mut self, url: Option<String>) -> Result<(), DataError> {
+        let is_listening = url.is_some();
         let holder =
             Holder { pid: std::process::id(), url, version: env!("CARGO_PKG_VERSION").to_owned() };
         let text = serde_json::to_string(&holder).unwrap_or_default();
@@ -142,7 +143,9 @@ impl DataFolder {
         match written {
             // No reason not to serve: only who looks for the server by its folder does not find it.
             Err(error) if error.kind() == ErrorKind::StorageFull => {
-                tracing::warn!(%error, "the disk is full: where the server is cannot be written down");
+                if is_listening {
+                    tracing::warn!(%error, "the disk is full: where the server is cannot be written down");
+                }
                 Ok(())
             }
             written => written.map_err(|source| DataError::Io {

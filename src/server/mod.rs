@@ -11,6 +11,7 @@
 mod data;
 mod signals;
 mod stop;
+mod trouble;
 
 use std::future::IntoFuture;
 use std::io;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use data::{DataError, Holder};
+pub use trouble::Trouble;
 
 use crate::api::{self, Pages};
 use crate::config::Config;
@@ -53,7 +55,7 @@ pub enum StartError {
         source: sqlite::OpenError,
     },
     /// The address cannot be listened on.
-    #[error("listen on {address}: is another server there? name another address with `--listen`")]
+    #[error("listen on {address}")]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -146,9 +148,9 @@ impl Server {
         })
     }
 
-    /// Where it is reached.
-    pub fn url(&self) -> String {
-        url(self.address)
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Whether the dashboard and GraphiQL are in this binary.

@@ -2,7 +2,9 @@
 
 mod addresses;
 mod commands;
+mod config;
 mod failures;
+mod not_started;
 mod operations;
 mod scripted;
 

@@ -5,11 +5,13 @@ use super::Home;
 /// A kind that is valid, so that a row is about one thing only.
 const KIND: &str = "[kinds.k]\ncommand = [\"true\"]\n";
 
-const ROWS: &[&str] = &[
+pub(super) const ROWS: &[&str] = &[
     // No TOML.
     "[server\nlisten = 1",
     "[server]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"",
     "[worker]\nslots = 4 4",
+    "[kinds.k]\ncommand = [\"true\"]\n[kinds.k]\ncommand = [\"false\"]",
+    "[queues.q]\nslots = 1\n[queues.q]\nslots = 2",
     // Unknown keys.
     "[sever]\nlisten = \"127.0.0.1:1\"",
     "[server]\nlisen = \"127.0.0.1:1\"",
@@ -29,7 +31,7 @@ const ROWS: &[&str] = &[
     "[server]\nallowed_origins = \"http://localhost:5173\"",
     "[server]\nallowed_hosts = [\"ok.example\", 7]",
     "[server]\nallowed_hosts = [\"http://ok.example\"]",
-    "[server]\ndatabase = \"postgres://localhost/longhaul\"",
+    "[server]\ndatabase = \"postgres://me:hunter2@localhost/longhaul\"",
     "[worker]\nslots = 0",
     "[worker]\nslots = 10_001",
     "[worker]\nslots = 2.5",
@@ -94,8 +96,12 @@ fn each_problem_names_its_place_its_key_and_what_would_be_valid() {
 
 #[test]
 fn a_secret_does_not_stand_in_an_error() {
-    let row = "[kinds.k]\ncommand = [\"true\"]\nenv = [\"9TOKEN=hunter2\"]";
-    assert!(!Home::with(row).error().contains("hunter2"));
+    for row in [
+        "[kinds.k]\ncommand = [\"true\"]\nenv = [\"9TOKEN=hunter2\"]",
+        "[server]\ndatabase = \"postgres://me:hunter2@localhost/longhaul\"",
+    ] {
+        assert!(!Home::with(row).error().contains("hunter2"), "{row}");
+    }
 }
 
 #[test]

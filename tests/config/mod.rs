@@ -1,6 +1,10 @@
 //! The configuration, read from real files.
 
 mod errors;
+mod example;
+mod keys;
+mod schema;
+mod show;
 mod sources;
 
 use std::path::PathBuf;

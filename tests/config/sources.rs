@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use longhaul::config::error::Problem;
-use longhaul::config::{Config, Environment, Origin, Overrides, data_folder};
+use longhaul::config::{Config, Environment, Origin, Overrides, Retention, data_folder};
 use longhaul::domain::kind::{EnvRule, Stdin};
 use longhaul::domain::names::KindName;
 use serde_json::json;
 
 use super::Home;
 
-const FULL: &str = r#"
+pub(super) const FULL: &str = r#"
 [server]
 listen = "127.0.0.1:0"
 data = "data"
@@ -57,6 +57,9 @@ type = "object"
 
 [kinds.media.progress]
 pattern = '(?P<done>\d+) of (?P<total>\d+)'
+
+[retention]
+age = "24h"
 
 [limits]
 page_size = 7
@@ -116,9 +119,17 @@ fn every_key_is_read() {
     let warnings = config.warnings();
     assert_eq!(
         warnings,
-        [format!(
-            "kind `media`: its program `{program}` does not exist: its jobs will end with SPAWN_FAILED until it can be started"
-        )]
+        [
+            "[retention]: it has no effect in this version: ended jobs and their logs are kept"
+                .to_owned(),
+            format!(
+                "kind `media`: its program `{program}` does not exist: its jobs will end with SPAWN_FAILED until it can be started"
+            )
+        ]
+    );
+    assert_eq!(
+        config.retention,
+        Retention { age: Duration::from_secs(86_400), ..Retention::default() }
     );
 }
 
@@ -164,7 +175,7 @@ fn a_variable_that_is_wrong_is_told_by_its_name() {
     assert_eq!(
         messages,
         [
-            "LONGHAUL_SERVER_DATABASE: not available in this version: leave it out, and jobs are kept by SQLite in the data folder",
+            "LONGHAUL_SERVER_DATABASE: no other database is available in this version: expected `sqlite`, jobs are kept in the data folder",
             "LONGHAUL_SERVER_LISTEN: `here` is not valid: expected an IP address and a port, like `127.0.0.1:8080` or `[::1]:8080`",
             "LONGHAUL_WORKER_SLOTS: `0` is not valid: expected a whole number from 1 to 10,000",
         ]
@@ -175,7 +186,11 @@ fn a_variable_that_is_wrong_is_told_by_its_name() {
 fn a_wide_address_needs_the_flag() {
     // P15
     let home = Home::with("[server]\nlisten = \"[::]:8080\"");
-    assert!(home.error().starts_with("other machines could reach `[::]:8080`"));
+    let message = "other machines could reach `[::]:8080`";
+    assert!(home.error().starts_with(&format!("longhaul.toml:2:10: `server.listen`: {message}")));
+    let flag = Overrides { listen: Some("[::]:8080".parse().unwrap()), ..home.overrides() };
+    let error = Config::load(&flag, &home.environment([])).unwrap_err();
+    assert!(error.to_string().starts_with(message), "the file is not to blame: {error}");
     let allowed = Overrides { insecure_no_auth: true, ..home.overrides() };
     let config = Config::load(&allowed, &home.environment([])).unwrap();
     assert!(config.server.insecure_no_auth);

@@ -8,6 +8,7 @@ mod bad_input;
 mod cancel;
 mod history;
 mod hostile;
+mod limits;
 mod many;
 mod output;
 mod real;

@@ -66,6 +66,11 @@ impl Server {
         resident(self.child.as_ref().expect("it runs").id())
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Where its configuration stands.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -10,6 +10,7 @@
 //! or when `closing` is cancelled.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_graphql::http::{WebSocket as Session, WebSocketProtocols, WsMessage};
@@ -30,13 +31,10 @@ use super::Entrance;
 use super::answer::problem;
 use super::door::{Door, SocketQuota};
 use crate::api::error::{ApiError, Code};
+use crate::domain::limits::Limits;
 
 /// The only subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// A client must begin within this time.
-const INIT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A client that does not take a message for so long is dropped.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// A close frame carries so many bytes of reason at most.
 const MAX_REASON: usize = 123;
 
@@ -66,7 +64,7 @@ pub(super) async fn upgrade<E: Executor>(
         let error = ApiError::new(Code::RateLimited, "as many sockets are open as may be");
         return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
     };
-    let max = entrance.door.limits().request_body;
+    let max = entrance.door.limits().websocket_message;
     upgrade
         .protocols([PROTOCOL])
         .max_message_size(max)
@@ -81,16 +79,21 @@ async fn serve<E: Executor>(
     _permit: OwnedSemaphorePermit,
 ) {
     let (mut sink, incoming) = socket.split();
+    let Limits { init_timeout, slow_reader, websocket_message: max, .. } = *door.limits();
+    let unreadable = AtomicBool::new(false);
     let mut incoming = incoming
-        .take_while(|message| future::ready(message.is_ok()))
+        .take_while(|message| {
+            unreadable.store(message.is_err(), Ordering::Relaxed);
+            future::ready(message.is_ok())
+        })
         .filter_map(|message| {
             let text = message.ok().filter(|m| matches!(m, Message::Text(_) | Message::Binary(_)));
             future::ready(text.map(Message::into_data))
         })
         .boxed();
-    let first = match timeout(INIT_TIMEOUT, incoming.next()).await {
+    let first = match timeout(init_timeout, incoming.next()).await {
         Ok(Some(first)) => first,
-        Ok(None) => return,
+        Ok(None) => return end(&mut sink, &unreadable, max).await,
         Err(_) => return close(&mut sink, 4408, "Connection initialisation timeout").await,
     };
     let mut data = Data::default();
@@ -105,12 +108,12 @@ async fn serve<E: Executor>(
             message = session.next() => message,
         };
         let sent = match message {
-            None => return,
+            None => return end(&mut sink, &unreadable, max).await,
             Some(WsMessage::Close(code, reason)) => {
                 return close(&mut sink, protocol_code(code), &reason).await;
             }
             Some(WsMessage::Text(text)) => {
-                timeout(SEND_TIMEOUT, sink.send(Message::Text(text.into()))).await
+                timeout(slow_reader, sink.send(Message::Text(text.into()))).await
             }
         };
         match sent {
@@ -118,6 +121,14 @@ async fn serve<E: Executor>(
             Ok(Err(_)) => return,
             Err(_) => return close(&mut sink, 1013, "too slow").await,
         }
+    }
+}
+
+/// Nothing more comes: the client went, or what it sent is no message or too long a one.
+async fn end(sink: &mut SplitSink<WebSocket, Message>, unreadable: &AtomicBool, max: usize) {
+    if unreadable.load(Ordering::Relaxed) {
+        let reason = format!("a message is text of at most {max} bytes");
+        close(sink, 4400, &reason).await;
     }
 }
 

@@ -34,6 +34,16 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+impl ClientError {
+    /// The most that the server allows where `argument` was more.
+    pub(in crate::cli) fn most(&self, argument: &str) -> Option<u32> {
+        let Self::Refused(errors) = self else { return None };
+        let extensions = &errors.first()?.extensions;
+        let is_it = extensions.get("argument")?.as_str() == Some(argument);
+        extensions.get("max").filter(|_| is_it)?.as_u64()?.try_into().ok()
+    }
+}
+
 /// A client of one server.
 #[derive(Debug)]
 pub(in crate::cli) struct Client {

@@ -84,6 +84,38 @@ pub enum OpenError {
     Thread(#[source] io::Error),
 }
 
+impl OpenError {
+    /// There is no room for the file.
+    pub fn is_disk_full(&self) -> bool {
+        use io::ErrorKind as Kind;
+        if let Self::File { source, .. } = self {
+            let kind = source.kind();
+            return matches!(kind, Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge);
+        }
+        let Self::Sql { source: rusqlite::Error::SqliteFailure(error, _), .. } = self else {
+            return false;
+        };
+        // The index of the log cannot grow: a full disk by another name.
+        error.code == rusqlite::ErrorCode::DiskFull
+            || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+    }
+
+    /// The file may not be written.
+    pub fn is_not_writable(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        if let Self::File { source, .. } = self {
+            let kind = source.kind();
+            return kind == io::ErrorKind::PermissionDenied
+                || kind == io::ErrorKind::ReadOnlyFilesystem;
+        }
+        let Self::Sql { source, .. } = self else { return false };
+        matches!(
+            source.sqlite_error_code(),
+            Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen)
+        )
+    }
+}
+
 /// Opens the connection that writes: creates the file where there is none, and migrates it.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE.0 {

@@ -118,7 +118,8 @@ impl Gate {
         let limits = &self.limits;
         let root_fields = match operation.ty {
             OperationType::Query => limits.query_root_fields,
-            OperationType::Mutation | OperationType::Subscription => 1,
+            OperationType::Mutation => limits.mutation_root_fields,
+            OperationType::Subscription => 1,
         };
         let cost = usize::try_from(limits.query_cost).unwrap_or(usize::MAX);
         let lists = usize::try_from(walk::INTROSPECTION_LISTS).unwrap_or(usize::MAX);

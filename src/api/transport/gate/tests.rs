@@ -56,6 +56,18 @@ fn judge(query: &str, variables: Value) -> String {
     }
 }
 
+#[test]
+fn a_mutation_has_as_many_root_fields_as_the_limit_says() {
+    let limits = Limits { mutation_root_fields: 2, ..Limits::default() };
+    let gate = Gate::new(Shape::new(SDL, &[], []), limits);
+    let admits = |fields| {
+        let request =
+            Request::new(format!("mutation {{ {} }}", "stop(id: 1) { id } ".repeat(fields)));
+        gate.admit(request).is_ok()
+    };
+    assert_eq!([1, 2, 3].map(admits), [true, true, false]);
+}
+
 fn plain(query: &str) -> String {
     judge(query, json!({}))
 }

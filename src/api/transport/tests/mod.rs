@@ -93,10 +93,21 @@ impl Streams {
             Query
         })
     }
+
+    /// More than any client takes; its end is noted.
+    async fn flood(&self, ctx: &Context<'_>) -> impl Stream<Item = String> {
+        let ended = ctx.data_unchecked::<Ended>().0.clone().drop_guard();
+        stream::repeat("x".repeat(64 * 1024)).inspect(move |_| _ = &ended)
+    }
 }
+
+/// Cancelled when a flood ends.
+#[derive(Clone, Default)]
+struct Ended(CancellationToken);
 
 struct Server {
     address: String,
+    flood_ended: CancellationToken,
     reached: Reached,
     closing: CancellationToken,
 }
@@ -111,11 +122,14 @@ async fn serve_impatiently() -> Server {
     serve_with(Limits { request_timeout: Duration::from_millis(100), ..Limits::default() }).await
 }
 
+/// The same with other limits.
 async fn serve_with(limits: Limits) -> Server {
     let reached = Reached::default();
     let closing = CancellationToken::new();
+    let ended = Ended::default();
     let limits = Limits { subscriptions_per_socket: 2, sockets: 1, ..limits };
-    let schema = Schema::build(Query, Mutation, Streams).data(reached.clone()).finish();
+    let schema =
+        Schema::build(Query, Mutation, Streams).data(reached.clone()).data(ended.clone()).finish();
     let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits);
     let guard = Arc::new(Guard::new(&[], &["http://localhost:5173".to_owned()]));
     let routes = super::guarded(super::routes(Door::new(schema, gate), closing.clone()), &guard);
@@ -124,5 +138,5 @@ async fn serve_with(limits: Limits) -> Server {
     let serving = axum::serve(listener, routes);
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     tokio::spawn(async move { serving.await });
-    Server { address, reached, closing }
+    Server { address, flood_ended: ended.0, reached, closing }
 }

@@ -1,6 +1,6 @@
 //! Sockets: who may open one, and what it may do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -181,4 +181,52 @@ async fn what_breaks_the_protocol_closes_by_its_code() {
     let server = serve().await;
     let mut silent = connect(&server, &[PROTOCOL]).await.unwrap();
     assert_eq!(hear(&mut silent).await, json!({"close": 4408}));
+}
+
+#[tokio::test]
+async fn a_message_is_as_long_as_the_limit_says() {
+    // P12: below, at and above the limit.
+    for (bytes, answer) in [
+        (1_023, json!({"type": "pong"})),
+        (1_024, json!({"type": "pong"})),
+        (1_025, json!({"close": 4400})),
+    ] {
+        let server = serve_with(Limits { websocket_message: 1_024, ..Limits::default() }).await;
+        let mut socket = open(&server).await;
+        let ping = json!({"type": "ping"}).to_string();
+        socket.send(Message::text(format!("{ping:<bytes$}"))).await.unwrap();
+        assert_eq!(hear(&mut socket).await, answer, "{bytes} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_begins_within_the_limit() {
+    // P12
+    let init_timeout = Duration::from_millis(50);
+    let server = serve_with(Limits { init_timeout, ..Limits::default() }).await;
+    let begun = Instant::now();
+    let mut silent = connect(&server, &[PROTOCOL]).await.unwrap();
+    assert_eq!(hear(&mut silent).await, json!({"close": 4408}));
+    assert!(begun.elapsed() >= init_timeout && begun.elapsed() < Limits::default().init_timeout);
+    let patient = Limits { init_timeout: Duration::from_secs(3_600), ..Limits::default() };
+    open(&serve_with(patient).await).await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_dropped_within_the_limit() {
+    // P12
+    let slow_reader = Duration::from_millis(100);
+    let server = serve_with(Limits { slow_reader, ..Limits::default() }).await;
+    let mut socket = open(&server).await;
+    say(&mut socket, &subscribe("f", "subscription { flood }")).await;
+    let begun = Instant::now();
+    // A client that reads may take its time for all of it together.
+    while begun.elapsed() < 3 * slow_reader {
+        assert_eq!(hear(&mut socket).await["type"], "next");
+    }
+    let begun = Instant::now();
+    let dropped = timeout(Duration::from_secs(60), server.flood_ended.cancelled());
+    dropped.await.expect("the flood ends");
+    assert!(begun.elapsed() >= slow_reader);
+    assert!(begun.elapsed() < Limits::default().slow_reader, "{:?}", begun.elapsed());
 }

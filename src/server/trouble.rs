@@ -1,0 +1,109 @@
+//! Why a server did not start, sorted by what a person has to do about it.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use crate::store::StoreError;
+use crate::store::sqlite::OpenError;
+
+use super::{DataError, Holder, StartError};
+
+/// What is in the way of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The data folder, or something in it, may not be written.
+    NotWritable,
+    /// There is no room on the disk of the data folder.
+    DiskFull,
+    /// Another server has the data folder; who, where that is known.
+    Held(Option<Holder>),
+    /// A later version wrote the data folder.
+    TooNew {
+        /// The schema of its database.
+        found: u32,
+        /// The newest that this version knows.
+        known: u32,
+    },
+    /// Somebody else listens on the address.
+    PortInUse,
+    /// No interface of this machine has the address.
+    AddressNotHere,
+    /// This user may not listen on the address.
+    PortNotAllowed,
+    /// Something else: the error says what.
+    Other,
+}
+
+impl StartError {
+    /// What is in the way.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Data(DataError::Held { holder, .. }) => Trouble::Held(holder.clone()),
+            Self::Open { source: OpenError::TooNew { found, known, .. }, .. } => {
+                Trouble::TooNew { found: *found, known: *known }
+            }
+            Self::Listen { source, .. } => of_address(source.kind()),
+            Self::Open { source, .. } if source.is_disk_full() => Trouble::DiskFull,
+            Self::Open { source, .. } if source.is_not_writable() => Trouble::NotWritable,
+            // Nothing but room is missing where a store that was just opened refuses to write.
+            Self::Recover(StoreError::Unavailable(_)) => Trouble::DiskFull,
+            Self::Stopped => Trouble::Other,
+            Self::Data(_) | Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),
+        }
+    }
+}
+
+/// By the first error of the system below it.
+fn of_io(error: &(dyn Error + 'static)) -> Trouble {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return of_file(io.kind());
+        }
+        cause = error.source();
+    }
+    Trouble::Other
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system has many kinds of errors")]
+fn of_file(kind: ErrorKind) -> Trouble {
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Trouble::NotWritable,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            Trouble::DiskFull
+        }
+        _ => Trouble::Other,
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system has many kinds of errors")]
+fn of_address(kind: ErrorKind) -> Trouble {
+    match kind {
+        ErrorKind::AddrInUse => Trouble::PortInUse,
+        ErrorKind::AddrNotAvailable => Trouble::AddressNotHere,
+        ErrorKind::PermissionDenied => Trouble::PortNotAllowed,
+        _ => Trouble::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_says_what_is_in_the_way() {
+        let data = |kind: ErrorKind| {
+            let error = DataError::Io { path: "/d".into(), action: "it", source: kind.into() };
+            StartError::from(error).trouble()
+        };
+        assert_eq!(data(ErrorKind::ReadOnlyFilesystem), Trouble::NotWritable);
+        assert_eq!(data(ErrorKind::QuotaExceeded), Trouble::DiskFull);
+        assert_eq!(data(ErrorKind::NotADirectory), Trouble::Other);
+        let listen = |kind: ErrorKind| {
+            let address = ([127, 0, 0, 1], 80).into();
+            StartError::Listen { address, source: kind.into() }.trouble()
+        };
+        assert_eq!(listen(ErrorKind::PermissionDenied), Trouble::PortNotAllowed);
+        assert_eq!(listen(ErrorKind::AddrNotAvailable), Trouble::AddressNotHere);
+    }
+}
