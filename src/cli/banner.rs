@@ -1,7 +1,7 @@
 //! What a server says when it has started: where it is, what it has, and a command to paste that
 //! starts a job.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde_json::{Map, Value, json};
 
@@ -9,11 +9,11 @@ use crate::config::value::duration_text;
 use crate::config::{Config, Origin};
 use crate::domain::kind::Kind;
 use crate::domain::names::KindName;
-use crate::server::Server;
+use crate::server::{Server, url};
 
 /// The lines, of which the first one names the address; scripts may read that one.
 pub(super) fn lines(config: &Config, address: SocketAddr) -> String {
-    let here = reachable(address);
+    let here = url(address);
     let mut text = format!("longhaul {} listening on {here}\n", env!("CARGO_PKG_VERSION"));
     let queues = config.catalog.queues.values();
     let queues: Vec<_> = queues.map(|q| format!("{} ({} slots)", q.name, q.slots)).collect();
@@ -65,17 +65,6 @@ fn origin(origin: &Origin) -> String {
         }
         Origin::BuiltIn(None) => "built in".to_owned(),
     }
-}
-
-/// The address as this machine reaches it: every interface is nowhere to go to.
-fn reachable(mut address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        });
-    }
-    format!("http://{address}")
 }
 
 /// A command that starts a job of the first kind for which arguments can be made up.

@@ -250,7 +250,7 @@ pub fn sdl() -> String {
 }
 
 /// Where a client of this machine reaches it: "every address" is none to connect to.
-fn url(mut address: SocketAddr) -> String {
+pub fn url(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
