@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod cancel;
+mod crowd;
 mod history;
 mod hostile;
 mod limits;

@@ -2,7 +2,7 @@
 
 mod accept;
 mod attempts;
-mod bed;
+pub(crate) mod bed;
 mod cancels;
 mod claims;
 mod commits;
