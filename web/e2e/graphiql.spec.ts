@@ -65,11 +65,14 @@ test("finds its samples with their variables, and keeps what was typed", async (
   await page.goto("/graphql");
   await expect(page).toHaveURL(/\/graphiql$/);
   const names = ["TryStart", "TryQuery", "TrySubscribe", "TryCancel", "TryList"];
-  const tabs = page.getByRole("tablist").getByRole("button", { name: /^Try/ });
+  const tabs = page.getByRole("list", { name: "Select active operation" }).getByRole("button", { name: /^Try/ });
+  const current = page.locator('[aria-current="true"]');
   await expect(tabs).toHaveText(names);
   const variables = page.getByRole("region", { name: "Variables" });
   await expect(variables).toContainText("demo");
+  await expect(current).toHaveText("TryStart");
   await page.getByRole("button", { name: "TryList", exact: true }).click();
+  await expect(current).toHaveText("TryList");
   await expect(variables).toContainText("first");
   // It keeps what is typed a moment later, and each part by itself.
   for (const [part, text] of [

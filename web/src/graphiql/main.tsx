@@ -12,6 +12,7 @@ import { GraphiQL } from "graphiql";
 import { createClient } from "graphql-ws";
 import { createRoot } from "react-dom/client";
 import { firstVariables, samples } from "./samples";
+import { nameTabs } from "./tabs";
 import { editorTheme } from "./theme";
 
 const url = new URL("/graphql", window.location.href).href;
@@ -28,6 +29,7 @@ const root = document.getElementById("graphiql");
 if (root === null) {
   throw new Error("graphiql.html has no element #graphiql");
 }
+nameTabs(root);
 createRoot(root).render(
   <main>
     <h1 className="unseen">GraphiQL of this Longhaul server</h1>
