@@ -106,6 +106,7 @@ limits! {
     }
     durations {
         init_timeout: "How long a new WebSocket has for its `connection_init`.";
+        ping: "How often a WebSocket's client is asked whether it is there, and how long it has to answer.";
         slow_reader: "How long a client of a WebSocket may leave a message untaken.";
         request_timeout: "How long a query or a mutation may take.";
     }

@@ -68,6 +68,8 @@ pub struct Limits {
     pub websocket_message: usize,
     /// How long a new socket has to begin its session.
     pub init_timeout: Duration,
+    /// How often a socket is asked whether its client is there, and how long that may take.
+    pub ping: Duration,
     /// How long a socket may leave a message untaken.
     pub slow_reader: Duration,
     /// The longest that a request may take, beside a wait that it asks for.
@@ -111,6 +113,7 @@ impl Default for Limits {
             wait_ms: 60_000,
             websocket_message: 256 * KIB,
             init_timeout: Duration::from_secs(3),
+            ping: Duration::from_secs(15),
             slow_reader: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
         }

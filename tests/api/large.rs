@@ -61,5 +61,4 @@ async fn a_message_of_a_feed_holds_no_more_than_an_answer() {
     let mut large = server.subscribe(&feed(30), json!({})).await;
     assert_eq!(large.value().await["events"], json!([]));
     assert_eq!(large.next().await, Heard::Error("QUERY_TOO_LARGE".to_owned()));
-    assert_eq!(large.next().await, Heard::Complete);
 }

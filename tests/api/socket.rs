@@ -69,11 +69,12 @@ impl Subscription {
         if message["type"] == "complete" {
             return Heard::Complete;
         }
-        let error = &message["payload"]["errors"][0]["extensions"]["code"];
-        match error.as_str() {
-            Some(code) => Heard::Error(code.to_owned()),
-            None => Heard::Data(message["payload"]["data"].take()),
+        if message["type"] == "error" {
+            let code = message["payload"][0]["extensions"]["code"].as_str();
+            return Heard::Error(code.expect("every error has a code").to_owned());
         }
+        assert!(message["payload"]["errors"].is_null(), "{message}");
+        Heard::Data(message["payload"]["data"].take())
     }
 
     /// The next value of the one field.

@@ -78,6 +78,7 @@ pub(super) const KEYS: &[Key] = &[
     ("limits", "wait_ms", "\"1\"", &["-1", "3_600_001"]),
     ("limits", "websocket_message", "\"1\"", &["1_023", "67_108_865"]),
     ("limits", "init_timeout", "3", &["\"0ms\"", "\"3 s\""]),
+    ("limits", "ping", "15", &["\"0ms\"", "\"15\""]),
     ("limits", "slow_reader", "10", &["\"0ms\"", "\"10\""]),
     ("limits", "request_timeout", "30", &["\"0ms\"", "\"soon\""]),
 ];

@@ -168,11 +168,7 @@ impl Socket {
         let mut message = self.try_receive().await?;
         let id = message["id"].as_str().unwrap_or_default().to_owned();
         Ok(match message["type"].as_str() {
-            // The library's session sends the refusal of a resolver as an event without data.
-            Some("next") if !message["payload"]["errors"].is_null() => {
-                assert!(message["payload"]["data"].is_null(), "{message}");
-                Heard::Error(id, message["payload"]["errors"].take())
-            }
+            Some("next") if !message["payload"]["errors"].is_null() => panic!("{message}"),
             Some("next") => Heard::Next(id, message["payload"]["data"].take()),
             Some("error") => Heard::Error(id, message["payload"].take()),
             Some("complete") => Heard::Complete(id),

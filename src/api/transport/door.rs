@@ -5,10 +5,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Data, Executor, Request, Response, ServerError};
+use async_graphql::{Executor, Request, Response, ServerError};
 use futures::future::{self, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
@@ -16,14 +15,22 @@ use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, OUTCOME_UNKNOWN};
 use crate::domain::limits::Limits;
 
-/// How many operations one socket may still begin. Lies in the data of its session.
-pub(super) struct SocketQuota(pub(super) Arc<Semaphore>);
-
 /// A schema behind the gate.
 #[derive(Clone)]
 pub(crate) struct Door<E> {
     schema: E,
     gate: Arc<Gate>,
+}
+
+/// What an operation tells as it runs, whatever it is.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A result; the only one of a query or a mutation.
+    Next(Response),
+    /// It was refused, or broke off: the last word.
+    Error(Vec<ServerError>),
+    /// It ended: the last word.
+    Complete,
 }
 
 /// The answer to an operation that was admitted.
@@ -79,85 +86,70 @@ impl<E: Executor> Door<E> {
         Ran { response: refuse(error), broke_off: true }
     }
 
+    /// Runs an operation of a stream of operations; the last that it tells is its end.
+    pub(super) fn operate(&self, request: Request) -> BoxStream<'static, Told> {
+        let admitted = match self.admit(request) {
+            Ok(admitted) => admitted,
+            Err(refused) => return one(Told::Error(refused.errors)),
+        };
+        if admitted.operation == OperationType::Subscription {
+            return self.follow(admitted.request);
+        }
+        let door = self.clone();
+        let answer = async move { Told::Next(door.run(admitted).await.response) };
+        stream::once(answer).chain(one(Told::Complete)).boxed()
+    }
+
     /// Executes a subscription that was admitted. After an error of ours nothing more comes.
-    fn follow(
-        &self,
-        request: Request,
-        session: Option<Arc<Data>>,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> BoxStream<'static, Response> {
+    fn follow(&self, request: Request) -> BoxStream<'static, Told> {
         let budget = Arc::new(Budget::new(self.limits()));
         let request = request.data(Arc::clone(&budget));
-        let events = AssertUnwindSafe(self.schema.execute_stream(request, session)).catch_unwind();
+        let events = AssertUnwindSafe(self.schema.execute_stream(request, None)).catch_unwind();
         let most = self.limits().request_timeout;
-        // The permit is held until the stream is dropped.
-        let begin = Some((events, budget, permit));
-        let messages = stream::unfold(begin, move |following| async move {
-            let (mut events, budget, permit) = following?;
+        let messages = stream::unfold(Some((events, budget)), move |following| async move {
+            let (mut events, budget) = following?;
             let event = tokio::select! {
                 biased;
-                event = events.next() => event?,
-                () = budget.overdue(most) => return Some((refuse(too_slow()), None)),
+                event = events.next() => event,
+                () = budget.overdue(most) => return Some((broken(too_slow()), None)),
             };
             match (event, budget.exceeded()) {
-                (Ok(response), None) => Some((finish(response), Some((events, budget, permit)))),
-                (Ok(_), Some(error)) => Some((refuse(error), None)),
-                (Err(_), _) => Some((refuse(fault()), None)),
+                (None, _) => Some((Told::Complete, None)),
+                (Some(Ok(response)), None) if is_of_source(&response) => {
+                    Some((Told::Error(finish(response).errors), None))
+                }
+                (Some(Ok(response)), None) => {
+                    Some((Told::Next(finish(response)), Some((events, budget))))
+                }
+                (Some(Ok(_)), Some(error)) => Some((broken(error), None)),
+                (Some(Err(_)), _) => Some((broken(fault()), None)),
             }
         });
         messages.boxed()
     }
-}
 
-impl<E: Executor> Executor for Door<E> {
-    async fn execute(&self, request: Request) -> Response {
-        match self.admit(request) {
-            Ok(admitted) => self.run(admitted).await.response,
-            Err(refused) => *refused,
-        }
-    }
-
-    fn execute_stream(
-        &self,
-        request: Request,
-        session: Option<Arc<Data>>,
-    ) -> BoxStream<'static, Response> {
-        let admitted = match self.admit(request) {
-            Ok(admitted) => admitted,
-            Err(refused) => return one(*refused),
-        };
-        let permit = match session.as_deref().and_then(quota) {
-            None => None,
-            Some(quota) => match Arc::clone(&quota.0).try_acquire_owned() {
-                Ok(permit) => Some(permit),
-                Err(_) => return one(refuse(too_many(self.limits()))),
-            },
-        };
-        if admitted.operation == OperationType::Subscription {
-            return self.follow(admitted.request, session, permit);
-        }
-        let door = self.clone();
-        stream::once(async move {
-            let _permit = permit;
-            door.run(admitted).await.response
-        })
-        .boxed()
+    /// The refusal of an operation past so many that one socket may have at a time.
+    pub(super) fn too_many(&self) -> BoxStream<'static, Told> {
+        let most = self.limits().subscriptions_per_socket;
+        let message = format!(
+            "one socket may have {most} operations at a time: end one, or open another socket"
+        );
+        one(broken(ApiError::new(Code::RateLimited, message).retry_after_ms(1_000)))
     }
 }
 
-fn quota(data: &Data) -> Option<&SocketQuota> {
-    data.get(&std::any::TypeId::of::<SocketQuota>())?.downcast_ref()
+/// The stream itself failed, and not a field of one of its events: the library ends it there, and a
+/// client must not take that for the end of what it follows (P7).
+fn is_of_source(response: &Response) -> bool {
+    !response.errors.is_empty() && response.errors.iter().all(|error| error.path.len() <= 1)
 }
 
-fn too_many(limits: &Limits) -> ApiError {
-    let most = limits.subscriptions_per_socket;
-    let message =
-        format!("one socket may have {most} operations at a time: end one, or open another socket");
-    ApiError::new(Code::RateLimited, message).retry_after_ms(1_000)
+fn broken(error: ApiError) -> Told {
+    Told::Error(refuse(error).errors)
 }
 
-fn one(response: Response) -> BoxStream<'static, Response> {
-    stream::once(future::ready(response)).boxed()
+fn one(told: Told) -> BoxStream<'static, Told> {
+    stream::once(future::ready(told)).boxed()
 }
 
 fn refuse(error: ApiError) -> Response {

@@ -207,7 +207,7 @@ fn from_query(request: &Request) -> Result<GraphQlRequest, ApiError> {
 }
 
 /// A request from its four fields, each of which must have the right type.
-fn shape(fields: &mut Map<String, Value>) -> Result<GraphQlRequest, ApiError> {
+pub(super) fn shape(fields: &mut Map<String, Value>) -> Result<GraphQlRequest, ApiError> {
     let wrong = |name: &str, what: &str| {
         Err(ApiError::invalid_input(name, format!("`{name}` must be {what}")))
     };

@@ -94,6 +94,14 @@ impl Streams {
         })
     }
 
+    /// Something, and then nothing for ever; its end is noted.
+    async fn watched(&self, ctx: &Context<'_>) -> impl Stream<Item = i32> {
+        let ended = ctx.data_unchecked::<Ended>().0.clone().drop_guard();
+        stream::once(futures::future::ready(1))
+            .chain(stream::pending())
+            .inspect(move |_| _ = &ended)
+    }
+
     /// More than any client takes; its end is noted.
     async fn flood(&self, ctx: &Context<'_>) -> impl Stream<Item = String> {
         let ended = ctx.data_unchecked::<Ended>().0.clone().drop_guard();

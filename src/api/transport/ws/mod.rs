@@ -1,0 +1,251 @@
+//! Sockets: the `graphql-transport-ws` protocol on the path of `/graphql`.
+//!
+//! - `message`, `close`: what is said on a socket, and why one is closed.
+//! - `session`: the rules, without a network.
+//! - `operations`: what runs for one socket; `outgoing`: what it was told and has not taken.
+//!
+//! The library's own session is not used: it leaves sockets that never begin, answers faults with
+//! codes that clients do not know, and takes ten times the memory.
+//!
+//! # Concurrency
+//!
+//! One task a socket, spawned by the upgrade; operations are polled in it. It ends when the client
+//! goes, breaks the protocol, does not read or does not answer, or when `closing` is cancelled.
+
+mod close;
+mod message;
+mod operations;
+mod outgoing;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Executor;
+use axum::body::Body;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{FromRequestParts, Request};
+use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
+use futures::stream::SplitStream;
+use futures::{FutureExt, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Entrance;
+use super::answer::problem;
+use super::door::Door;
+use crate::api::error::{ApiError, Code};
+use crate::domain::limits::Limits;
+use close::Close;
+use operations::Operations;
+use outgoing::Outgoing;
+use session::{Act, Session};
+
+/// The only subprotocol.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// Of each read; the library would keep 128 KiB for every socket.
+const READ_BUFFER: usize = 4 * 1024;
+/// How long a client has to hear why its socket ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+pub(super) fn is_upgrade(request: &Request) -> bool {
+    let upgrade = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+}
+
+/// Turns a request into a socket, or says why not.
+pub(super) async fn upgrade<E: Executor>(
+    entrance: Entrance<E>,
+    request: Request,
+) -> Response<Body> {
+    let (mut parts, _) = request.into_parts();
+    let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+    let offered: Vec<_> = offered.map(|name| name.trim().to_owned()).collect();
+    let is_offered = offered.iter().any(|name| name == PROTOCOL);
+    // A client that hears of no subprotocol gives up before it hears why: so it gets one of its own.
+    let answered = if is_offered { Some(PROTOCOL.to_owned()) } else { offered.into_iter().next() };
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let Ok(permit) = Arc::clone(&entrance.sockets).try_acquire_owned() else {
+        let error = ApiError::new(Code::RateLimited, "as many sockets are open as may be");
+        return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
+    };
+    let max = entrance.door.limits().websocket_message;
+    let upgrade = upgrade
+        .protocols(answered)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(max)
+        .max_frame_size(max);
+    upgrade.on_upgrade(move |socket| async move {
+        let connection = Connection::new(socket, entrance.door, permit);
+        // Of a refused upgrade a page would learn nothing.
+        let refusal = (!is_offered).then(Close::subprotocol);
+        connection.serve(entrance.closing, refusal).await;
+    })
+}
+
+/// A socket, and what is done on it.
+struct Connection<E> {
+    door: Door<E>,
+    incoming: SplitStream<WebSocket>,
+    outgoing: Outgoing,
+    session: Session,
+    operations: Operations,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Why nothing more is done on a socket.
+enum End {
+    /// It is closed by name.
+    Close(Close),
+    /// The client is gone.
+    Gone,
+}
+
+impl<E: Executor> Connection<E> {
+    fn new(socket: WebSocket, door: Door<E>, permit: OwnedSemaphorePermit) -> Self {
+        let (sink, incoming) = socket.split();
+        let outgoing = Outgoing::new(sink);
+        let (session, operations) = (Session::new(), Operations::default());
+        Self { door, incoming, outgoing, session, operations, _permit: permit }
+    }
+
+    async fn serve(mut self, closing: CancellationToken, refusal: Option<Close>) {
+        let end = match refusal {
+            Some(close) => End::Close(close),
+            None => self.converse(closing).await,
+        };
+        // What runs for it ends first: nobody will hear of it.
+        self.operations = Operations::default();
+        if let End::Close(close) = end {
+            self.close(&close).await;
+        }
+    }
+
+    /// Hears and answers until the socket must end.
+    async fn converse(&mut self, closing: CancellationToken) -> End {
+        let Limits { init_timeout, ping, slow_reader, .. } = *self.door.limits();
+        let must_begin = Instant::now() + init_timeout;
+        let mut has_had_its_time = false;
+        let mut pings = tokio::time::interval_at(Instant::now() + ping, ping);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut closing = pin!(closing.cancelled_owned());
+        loop {
+            let untaken = self.outgoing.waits_since();
+            let act = tokio::select! {
+                biased;
+                () = &mut closing => return self.stop().await,
+                sent = self.outgoing.flush(), if untaken.is_some() => match sent {
+                    Ok(()) => Act::Nothing,
+                    Err(_) => return End::Gone,
+                },
+                () = sleep_until(untaken.unwrap_or(must_begin) + slow_reader), if untaken.is_some() => {
+                    self.outgoing.clear();
+                    Act::Close(Close::too_slow(slow_reader))
+                }
+                () = sleep_until(must_begin), if !has_had_its_time => {
+                    has_had_its_time = true;
+                    self.session.must_have_begun()
+                }
+                _ = pings.tick() => match self.session.may_ping(ping) {
+                    Ok(()) => {
+                        self.outgoing.push(Message::Ping(Vec::new().into()));
+                        Act::Nothing
+                    }
+                    Err(close) => Act::Close(close),
+                },
+                message = self.incoming.next(), if self.outgoing.has_room() => {
+                    match self.hear(message) {
+                        Some(act) => act,
+                        None => return End::Gone,
+                    }
+                }
+                (id, told) = self.operations.next(), if untaken.is_none() => {
+                    self.session.tell(&id, &told)
+                }
+            };
+            if let Act::Close(close) = self.act(act) {
+                return End::Close(close);
+            }
+        }
+    }
+
+    /// Judges what came; `None`: nothing more can come.
+    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<Act> {
+        self.session.is_there();
+        match message? {
+            Ok(Message::Text(text)) => Some(self.session.hear(&text)),
+            Ok(Message::Binary(_)) => Some(Act::Close(Close::malformed("a message is text"))),
+            // The library has answered it.
+            Ok(Message::Ping(_) | Message::Pong(_)) => Some(Act::Nothing),
+            Ok(Message::Close(_)) => None,
+            Err(_) => {
+                let max = self.door.limits().websocket_message;
+                let reason = format!("a message is text of at most {max} bytes");
+                Some(Act::Close(Close::malformed(&reason)))
+            }
+        }
+    }
+
+    /// Does what can be done here; what ends the socket is handed back.
+    fn act(&mut self, act: Act) -> Act {
+        match act {
+            Act::Nothing => {}
+            Act::Say(text) => self.outgoing.push(Message::Text(text.into())),
+            Act::Begin(id, request) => {
+                let most = self.door.limits().subscriptions_per_socket;
+                let stream = if self.session.running() > most {
+                    self.door.too_many()
+                } else {
+                    self.door.operate(*request)
+                };
+                self.operations.add(&id, stream);
+            }
+            Act::Drop(id) => self.operations.drop(&id),
+            close @ Act::Close(_) => return close,
+        }
+        Act::Nothing
+    }
+
+    /// The server stops. What is known already is still told, so that a job that ended is seen to
+    /// have ended; whatever else is followed gets no `complete`, and its client comes back.
+    async fn stop(&mut self) -> End {
+        let telling = async {
+            loop {
+                if self.outgoing.flush().await.is_err() {
+                    return;
+                }
+                let ready = self.operations.next().now_or_never();
+                let Some((id, told)) = ready else { return };
+                if let Act::Say(text) = self.session.tell(&id, &told) {
+                    self.outgoing.push(Message::Text(text.into()));
+                }
+            }
+        };
+        // Whether it was all taken in that time does not matter: the close comes behind it.
+        let _ = timeout(FAREWELL, telling).await;
+        End::Close(Close::stopping())
+    }
+
+    /// Says why, and hears what still comes until the client has answered: a socket that is closed
+    /// with something unread is reset, and the reason lost on its way.
+    async fn close(&mut self, close: &Close) {
+        self.outgoing.push(Message::Close(Some(close.frame())));
+        let farewell = async {
+            if self.outgoing.flush().await.is_ok() {
+                while let Some(Ok(_)) = self.incoming.next().await {}
+            }
+        };
+        let _ = timeout(FAREWELL, farewell).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! The rules of a session, without a network and without a clock: what a message means where the
+//! session stands, and what is answered.
+//!
+//! # Invariants
+//!
+//! - Before the session began no operation runs, and none has an id that another one has.
+//! - Of an operation that its client ended, or that was told to have ended, nothing more is said.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use async_graphql::Request;
+
+use super::close::Close;
+use super::message::{FromClient, FromServer};
+use crate::api::transport::door::Told;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Act {
+    /// Nothing.
+    Nothing,
+    /// Send this message.
+    Say(String),
+    /// Begin this operation.
+    Begin(String, Box<Request>),
+    /// Drop this operation.
+    Drop(String),
+    /// End the socket.
+    Close(Close),
+}
+
+/// Where a session stands.
+#[derive(Debug)]
+pub(super) struct Session {
+    has_begun: bool,
+    running: HashSet<String>,
+    /// A ping was sent, and nothing came since.
+    is_asked: bool,
+}
+
+impl Session {
+    pub(super) fn new() -> Self {
+        Self { has_begun: false, running: HashSet::new(), is_asked: false }
+    }
+
+    /// How many operations run.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// The client sent a message.
+    pub(super) fn hear(&mut self, text: &str) -> Act {
+        match FromClient::read(text) {
+            Err(close) => Act::Close(close),
+            Ok(FromClient::Init) if self.has_begun => Act::Close(Close::second_init()),
+            Ok(FromClient::Init) => {
+                self.has_begun = true;
+                Act::Say(FromServer::ConnectionAck.text())
+            }
+            Ok(FromClient::Ping(payload)) => Act::Say(FromServer::Pong { payload }.text()),
+            Ok(FromClient::Pong) => Act::Nothing,
+            Ok(FromClient::Subscribe(..)) if !self.has_begun => Act::Close(Close::unauthorized()),
+            Ok(FromClient::Subscribe(id, request)) => {
+                if self.running.insert(id.clone()) {
+                    Act::Begin(id, request)
+                } else {
+                    Act::Close(Close::taken(&id))
+                }
+            }
+            // One that ended by itself meanwhile is no fault: both may end it at once.
+            Ok(FromClient::Complete(id)) => {
+                if self.running.remove(&id) {
+                    Act::Drop(id)
+                } else {
+                    Act::Nothing
+                }
+            }
+        }
+    }
+
+    /// Anything came, a frame of the protocol below included: the client is there.
+    pub(super) fn is_there(&mut self) {
+        self.is_asked = false;
+    }
+
+    /// An operation told something; what the client is told of it.
+    pub(super) fn tell(&mut self, id: &str, told: &Told) -> Act {
+        if !self.running.contains(id) {
+            return Act::Nothing;
+        }
+        if !matches!(told, Told::Next(_)) {
+            self.running.remove(id);
+        }
+        let message = match told {
+            Told::Next(response) => FromServer::Next { id, payload: response },
+            Told::Error(errors) => FromServer::Error { id, payload: errors },
+            Told::Complete => FromServer::Complete { id },
+        };
+        Act::Say(message.text())
+    }
+
+    /// The time to begin is over.
+    pub(super) fn must_have_begun(&self) -> Act {
+        if self.has_begun { Act::Nothing } else { Act::Close(Close::init_timeout()) }
+    }
+
+    /// It is time for a ping, `patience` after the last one; `true`: send it.
+    pub(super) fn may_ping(&mut self, patience: Duration) -> Result<(), Close> {
+        if std::mem::replace(&mut self.is_asked, true) {
+            return Err(Close::silent(patience));
+        }
+        Ok(())
+    }
+}
