@@ -1,8 +1,7 @@
 //! How requests come in and answers go out: HTTP and WebSocket on one path, behind one door, and
 //! the pages for a browser beside it.
 //!
-//! The library's own WebSocket session serves for now; it sits wholly in [`ws`], so that another
-//! one can take its place. Nothing else of the API knows how a request came.
+//! Nothing else of the API knows how a request came.
 
 mod answer;
 pub(crate) mod door;
