@@ -37,7 +37,10 @@ pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failur
     let interrupted = pin!(tokio::signal::ctrl_c());
     tokio::select! {
         followed = follow(context, args) => followed.map(|()| DONE),
-        _ = interrupted => Ok(INTERRUPTED),
+        _ = interrupted => {
+            output::say("longhaul: interrupted: the job goes on");
+            Ok(INTERRUPTED)
+        }
     }
 }
 

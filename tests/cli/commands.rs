@@ -1,15 +1,13 @@
 //! What the commands print, where, and how they end.
 
-use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::scripted::{Reply, Scripted, Step};
 use super::{against, job, longhaul, stderr, stdout, succeeded};
 
-fn status(state: &str, more: &Value) -> Step {
+pub(super) fn status(state: &str, more: &Value) -> Step {
     let mut status = json!({
         "id": "j1", "seq": 1, "change": "UPDATED", "at": "", "state": state, "coalesced": 0,
         "terminal": matches!(state, "SUCCEEDED" | "FAILED" | "CANCELED"), "job": {"attempt": 1},
@@ -18,7 +16,7 @@ fn status(state: &str, more: &Value) -> Step {
     Step::Next(json!({"jobStatus": status}))
 }
 
-fn log(cursor: &str, lines: &[(&str, &str)], complete: bool) -> Step {
+pub(super) fn log(cursor: &str, lines: &[(&str, &str)], complete: bool) -> Step {
     let line = |(stream, text): &(&str, &str)| {
         json!({"cursor": "", "number": 1, "at": "", "stream": stream, "attempt": 1,
                "text": text, "cut": false})
@@ -30,7 +28,7 @@ fn log(cursor: &str, lines: &[(&str, &str)], complete: bool) -> Step {
 }
 
 /// A server on which `run` finds a job that ends like this.
-fn with_job(ended: &Value) -> Scripted {
+pub(super) fn with_job(ended: &Value) -> Scripted {
     Scripted::start()
         .data("StartJob", json!({"startJob": {"created": true, "job": job(&json!({}))}}))
         .data("Job", json!({"job": ended}))
@@ -104,30 +102,6 @@ fn run_tells_a_program_everything_as_a_stream() {
     types.sort_unstable();
     assert_eq!(types, ["ended", "log", "started", "status"]);
     assert_eq!(stderr(&output), "");
-}
-
-#[test]
-fn an_interrupted_run_leaves_its_job_alone() {
-    let server = with_job(&succeeded())
-        .session("JobStatus", vec![status("RUNNING", &json!({})), Step::Hang])
-        .session("JobLog", vec![Step::Hang]);
-    let mut child = Command::new(longhaul(&[]).get_program())
-        .args(["run", "demo", "--server", server.url()])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut words = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while line.trim() != "running" {
-        line.clear();
-        assert_ne!(words.read_line(&mut line).unwrap(), 0, "it ended before the signal");
-    }
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let mut rest = String::new();
-    words.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(rest.starts_with("detached: the job goes on; stop it with `longhaul cancel j1`"));
-    assert_eq!(server.asked("CancelJob"), [Value::Null; 0]);
 }
 
 #[test]

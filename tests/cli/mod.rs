@@ -4,6 +4,7 @@ mod addresses;
 mod commands;
 mod config;
 mod failures;
+mod interrupts;
 mod not_started;
 mod operations;
 mod scripted;
