@@ -244,6 +244,24 @@ fn cancel_goes_on_after_a_job_that_it_cannot_stop() {
 }
 
 #[test]
+fn cancel_tells_a_program_of_each_id_in_one_shape() {
+    let refused = || Reply::Error("NOT_FOUND", "no such job", json!({}));
+    let canceled = || json!({"cancelJob": {"changed": true, "job": job(&json!({}))}});
+    let told = |server: &Scripted, ids: &[&str], code: i32| {
+        let output = against(server, &[&["cancel", "--json"], ids].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        serde_json::from_str::<Value>(stdout(&output)).unwrap()
+    };
+    let done = json!({"id": "j1", "changed": true, "job": job(&json!({}))});
+    let failed = json!({"id": "nope", "error": {"code": "NOT_FOUND", "message": "no such job"}});
+    let server = Scripted::start().data("CancelJob", canceled()).reply("CancelJob", refused());
+    assert_eq!(told(&server, &["j1", "nope"], 1), json!([done, failed]));
+    let server = Scripted::start().data("CancelJob", canceled()).reply("CancelJob", refused());
+    assert_eq!(told(&server, &["j1"], 0), json!([done]));
+    assert_eq!(told(&server, &["nope"], 1), json!([failed]));
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let server = Scripted::start().data("Kinds", json!({"kinds": [{"name": "demo"}]}));
     let (reader, writer) = rustix::pipe::pipe().unwrap();
