@@ -166,10 +166,21 @@ fn list_asks_for_what_was_asked_and_reads_all_pages() {
     assert_eq!(
         server.asked("Jobs"),
         [
-            json!({"filter": filter, "first": 100, "after": null}),
-            json!({"filter": filter, "first": 50, "after": "e"}),
+            json!({"filter": filter, "first": 100, "after": null, "whole": false}),
+            json!({"filter": filter, "first": 50, "after": "e", "whole": false}),
         ]
     );
+}
+
+#[test]
+fn a_list_for_a_program_has_what_is_large_too() {
+    let page = json!({"jobs": {"nodes": [job(&json!({"args": {"n": 1}}))],
+                               "pageInfo": {"hasNextPage": false, "endCursor": null}}});
+    let server = Scripted::start().data("Jobs", page);
+    let output = against(&server, &["list", "--json"]);
+    let jobs: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(jobs[0]["args"], json!({"n": 1}));
+    assert_eq!(server.asked("Jobs")[0]["whole"], true);
 }
 
 #[test]
