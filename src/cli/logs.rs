@@ -23,7 +23,7 @@ pub(super) struct LogsArgs {
     #[arg(short, long)]
     follow: bool,
     /// Begin with the last N lines [default: all]
-    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(..=5_000))]
+    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     lines: Option<u32>,
 }
 
