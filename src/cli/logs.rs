@@ -123,9 +123,9 @@ pub(super) fn print_line(line: &LogLine) -> Result<(), Failure> {
     let cut = if line.cut { " […]" } else { "" };
     let text = format!("{}{cut}", line.text);
     match line.stream.as_str() {
-        "STDOUT" => output::line(&text)?,
+        "STDOUT" => output::printed(&text)?,
         "SYSTEM" => output::say(&format!("[longhaul] {text}")),
-        _ => output::say(&text),
+        _ => output::printed_error(&text),
     }
     Ok(())
 }

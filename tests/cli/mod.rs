@@ -8,6 +8,7 @@ mod interrupts;
 mod not_started;
 mod operations;
 mod scripted;
+mod terminal;
 
 use std::process::Output;
 use std::time::Duration;
