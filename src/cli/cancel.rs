@@ -9,10 +9,9 @@ use super::model::Job;
 use super::operations::CANCEL_JOB;
 use super::{Context, output};
 
-const JSON_HELP: &str = "\
-With --json: an array with an object for each id, in the order given, one id too. Each has `id`, and
-either `changed` (whether this is what stops the job) and `job`, or `error` with `code` and `message`;
-`code` is null where the server did not say one.";
+const JSON_HELP: &str = "With --json: an array with an object for each id, in the order given, also \
+    of one. It has `id`, and either `changed` (whether this is what stops the job) and `job`, or \
+    `error` with `code`, null where the server said none, and `message`.";
 
 /// What `cancel` takes.
 #[derive(Debug, Args)]
