@@ -68,7 +68,9 @@ async fn rows(context: &Context, args: &ListArgs) -> Result<Vec<Value>, Failure>
     let (mut left, mut most) = (args.limit, PAGE);
     while left > 0 {
         let first = left.min(most);
-        let variables = json!({"filter": filter, "first": first, "after": after});
+        // A table shows neither args nor results, and both may be large.
+        let variables =
+            json!({"filter": filter, "first": first, "after": after, "whole": context.json});
         let mut page = match context.client.field(JOBS, &variables, "jobs").await {
             Ok(page) => page,
             Err(error) => {

@@ -23,7 +23,7 @@ pub(super) struct LogsArgs {
     #[arg(short, long)]
     follow: bool,
     /// Begin with the last N lines [default: all]
-    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(..=5_000))]
+    #[arg(short = 'n', long = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     lines: Option<u32>,
 }
 
@@ -37,7 +37,10 @@ pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failur
     let interrupted = pin!(tokio::signal::ctrl_c());
     tokio::select! {
         followed = follow(context, args) => followed.map(|()| DONE),
-        _ = interrupted => Ok(INTERRUPTED),
+        _ = interrupted => {
+            output::say("longhaul: interrupted: the job goes on");
+            Ok(INTERRUPTED)
+        }
     }
 }
 
@@ -120,9 +123,9 @@ pub(super) fn print_line(line: &LogLine) -> Result<(), Failure> {
     let cut = if line.cut { " […]" } else { "" };
     let text = format!("{}{cut}", line.text);
     match line.stream.as_str() {
-        "STDOUT" => output::line(&text)?,
+        "STDOUT" => output::printed(&text)?,
         "SYSTEM" => output::say(&format!("[longhaul] {text}")),
-        _ => output::say(&text),
+        _ => output::printed_error(&text),
     }
     Ok(())
 }

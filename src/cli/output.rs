@@ -1,7 +1,12 @@
-//! Where the words go: data to standard output, everything else to standard error. No colours.
+//! Where the words go: data to standard output, everything else to standard error. No colours of
+//! our own.
+//!
+//! What others wrote, a job or a server, may hold what makes a terminal do something. A terminal is
+//! shown such characters as `\x1b`; a pipe or a file gets every text as it is.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +15,15 @@ use super::exit::{FAILED, Failure};
 
 /// Prints a line of data.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
+    write_line(&shown(text, io::stdout().is_terminal(), Colours::Shown))
+}
+
+/// Prints a line that a job had printed on standard output. Its colours are its own affair.
+pub(super) fn printed(text: &str) -> Result<(), Failure> {
+    write_line(&shown(text, io::stdout().is_terminal(), Colours::Kept))
+}
+
+fn write_line(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.write_all(b"\n"))
@@ -20,6 +34,7 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
 
 /// Prints text that has its ends of line.
 pub(super) fn text(text: &str) -> Result<(), Failure> {
+    let text = shown(text, io::stdout().is_terminal(), Colours::Shown);
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| not_written(&error))
 }
@@ -34,17 +49,86 @@ fn not_written(error: &io::Error) -> Failure {
 
 /// Prints a JSON document for a program, readable by a person too.
 pub(super) fn document(value: &impl Serialize) -> Result<(), Failure> {
-    line(&serde_json::to_string_pretty(value).expect("plain data is JSON"))
+    line(&escaped(&serde_json::to_string_pretty(value).expect("plain data is JSON")))
 }
 
 /// Prints a JSON document as one line of a stream.
 pub(super) fn record(value: &Value) -> Result<(), Failure> {
-    line(&value.to_string())
+    line(&escaped(&value.to_string()))
+}
+
+/// JSON in which the controls that it may leave as they are, U+007F to U+009F, are escaped too.
+/// They stand in strings only.
+fn escaped(json: &str) -> Cow<'_, str> {
+    let is_bare = |c: char| c.is_control() && !c.is_ascii_whitespace();
+    if !json.contains(is_bare) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_bare(c) {
+            write!(text, "\\u{:04x}", u32::from(c)).expect("a string can be written");
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// Says something to the person; nobody listening is no failure.
 pub(super) fn say(text: &str) {
+    let text = shown(text, io::stderr().is_terminal(), Colours::Shown);
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Prints a line that a job had printed on standard error, as [`printed`] does.
+pub(super) fn printed_error(text: &str) {
+    let text = shown(text, io::stderr().is_terminal(), Colours::Kept);
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// What a terminal does with the sequences for colours and styles.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Colours {
+    /// They are followed, up to the end of the text.
+    Kept,
+    /// They are characters like others.
+    Shown,
+}
+
+/// A text as it is, or for a terminal with each control but ends of lines and tabs made visible.
+fn shown(text: &str, on_terminal: bool, colours: Colours) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !on_terminal || !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    let mut is_coloured = false;
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        if let Some(end) = colour(rest).filter(|_| colours == Colours::Kept) {
+            length = end;
+            is_coloured = !matches!(&rest[..end], "\u{1b}[m" | "\u{1b}[0m");
+            shown.push_str(&rest[..end]);
+        } else if acts(c) {
+            write!(shown, "\\x{:02x}", u32::from(c)).expect("a string can be written");
+        } else {
+            shown.push(c);
+        }
+        rest = &rest[length..];
+    }
+    if is_coloured {
+        // What follows is not the job's.
+        shown.push_str("\u{1b}[0m");
+    }
+    Cow::Owned(shown)
+}
+
+/// The length of the sequence for a colour or a style that a text begins with.
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let end = parameters.find(|c: char| !matches!(c, '0'..='9' | ';' | ':'))?;
+    parameters[end..].starts_with('m').then_some(2 + end + 1)
 }
 
 /// Rows below their titles, in columns as wide as their widest cell; the last one as it comes.
@@ -77,6 +161,32 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_gets_colours_and_nothing_else_that_moves_it() {
+        let red = "\u{1b}[1;31mred\u{1b}[0m \u{1b}[38:5:1mx\u{1b}[m";
+        for (text, kept) in [
+            ("plain\ttext é\n", "plain\ttext é\n"),
+            (red, red),
+            ("\u{1b}[31mred", "\u{1b}[31mred\u{1b}[0m"),
+            ("\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}2J", r"\x1b[2J\x1b]0;t\x07\x9b2J"),
+            ("a\u{8}\rb\u{7f}\u{1b}", r"a\x08\x0db\x7f\x1b"),
+            ("\u{1b}[31", r"\x1b[31"),
+        ] {
+            assert_eq!(shown(text, true, Colours::Kept), kept, "{text:?}");
+            assert_eq!(shown(text, false, Colours::Kept), text);
+        }
+        assert_eq!(shown("\u{1b}[31mred", true, Colours::Shown), r"\x1b[31mred");
+    }
+
+    #[test]
+    fn json_holds_no_control() {
+        let value = serde_json::json!({"a\u{9b}": "\u{7f}\u{1}é\n"});
+        let text = escaped(&value.to_string()).into_owned();
+        assert_eq!(text, r#"{"a\u009b":"\u007f\u0001é\n"}"#);
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&escaped(&pretty)).unwrap(), value);
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

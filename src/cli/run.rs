@@ -44,17 +44,25 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
     }
     let mut watch = Watch::new(&context.client, &job.id, context.json);
     let interrupted = pin!(tokio::signal::ctrl_c());
-    tokio::select! {
-        watched = watch.until_ended() => watched?,
+    let mut has_ended = false;
+    let ended = async {
+        watch.until_ended().await?;
+        has_ended = true;
+        last_word(&context.client, &job.id).await
+    };
+    // Once it is listened for, Ctrl-C ends nothing by itself: every request is made in here.
+    let (job, row) = tokio::select! {
+        ended = ended => ended?,
         _ = interrupted => {
-            output::say(&format!(
-                "detached: the job goes on; stop it with `longhaul cancel {0}`, watch it with `longhaul logs -f {0}`",
-                job.id
-            ));
+            let id = &job.id;
+            output::say(&if has_ended {
+                format!("longhaul: interrupted: the job has ended; see `longhaul status {id}`")
+            } else {
+                format!("longhaul: detached: the job goes on; stop it with `longhaul cancel {id}`, watch it with `longhaul logs -f {id}`")
+            });
             return Ok(INTERRUPTED);
         }
-    }
-    let (job, row) = last_word(&context.client, &job.id).await?;
+    };
     if context.json {
         output::record(&json!({"type": "ended", "job": row}))?;
     }

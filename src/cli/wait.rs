@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context, args: &WaitArgs) -> Result<u8, Failur
             return Err(Failure::new(TIMEOUT, text));
         }
         _ = interrupted => {
-            output::say("interrupted: the jobs go on");
+            output::say("longhaul: interrupted: the jobs go on");
             return Ok(INTERRUPTED);
         }
     };

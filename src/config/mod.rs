@@ -15,6 +15,7 @@ mod limits;
 mod paths;
 mod placeholders;
 mod schema;
+mod secrets;
 mod sections;
 pub mod show;
 mod sources;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use serde_json::Value;
+use toml::de::DeValue;
 
 /// A key below a path, quoted where it has to be.
 pub(super) fn path(above: &str, name: &str) -> String {
@@ -40,6 +41,19 @@ pub(super) fn value(value: &Value) -> String {
     }
 }
 
+/// What sort of value this is, without the value.
+pub(super) fn describe(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
 fn string(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
@@ -58,17 +72,22 @@ fn string(text: &str) -> String {
 }
 
 /// What is told of the key at `span` that stands in the file a second time, and nothing where the
-/// whole table that it stands in does: that was told already.
-pub(super) fn stands_twice(source: &str, span: &Range<usize>) -> Option<String> {
+/// whole table that it stands in does and is among `all` that do: that is told by itself.
+pub(super) fn stands_twice(
+    source: &str,
+    span: &Range<usize>,
+    all: &[Range<usize>],
+) -> Option<String> {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
-    let at = source[..span.start].matches('\n').count();
-    let again = lines.get(at)?;
+    let line_of = |span: &Range<usize>| source[..span.start].matches('\n').count();
+    let at = line_of(span);
+    let again = lines.get(at).copied().unwrap_or_default();
     let name = source.get(span.clone()).unwrap_or_default();
     let (what, first, or) = if let Some(table) = header(again) {
-        (format!("[{table}]"), first_header(&lines, at), ", or give one another name")
+        (table.to_owned(), first_header(&lines, at), ", or give one another name")
     } else {
         let begins = lines[..at].iter().rposition(|line| header(line).is_some());
-        if begins.is_some_and(|begins| first_header(&lines, begins).is_some()) {
+        if begins.is_some_and(|begins| all.iter().any(|other| line_of(other) == begins)) {
             return None;
         }
         let is_key = |line: &&str| {
@@ -82,15 +101,23 @@ pub(super) fn stands_twice(source: &str, span: &Range<usize>) -> Option<String> 
     Some(format!("`{what}` stands here a second time{first}: keep one of them{or}"))
 }
 
-/// The index of an earlier line with the header of the line at `at`.
+/// The index of an earlier line with the header of the line at `at`, in the same item of an array.
 fn first_header(lines: &[&str], at: usize) -> Option<usize> {
     let again = header(lines[at])?;
-    lines[..at].iter().position(|line| header(line) == Some(again))
+    let path = again.trim_matches(['[', ']']);
+    let holds = |line: &&str| {
+        let item = header(line).and_then(|header| header.strip_prefix("[[")?.strip_suffix("]]"));
+        item.and_then(|item| path.strip_prefix(item)).is_some_and(|below| below.starts_with('.'))
+    };
+    let from = lines[..at].iter().rposition(holds).unwrap_or(0);
+    let first = lines[from..at].iter().position(|line| header(line) == Some(again));
+    first.map(|line| from + line)
 }
 
-/// What stands between the brackets of a line that begins a table.
+/// The brackets, with what stands in them, of a line that begins a table.
 fn header(line: &str) -> Option<&str> {
-    line.strip_prefix('[')?.split(']').next()
+    let end = if line.starts_with("[[") { "]]" } else { "]" };
+    line.starts_with('[').then(|| line.find(end).map(|at| &line[..at + end.len()]))?
 }
 
 #[cfg(test)]
@@ -118,7 +145,9 @@ mod tests {
     fn the_first_of_two_is_named() {
         let told = |source: &str, twice: &str| {
             let at = source.rfind(twice).unwrap();
-            stands_twice(source, &(at..at + twice.len())).unwrap_or_default()
+            let table = source.rfind("x.a").map(|at| at..at + 3);
+            let all: Vec<_> = table.into_iter().collect();
+            stands_twice(source, &(at..at + twice.len()), &all).unwrap_or_default()
         };
         let words =
             |what, first| format!("`{what}` stands here a second time{first}: keep one of them");

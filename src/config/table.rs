@@ -4,7 +4,7 @@
 //! key. A [`Field`] gives its value as a type or tells its document what is wrong with it and gives
 //! `None`; the reader goes on, and the file is refused at its end.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
@@ -13,14 +13,17 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
+use super::secrets::Secrets;
 use super::suggest::nearest;
 use super::syntax;
 use super::value::{Expected, grouped};
 
 /// A file and what is wrong with it.
+#[derive(Default)]
 pub(super) struct Document<'d> {
     file: &'d str,
     source: &'d str,
+    secrets: OnceCell<Secrets>,
     problems: RefCell<Vec<Problem>>,
     /// Where each field that was taken has its value.
     places: RefCell<BTreeMap<String, Range<usize>>>,
@@ -50,16 +53,19 @@ pub(super) struct Field<'d> {
 impl<'d> Document<'d> {
     /// A document and the text that it stands for.
     pub(super) fn new(file: &'d str, source: &'d str) -> Self {
-        Self { file, source, problems: RefCell::default(), places: RefCell::default() }
+        Self { file, source, ..Self::default() }
     }
 
     /// Its tables, or `None` after telling why it is no TOML.
     pub(super) fn parse(&self) -> Option<Spanned<DeTable<'d>>> {
         let (table, errors) = DeTable::parse_recoverable(self.source);
+        self.secrets.get_or_init(|| Secrets::find(self.source, table.get_ref()));
+        let twice = errors.iter().filter(|error| error.message() == "duplicate key");
+        let twice: Vec<_> = twice.filter_map(toml::de::Error::span).collect();
         for error in &errors {
             let span = error.span().unwrap_or_default();
             let message = match error.message() {
-                "duplicate key" => syntax::stands_twice(self.source, &span),
+                "duplicate key" => syntax::stands_twice(self.source, &span, &twice),
                 other => {
                     let lines: Vec<_> = other.lines().collect();
                     Some(format!("no valid TOML: {}", lines.join(", ")))
@@ -79,7 +85,13 @@ impl<'d> Document<'d> {
 
     /// Adds a problem with its place and the key that it is about.
     fn tell(&self, span: &Range<usize>, key: Option<&str>, message: String) {
-        let problem = Problem::at(self.file, self.source, span, false, message);
+        let secrets = self.secrets.get();
+        let hidden = secrets.is_none_or(|found| found.on_line_of(self.source, span.start));
+        self.tell_hidden(span, key, hidden, message);
+    }
+
+    fn tell_hidden(&self, span: &Range<usize>, key: Option<&str>, hidden: bool, message: String) {
+        let problem = Problem::at(self.file, self.source, span, hidden, message);
         self.problems.borrow_mut().push(problem.of_key(key));
     }
 
@@ -188,9 +200,7 @@ impl<'d> Field<'d> {
     /// Tells what would be valid in its place without showing the line: it may hold a secret.
     pub(super) fn refuse_hidden(&self, span: &Range<usize>, problem: &str) {
         let message = format!("`{}`: {problem}", self.path);
-        let document = self.document;
-        let problem = Problem::at(document.file, document.source, span, true, message);
-        document.problems.borrow_mut().push(problem.of_key(Some(&self.path)));
+        self.document.tell_hidden(span, Some(&self.path), true, message);
     }
 
     /// Where its value stands.
@@ -203,7 +213,10 @@ impl<'d> Field<'d> {
     }
 
     fn refuse_type<T>(&self, expected: &str) -> Option<T> {
-        self.refuse(&format!("expected {expected}, found {}", describe(self.value.get_ref())));
+        self.refuse(&format!(
+            "expected {expected}, found {}",
+            syntax::describe(self.value.get_ref())
+        ));
         None
     }
 
@@ -233,7 +246,7 @@ impl<'d> Field<'d> {
         }
         // None of them reads an empty text, and each then says what it would read.
         if let Err(expected) = read("") {
-            self.refuse(&format!("{expected}, found {}", describe(value)));
+            self.refuse(&format!("{expected}, found {}", syntax::describe(value)));
         }
         None
     }
@@ -282,7 +295,7 @@ impl<'d> Field<'d> {
             | DeValue::Boolean(_)
             | DeValue::Datetime(_)
             | DeValue::Array(_)
-            | DeValue::Table(_) => (None, describe(value.get_ref()).to_owned()),
+            | DeValue::Table(_) => (None, syntax::describe(value.get_ref()).to_owned()),
         };
         let found = number.filter(|n| range.contains(n)).and_then(|n| T::try_from(n).ok());
         if found.is_none() {
@@ -302,7 +315,8 @@ impl<'d> Field<'d> {
             if let DeValue::String(text) = item.get_ref() {
                 return Some((text.as_ref(), item.span()));
             }
-            let problem = format!("expected only strings, found {}", describe(item.get_ref()));
+            let problem =
+                format!("expected only strings, found {}", syntax::describe(item.get_ref()));
             self.refuse_at(&item.span(), &problem);
             None
         };
@@ -348,8 +362,10 @@ impl<'d> Field<'d> {
             DeValue::Datetime(_) => None,
         };
         if number.is_none() {
-            let problem =
-                format!("{} has no place in JSON: write a string", describe(value.get_ref()));
+            let problem = format!(
+                "{} has no place in JSON: write a string",
+                syntax::describe(value.get_ref())
+            );
             self.refuse_at(&value.span(), &problem);
         }
         number.map(Value::Number)
@@ -379,17 +395,5 @@ impl<'d> Field<'d> {
         let is_table = matches!(at.get_ref(), DeValue::Table(_));
         let span = if is_table { self.key.clone() } else { at.span() };
         self.refuse_at(&span, problem);
-    }
-}
-
-fn describe(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
     }
 }

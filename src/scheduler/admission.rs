@@ -86,14 +86,20 @@ impl Core {
             (Some(old), Some(kind)) => Some(old.min(kind)),
             (old, kind) => old.or(kind),
         };
-        let asked = Asked {
-            key: idempotency_key,
-            labels: old.labels.clone(),
-            not_before: None,
-            timeout_ms: None,
-            retry_of: Some(old.id),
-        };
+        let asked = Asked::again(old, idempotency_key);
         Ok(new_job(&Target::of(kind), args, timeout, asked, self.clock.now()))
+    }
+
+    /// As [`repeated`](Self::repeated), for a job that repeats an old one. `None`: it has no key.
+    pub(super) fn repeated_again(
+        &self,
+        old: &Job,
+        args: Value,
+        idempotency_key: Option<String>,
+    ) -> Option<NewJob> {
+        let asked = Asked::again(old, Some(idempotency_key?));
+        let target = Target { kind: &old.kind, queue: &old.queue, max_attempts: old.max_attempts };
+        Some(new_job(&target, or_empty(Some(args)), old.timeout, asked, self.clock.now()))
     }
 
     fn declared(&self, name: &str) -> Result<&Kind, StartRefusal> {
@@ -112,6 +118,14 @@ struct Asked {
     not_before: Option<Timestamp>,
     timeout_ms: Option<i64>,
     retry_of: Option<JobId>,
+}
+
+impl Asked {
+    /// What is asked for by who repeats an old job.
+    fn again(old: &Job, key: Option<String>) -> Self {
+        let (labels, retry_of) = (old.labels.clone(), Some(old.id));
+        Self { key, labels, not_before: None, timeout_ms: None, retry_of }
+    }
 }
 
 /// What a job is accepted for.

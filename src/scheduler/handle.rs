@@ -115,6 +115,21 @@ struct Judged {
     refusal: Option<StartRefusal>,
 }
 
+impl Judged {
+    /// A refused request that may be the repeat of one that was accepted.
+    fn unless_repeated(
+        repeated: Option<NewJob>,
+        refusal: StartRefusal,
+    ) -> Result<Self, StartRefusal> {
+        // No room for another job: should the old one be gone by then, nothing is stored unchecked.
+        let limits = store::AcceptLimits { max_waiting: 0, waiting_args_bytes: 0 };
+        match repeated {
+            Some(job) => Ok(Self { job, limits, refusal: Some(refusal) }),
+            None => Err(refusal),
+        }
+    }
+}
+
 /// The door to the scheduler. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
@@ -127,11 +142,8 @@ impl Handle {
         if self.core.phase() == Phase::Closed {
             return Err(StartRefusal::NotAccepting);
         }
-        let Judged { job, limits, refusal } = self.judge(request).await?;
-        match (self.core.store.start(job, limits).await, refusal) {
-            (Err(full), Some(refusal)) if full.is_full() => Err(refusal),
-            (answer, _) => Ok(answer?),
-        }
+        let judged = self.judge(request).await?;
+        self.accept(judged).await
     }
 
     /// What a request is, for the store to start or to check.
@@ -145,12 +157,7 @@ impl Handle {
             Some(keyed) => self.core.repeated(keyed).await?,
             None => None,
         };
-        // No room for another job: should the old one be gone by then, nothing is stored unchecked.
-        let limits = store::AcceptLimits { max_waiting: 0, waiting_args_bytes: 0 };
-        match repeated {
-            Some(job) => Ok(Judged { job, limits, refusal: Some(refusal) }),
-            None => Err(refusal),
-        }
+        Judged::unless_repeated(repeated, refusal)
     }
 
     /// Makes the wish to stop a job durable and passes it on (P10). Once this returns, nothing of
@@ -182,8 +189,15 @@ impl Handle {
             return Err(RetryRefusal::NotEnded(old.state));
         }
         let args = store.args(id).await.map_err(StartRefusal::from)?;
-        let job = self.core.admit_again(&old, args.unwrap_or_default(), idempotency_key)?;
-        Ok(self.accept(job).await?)
+        let args = args.unwrap_or_default();
+        let judged = match self.core.admit_again(&old, args.clone(), idempotency_key.clone()) {
+            Ok(job) => Judged { limits: self.accept_limits(&job), job, refusal: None },
+            Err(refusal) => {
+                let repeated = self.core.repeated_again(&old, args, idempotency_key);
+                Judged::unless_repeated(repeated, refusal)?
+            }
+        };
+        Ok(self.accept(judged).await?)
     }
 
     /// What [`start_job`](Self::start_job) would say now, and the place in line that the job would
@@ -208,9 +222,11 @@ impl Handle {
         }
     }
 
-    async fn accept(&self, job: NewJob) -> Result<Accepted, StartRefusal> {
-        let limits = self.accept_limits(&job);
-        Ok(self.core.store.start(job, limits).await?)
+    async fn accept(&self, judged: Judged) -> Result<Accepted, StartRefusal> {
+        match (self.core.store.start(judged.job, judged.limits).await, judged.refusal) {
+            (Err(full), Some(refusal)) if full.is_full() => Err(refusal),
+            (answer, _) => Ok(answer?),
+        }
     }
 
     fn accept_limits(&self, job: &NewJob) -> store::AcceptLimits {

@@ -1,15 +1,13 @@
 //! What the commands print, where, and how they end.
 
-use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::scripted::{Reply, Scripted, Step};
 use super::{against, job, longhaul, stderr, stdout, succeeded};
 
-fn status(state: &str, more: &Value) -> Step {
+pub(super) fn status(state: &str, more: &Value) -> Step {
     let mut status = json!({
         "id": "j1", "seq": 1, "change": "UPDATED", "at": "", "state": state, "coalesced": 0,
         "terminal": matches!(state, "SUCCEEDED" | "FAILED" | "CANCELED"), "job": {"attempt": 1},
@@ -18,7 +16,7 @@ fn status(state: &str, more: &Value) -> Step {
     Step::Next(json!({"jobStatus": status}))
 }
 
-fn log(cursor: &str, lines: &[(&str, &str)], complete: bool) -> Step {
+pub(super) fn log(cursor: &str, lines: &[(&str, &str)], complete: bool) -> Step {
     let line = |(stream, text): &(&str, &str)| {
         json!({"cursor": "", "number": 1, "at": "", "stream": stream, "attempt": 1,
                "text": text, "cut": false})
@@ -30,7 +28,7 @@ fn log(cursor: &str, lines: &[(&str, &str)], complete: bool) -> Step {
 }
 
 /// A server on which `run` finds a job that ends like this.
-fn with_job(ended: &Value) -> Scripted {
+pub(super) fn with_job(ended: &Value) -> Scripted {
     Scripted::start()
         .data("StartJob", json!({"startJob": {"created": true, "job": job(&json!({}))}}))
         .data("Job", json!({"job": ended}))
@@ -107,30 +105,6 @@ fn run_tells_a_program_everything_as_a_stream() {
 }
 
 #[test]
-fn an_interrupted_run_leaves_its_job_alone() {
-    let server = with_job(&succeeded())
-        .session("JobStatus", vec![status("RUNNING", &json!({})), Step::Hang])
-        .session("JobLog", vec![Step::Hang]);
-    let mut child = Command::new(longhaul(&[]).get_program())
-        .args(["run", "demo", "--server", server.url()])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut words = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while line.trim() != "running" {
-        line.clear();
-        assert_ne!(words.read_line(&mut line).unwrap(), 0, "it ended before the signal");
-    }
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let mut rest = String::new();
-    words.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(rest.starts_with("detached: the job goes on; stop it with `longhaul cancel j1`"));
-    assert_eq!(server.asked("CancelJob"), [Value::Null; 0]);
-}
-
-#[test]
 fn start_reads_values_by_the_kinds_schema_and_repeats_a_lost_reply_with_its_key() {
     // P14
     let schema = json!({"properties": {"seconds": {"type": "number"}, "name": {"type": "string"}}});
@@ -192,10 +166,21 @@ fn list_asks_for_what_was_asked_and_reads_all_pages() {
     assert_eq!(
         server.asked("Jobs"),
         [
-            json!({"filter": filter, "first": 100, "after": null}),
-            json!({"filter": filter, "first": 50, "after": "e"}),
+            json!({"filter": filter, "first": 100, "after": null, "whole": false}),
+            json!({"filter": filter, "first": 50, "after": "e", "whole": false}),
         ]
     );
+}
+
+#[test]
+fn a_list_for_a_program_has_what_is_large_too() {
+    let page = json!({"jobs": {"nodes": [job(&json!({"args": {"n": 1}}))],
+                               "pageInfo": {"hasNextPage": false, "endCursor": null}}});
+    let server = Scripted::start().data("Jobs", page);
+    let output = against(&server, &["list", "--json"]);
+    let jobs: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(jobs[0]["args"], json!({"n": 1}));
+    assert_eq!(server.asked("Jobs")[0]["whole"], true);
 }
 
 #[test]
@@ -267,6 +252,24 @@ fn cancel_goes_on_after_a_job_that_it_cannot_stop() {
         server.asked("CancelJob")[1],
         json!({"id": "j2", "mode": "FORCE", "note": "no need"})
     );
+}
+
+#[test]
+fn cancel_tells_a_program_of_each_id_in_one_shape() {
+    let refused = || Reply::Error("NOT_FOUND", "no such job", json!({}));
+    let canceled = || json!({"cancelJob": {"changed": true, "job": job(&json!({}))}});
+    let told = |server: &Scripted, ids: &[&str], code: i32| {
+        let output = against(server, &[&["cancel", "--json"], ids].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        serde_json::from_str::<Value>(stdout(&output)).unwrap()
+    };
+    let done = json!({"id": "j1", "changed": true, "job": job(&json!({}))});
+    let failed = json!({"id": "nope", "error": {"code": "NOT_FOUND", "message": "no such job"}});
+    let server = Scripted::start().data("CancelJob", canceled()).reply("CancelJob", refused());
+    assert_eq!(told(&server, &["j1", "nope"], 1), json!([done, failed]));
+    let server = Scripted::start().data("CancelJob", canceled()).reply("CancelJob", refused());
+    assert_eq!(told(&server, &["j1"], 0), json!([done]));
+    assert_eq!(told(&server, &["nope"], 1), json!([failed]));
 }
 
 #[test]

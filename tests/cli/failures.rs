@@ -20,6 +20,9 @@ fn a_wrong_command_line_is_told_in_our_own_words() {
     let output = longhaul(&["wait", "j", "--timeout", "soon"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("expected a duration like `500ms`, `30s`, `5m` or `2h`"));
+    let output = longhaul(&["logs", "j", "--lines", "0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("'--lines <N>': 0 is not in 1..=5000"), "{}", stderr(&output));
     let output = longhaul(&["list", "--server", "127.0.0.1:8080"]).output().unwrap();
     assert_failed(
         &output,

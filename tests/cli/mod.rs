@@ -4,9 +4,11 @@ mod addresses;
 mod commands;
 mod config;
 mod failures;
+mod interrupts;
 mod not_started;
 mod operations;
 mod scripted;
+mod terminal;
 
 use std::process::Output;
 use std::time::Duration;

@@ -3,8 +3,9 @@
 //! it is killed.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+
+/// Far beyond what any command takes.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// An answer over HTTP.
 pub(crate) enum Reply {
@@ -25,6 +29,8 @@ pub(crate) enum Reply {
     Lost,
     /// No GraphQL at all.
     Page,
+    /// Nothing until the client goes away.
+    Hang,
 }
 
 /// What a session does after `subscribe`.
@@ -49,7 +55,7 @@ struct Script {
     asked: Vec<Value>,
 }
 
-type Shared = Arc<Mutex<Script>>;
+type Shared = Arc<(Mutex<Script>, Condvar)>;
 
 /// A running scripted server.
 pub(crate) struct Scripted {
@@ -116,8 +122,18 @@ impl Scripted {
         })
     }
 
+    /// Returns when this operation was asked for.
+    pub(crate) fn wait_for(&self, operation: &str) {
+        let (script, heard) = &*self.script;
+        let unheard =
+            |script: &mut Script| !script.asked.iter().any(|a| a["operationName"] == operation);
+        let script = script.lock().unwrap();
+        let (script, late) = heard.wait_timeout_while(script, DEADLINE, unheard).unwrap();
+        assert!(!late.timed_out(), "{operation} was not asked for, only {:?}", script.asked);
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Script) -> T) -> T {
-        work(&mut self.script.lock().unwrap())
+        work(&mut self.script.0.lock().unwrap())
     }
 }
 
@@ -128,11 +144,19 @@ impl Drop for Scripted {
     }
 }
 
+/// Notes what was asked.
+fn note(script: &Shared, asked: Value) -> MutexGuard<'_, Script> {
+    let (script, heard) = &**script;
+    let mut script = script.lock().unwrap();
+    script.asked.push(asked);
+    heard.notify_all();
+    script
+}
+
 async fn answer(State(script): State<Shared>, Json(request): Json<Value>) -> Response {
     let operation = request["operationName"].as_str().unwrap_or_default().to_owned();
     let reply = {
-        let mut script = script.lock().unwrap();
-        script.asked.push(request);
+        let mut script = note(&script, request);
         script.replies.get_mut(&operation).and_then(VecDeque::pop_front)
     };
     match reply {
@@ -147,6 +171,7 @@ async fn answer(State(script): State<Shared>, Json(request): Json<Value>) -> Res
             Body::from_stream(futures::stream::iter(parts)).into_response()
         }
         Some(Reply::Page) => "<html>".into_response(),
+        Some(Reply::Hang) => std::future::pending().await,
         None => {
             let message = format!("the script has no answer to {operation}");
             Json(json!({"errors": [{"message": message}]})).into_response()
@@ -168,8 +193,7 @@ async fn play(mut socket: WebSocket, script: Shared) -> Option<()> {
     let (id, payload) = (subscribe["id"].clone(), subscribe["payload"].clone());
     let operation = payload["operationName"].as_str()?.to_owned();
     let steps = {
-        let mut script = script.lock().unwrap();
-        script.asked.push(payload);
+        let mut script = note(&script, payload);
         script.sessions.get_mut(&operation).and_then(VecDeque::pop_front)
     };
     for step in steps.unwrap_or_default() {
@@ -181,11 +205,7 @@ async fn play(mut socket: WebSocket, script: Shared) -> Option<()> {
             Step::Ping => {
                 send(&mut socket, &json!({"type": "ping"})).await?;
                 let pong = expect(&mut socket, "pong").await?;
-                script
-                    .lock()
-                    .unwrap()
-                    .asked
-                    .push(json!({"operationName": "pong", "variables": pong}));
+                drop(note(&script, json!({"operationName": "pong", "variables": pong})));
             }
             Step::Error(code) => {
                 let error = json!({"message": "no such job", "extensions": {"code": code}});

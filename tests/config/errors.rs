@@ -97,11 +97,67 @@ fn each_problem_names_its_place_its_key_and_what_would_be_valid() {
 #[test]
 fn a_secret_does_not_stand_in_an_error() {
     for row in [
-        "[kinds.k]\ncommand = [\"true\"]\nenv = [\"9TOKEN=hunter2\"]",
+        // One that a variable has, in each wrong shape.
+        "env = [\"9TOKEN=hunter2\"]",
+        "env = \"KEY=hunter2\"",
+        "env = [\"KEY=hunter2\", 7]",
+        "env = [7, \"KEY=hunter2\"]",
+        "env = [[\"KEY=hunter2\"]]",
+        "env = [\n  \"A\", { KEY = \"hunter2\" },\n]",
+        "env = [\n  \"\"\"A=\n]\"\"\",\n  \"KEY=hunter2\", 7,\n]",
+        "env = { KEY = \"hunter2\" }",
+        "env = { deep = { KEY = \"hunter2\" } }",
+        "env.KEY = \"hunter2\"",
+        "env.KEY = 1337_hunter2",
+        "[kinds.k.env]\nKEY = \"hunter2\"",
+        "[kinds.k.env]\nKEY = \"hunter2\"\nKEY = \"hunter2\"",
+        "[[kinds.k.env]]\nKEY = \"hunter2\"\nKEY = \"hunter2\"",
+        // No TOML.
+        "env = [\"KEY=hunter2\"",
+        "env = [\"KEY=hunter2\" \"B=1\"]",
+        "env = [\n  \"A=1\"\n  \"KEY=hunter2\",\n]",
+        "env = [\n  KEY = \"hunter2\",\n]",
+        "env = [\"KEY=hunter2]",
+        "env = KEY=hunter2",
+        "env = [\"A\"]\nenv = [\"KEY=hunter2\"]",
+        "[kinds.k.env]\nKEY = hunter2",
+        // What only stands beside one.
+        "[kinds]\nl = { command = 7, env = [\"KEY=hunter2\"] }",
         "[server]\ndatabase = \"postgres://me:hunter2@localhost/longhaul\"",
+        "[server]\ndatabase = [\"postgres://me:hunter2@localhost/longhaul\"]",
+        // What no version has had.
+        "[server]\ntoken = \"hunter2\"",
+        "[server]\ntokens = [{ name = \"me\", token = \"hunter2\" }]",
+        "[[server.tokens]]\nvalue = \"hunter2\"\nvalue = \"hunter2\"",
+        "[server]\nlisten = { api_token = \"hunter2\" }",
     ] {
-        assert!(!Home::with(row).error().contains("hunter2"), "{row}");
+        let error = Home::with(&format!("{KIND}{row}")).error();
+        assert!(!error.contains("hunter2"), "{row}\n=>\n{error}");
+        assert!(error.starts_with("longhaul.toml:"), "{row}\n=>\n{error}");
     }
+}
+
+#[test]
+fn a_line_beside_a_secret_is_shown() {
+    let row = "env = [\n  \"KEY=hunter2\",\n]\nretries = -1\n[worker]\nslots = 0";
+    let error = Home::with(&format!("{KIND}{row}")).error();
+    assert!(
+        error.contains("\n    retries = -1\n") && error.contains("\n    slots = 0\n"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_key_that_stands_twice_in_a_later_table_of_an_array_is_told() {
+    let twice = |source: &str| Home::with(&format!("{KIND}{source}")).error();
+    let told = "`a` stands here a second time, first in line 6: keep one of them";
+    assert!(twice("[[x]]\na = 1\n[[x]]\na = 2\na = 3").contains(told));
+    let told = "`a` stands here a second time, first in line 8: keep one of them";
+    let below = "[[x]]\n[x.y]\na = 1\n[[x]]\n[x.y]\na = 2\na = 3";
+    assert!(twice(below).contains(told), "{}", twice(below));
+    let told = "`[x.y]` stands here a second time, first in line 6: keep one of them";
+    let table = "[[x]]\n[x.y]\n[[x]]\n[x.y]\n[x.y]";
+    assert!(twice(table).contains(told), "{}", twice(table));
 }
 
 #[test]

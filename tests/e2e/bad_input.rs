@@ -196,7 +196,11 @@ fn doors(table: &mut Table<'_>) {
     let post = || http.post(&url).body(body.clone());
     let json = || post().header(CONTENT_TYPE, "application/json");
     let by_get = http.get(reqwest::Url::parse_with_params(&url, [("query", start)]).unwrap());
-    table.raw("mutation by GET", by_get, "INVALID_INPUT").says = "POST";
+    let by_get = || by_get.try_clone().unwrap();
+    let unasked = table.raw("GET by no known page", by_get(), "INVALID_INPUT");
+    unasked.says = "GraphQL-Require-Preflight";
+    let by_get = by_get().header(CONTENT_TYPE, "application/json");
+    table.raw("mutation by GET", by_get, "INVALID_INPUT").says = "a mutation must be sent by POST";
     let plain = post().header(CONTENT_TYPE, "text/plain");
     table.raw("text/plain", plain, "INVALID_INPUT").says = "application/json";
     let form = post().header(CONTENT_TYPE, "application/x-www-form-urlencoded");

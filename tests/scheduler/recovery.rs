@@ -7,7 +7,7 @@ use longhaul::domain::id::JobId;
 use longhaul::domain::kind::{Catalog, Kind};
 use longhaul::domain::state::{EndReason, JobState};
 use longhaul::domain::wait::WaitReason;
-use longhaul::scheduler::handle::{StartRefusal, StartRequest};
+use longhaul::scheduler::handle::{RetryRefusal, StartRefusal, StartRequest};
 use longhaul::store::StartError;
 use tokio::sync::mpsc;
 
@@ -104,6 +104,41 @@ fn a_repeat_is_answered_with_its_job_whatever_is_declared_today() {
     let fresh = StartRequest { idempotency_key: Some("new".to_owned()), ..request };
     let refusal = life(start(gone, &fresh)).unwrap_err();
     assert!(matches!(refusal, StartRefusal::UnknownKind { .. }), "{refusal:?}");
+}
+
+#[test]
+fn a_repeated_retry_is_answered_although_its_kind_is_gone() {
+    // P14
+    let folder = tempfile::tempdir().unwrap();
+    let key = || Some("again".to_owned());
+    let (old, again, bench) = life(async {
+        let mut rig = Rig::new(folder.path(), plain(1)).await;
+        let old = rig.start().await;
+        rig.spawned().await;
+        rig.ends(old, 1, JobState::Failed).await;
+        let again = rig.handle.retry_job(old, key()).await.unwrap().job.id;
+        assert_eq!(rig.spawned().await, again);
+        rig.ends(again, 0, JobState::Succeeded).await;
+        (old, again, (rig.runner, rig.seen))
+    });
+    life(async {
+        let other = with(kind("other", &["true"]), 1);
+        let mut rig = second_life(folder.path(), other, bench).await;
+        let repeated = rig.handle.retry_job(old, key()).await.unwrap();
+        assert_eq!((repeated.created, repeated.job.id), (false, again));
+        for fresh in [None, Some("fresh".to_owned())] {
+            let refusal = rig.handle.retry_job(old, fresh).await.unwrap_err();
+            let is_told = matches!(refusal, RetryRefusal::Start(StartRefusal::UnknownKind { .. }));
+            assert!(is_told, "{refusal:?}");
+        }
+        // The key stands for the retry of that job and of no other.
+        let refusal = rig.handle.retry_job(again, key()).await.unwrap_err();
+        let is_conflict = matches!(&refusal, RetryRefusal::Start(StartRefusal::Store(
+            StartError::IdempotencyConflict(id),
+        )) if *id == again);
+        assert!(is_conflict, "{refusal:?}");
+        rig.is_quiet().await;
+    });
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! One operation a request: POST with JSON, GET for queries.
 //!
 //! Only `application/json` is read: every type that a page can send without a preflight (forms,
-//! plain text, multipart) is refused, and a mutation never comes by GET (P15).
+//! plain text, multipart) is refused, and a mutation never comes by GET (P15). A GET of which no
+//! browser says whence it comes must show that it is none that an image or a link could send.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
-    LOCATION, VARY,
+    LOCATION, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use futures::StreamExt;
@@ -23,6 +24,9 @@ use super::door::Door;
 use super::pages;
 use crate::api::error::{ApiError, Code};
 
+/// A header that no page can add without a preflight; any value but an empty one will do.
+static REQUIRE_PREFLIGHT: HeaderName = HeaderName::from_static("graphql-require-preflight");
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How much of a body that is too large is read and dropped before it is refused.
 const LINGER: usize = 8 * 1024 * 1024;
 
@@ -53,8 +57,10 @@ pub(super) async fn get<E: Executor>(entrance: Entrance<E>, request: Request) ->
     if pages::wants_page(request.headers()) && !has_query(&request) {
         return to_graphiql();
     }
-    let answered = media(request.headers())
-        .and_then(|media| Ok((media, from_query(&request).map_err(bad_request)?)));
+    let answered = media(request.headers()).and_then(|media| {
+        check_was_asked_for(request.headers())?;
+        Ok((media, from_query(&request).map_err(bad_request)?))
+    });
     match answered {
         Ok((media, request)) => execute(&entrance.door, media, request, true).await,
         Err(refused) => *refused,
@@ -117,6 +123,20 @@ fn media(headers: &HeaderMap) -> Result<Media, Refused> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// Refuses a GET that a page of elsewhere may have sent by an image or a link. Where a browser says
+/// whose page asks, the guard has judged it; but it leaves `Origin` out of a GET, and
+/// `Sec-Fetch-Site` where it is old or the server is reached by plain HTTP under a name. Then only
+/// what takes a preflight tells, which the guard answers for allowed pages alone (P15).
+fn check_was_asked_for(headers: &HeaderMap) -> Result<(), Refused> {
+    let is_judged = headers.contains_key(ORIGIN) || headers.contains_key(&SEC_FETCH_SITE);
+    let is_marked = headers.get(&REQUIRE_PREFLIGHT).is_some_and(|value| !value.is_empty());
+    if is_judged || is_marked || check_content_type(headers).is_ok() {
+        return Ok(());
+    }
+    let message = "a GET must show that no page sent it unasked: add the header `Content-Type: application/json` or `GraphQL-Require-Preflight: 1`, or use POST";
+    Err(bad_request(ApiError::invalid_input("content-type", message)))
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {

@@ -45,6 +45,8 @@ fn get(
 fn from_pages() -> Vec<Row> {
     let typed = |what, ty| post(what, &[("content-type", ty)], ACT, (415, "INVALID_INPUT"));
     let marked = |what, name, value| post(what, &[JSON, (name, value)], ACT, (403, "FORBIDDEN"));
+    let unsaid =
+        |what, headers| get(what, "/graphql?query={hello}", headers, (400, "INVALID_INPUT"));
     let forbidden = (403, "FORBIDDEN");
     vec![
         typed("a form", "application/x-www-form-urlencoded"),
@@ -56,7 +58,11 @@ fn from_pages() -> Vec<Row> {
         marked("a page without a name", "origin", "null"),
         marked("a rebound name", "host", "evil.example"),
         marked("a page that the browser tells on", "sec-fetch-site", "cross-site"),
-        get("a mutation by GET", "/graphql?query=mutation{act}", &[], (405, "INVALID_INPUT")),
+        get("a mutation by GET", "/graphql?query=mutation{act}", &[JSON], (405, "INVALID_INPUT")),
+        // By plain HTTP, and if it is old, a browser does not say where an image stands.
+        unsaid("an image of an unknown page", &[]),
+        unsaid("the same with a type", &[("content-type", "text/plain")]),
+        unsaid("a mark without a value", &[("graphql-require-preflight", "")]),
         get("an image", "/graphql?query={hello}", &[("sec-fetch-site", "cross-site")], forbidden),
         Row { method: Method::DELETE, ..post("a method", &[JSON], ACT, (405, "INVALID_INPUT")) },
         Row {
@@ -72,8 +78,8 @@ fn malformed() -> Vec<Row> {
     let large = json!({ "query": format!("# {}\n{{ hello }}", "x".repeat(256 * 1024)) });
     let nested = format!(r#"{{"query":"{{hello}}","variables":{{"a":{}"#, "[".repeat(10_000));
     vec![
-        get("no query", "/graphql", &[], invalid),
-        get("variables that are no JSON", "/graphql?query={hello}&variables=x", &[], invalid),
+        get("no query", "/graphql", &[JSON], invalid),
+        get("variables that are no JSON", "/graphql?query={hello}&variables=x", &[JSON], invalid),
         post("too large", &[JSON], large.to_string(), (413, "REQUEST_TOO_LARGE")),
         post("no JSON", &[JSON], "{", invalid),
         post("a batch", &[JSON], format!("[{ACT},{ACT}]"), invalid),
@@ -136,6 +142,30 @@ async fn an_allowed_page_is_answered_and_told_so() {
     let answer = page(request).send().await.unwrap();
     assert_eq!(answer.headers()["access-control-allow-origin"], "http://localhost:5173");
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"data": {"act": 0}}));
+}
+
+#[tokio::test]
+async fn a_get_shows_that_no_page_sent_it_unasked() {
+    // P15
+    let server = serve().await;
+    let url = format!("http://{}/graphql?query={{hello}}", server.address);
+    let client = reqwest::Client::new();
+    let bare: Value = client.get(&url).send().await.unwrap().json().await.unwrap();
+    let message = bare["errors"][0]["message"].as_str().unwrap();
+    for way in ["`Content-Type: application/json`", "`GraphQL-Require-Preflight: 1`", "POST"] {
+        assert!(message.contains(way), "no {way} in: {message}");
+    }
+    for header in [
+        JSON,
+        ("content-type", "application/json; charset=utf-8"),
+        ("graphql-require-preflight", "1"),
+        ("sec-fetch-site", "none"),
+        ("sec-fetch-site", "same-origin"),
+        ("origin", "http://localhost:5173"),
+    ] {
+        let answer = client.get(&url).header(header.0, header.1).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{header:?}");
+    }
 }
 
 /// What a query or a mutation gets, with the status, from a client that goes by it.
@@ -205,19 +235,22 @@ async fn a_person_who_opens_the_path_is_sent_to_graphiql() {
     let client = client.build().unwrap();
     let get = |path: &str, accept: &str| {
         let url = format!("http://{}{path}", server.address);
-        client.get(url).header("accept", accept).send()
+        client.get(url).header("accept", accept)
     };
     let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
     for (path, accept, status) in [
         ("/graphql", browser, 303),
         ("/graphql?x=1", browser, 303),
-        ("/graphql?query={hello}", browser, 200),
+        ("/graphql?query={hello}", browser, 400),
         ("/graphql", "*/*", 400),
     ] {
-        let answer = get(path, accept).await.unwrap();
+        let answer = get(path, accept).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path} {accept}");
         let location = answer.headers().get("location").map(|value| value.to_str().unwrap());
         assert_eq!(location, (status == 303).then_some("/graphiql"), "{path}");
     }
+    // As a browser says that a person typed it.
+    let typed = get("/graphql?query={hello}", browser).header("sec-fetch-site", "none");
+    assert_eq!(typed.send().await.unwrap().status(), 200);
     assert_eq!(server.reached.count(), 1, "only what has a query is executed");
 }
