@@ -1,6 +1,6 @@
 //! The server's side of an attempt's folder: makes it, takes its lock, reads what the shim left.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,9 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::domain::id::JobId;
-use crate::shim::protocol::{ARGS, EXIT, ExitRecord, LOCK, SPEC, STARTED, Spec, VOID, files};
+use crate::shim::protocol::{
+    ARGS, ENVIRONMENT, EXIT, ExitRecord, LOCK, SPEC, STARTED, Spec, VOID, files,
+};
 
 /// The rules for the result, as the kind declared them at the claim. The server's own: the shim
 /// does not know it.
@@ -57,6 +59,24 @@ impl Folder {
             write(RESULT_SCHEMA, serde_json::to_vec(schema)?)?;
         }
         write(SPEC, serde_json::to_vec(spec)?)
+    }
+
+    /// Writes the command's environment, whole or not at all.
+    pub(super) fn write_environment(&self, bytes: &[u8]) -> io::Result<()> {
+        let written = files::create(&self.file(ENVIRONMENT))?.write_all(bytes);
+        if written.is_err() {
+            self.remove_environment();
+        }
+        written
+    }
+
+    /// Removes the command's environment, which no shim may have taken: it may hold secrets.
+    pub(super) fn remove_environment(&self) {
+        if let Err(error) = fs::remove_file(self.file(ENVIRONMENT))
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::debug!(%error, folder = %self.0.display(), "`{ENVIRONMENT}` stays");
+        }
     }
 
     /// The lock, without waiting; `None`: the shim holds it. Makes the folder where it is missing,

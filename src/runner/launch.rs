@@ -23,6 +23,7 @@ use super::orphans::Shim;
 use super::process::Options;
 use super::{AttemptSpec, Control, Order};
 use crate::domain::kind::{ArgsSchema, EnvRule, Kind, Stdin};
+use crate::shim::protocol::environment::{self, Variable};
 use crate::shim::protocol::{
     ARGS, LifelineByte, PROGRESS, RESULT, SHIM_ERR, Spec, VERSION, variables,
 };
@@ -78,24 +79,23 @@ pub(super) fn launch(
     let (status, news) = io::pipe().map_err(server("no pipe can be made"))?;
     let status = pipe::Receiver::from_owned_fd(OwnedFd::from(status))
         .map_err(server("its status cannot be read"))?;
+    // Last of all: it may hold secrets, and nobody would remove it where a later step fails.
+    let variables = environment::encode(&environment_of(spec, folder)).map_err(|error| {
+        LaunchError::Command(format!("its environment cannot be used: {error}"))
+    })?;
+    folder.write_environment(&variables).map_err(server("its folder cannot be written"))?;
     let mut command = Command::new(&options.shim_program);
     command
         .arg0("longhaul")
         .arg("shim")
         .arg(folder.path())
         .env_clear()
-        .envs(environment(spec, folder))
+        .env(variables::ATTEMPT_KEY, spec.key.as_str())
         .stdin(orders)
         .stdout(Stdio::from(OwnedFd::from(news)))
         .stderr(errors);
-    match Shim::spawn(command) {
-        Ok(shim) => Ok(Launched { shim, lifeline: Arc::new(lifeline), status }),
-        // A NUL byte in a variable that the kind sets.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            Err(LaunchError::Command(format!("its environment cannot be used: {error}")))
-        }
-        Err(error) => Err(LaunchError::Spawn(error)),
-    }
+    let shim = Shim::spawn(command).map_err(LaunchError::Spawn)?;
+    Ok(Launched { shim, lifeline: Arc::new(lifeline), status })
 }
 
 fn shim_spec(options: &Options, spec: &AttemptSpec, program: PathBuf) -> Spec {
@@ -122,11 +122,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The shim's environment, which is the command's: what the kind lets through or sets, then ours.
-fn environment(
-    spec: &AttemptSpec,
-    folder: &Folder,
-) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+/// The command's environment: what the kind lets through or sets, then ours.
+fn environment_of(spec: &AttemptSpec, folder: &Folder) -> Vec<Variable> {
     let Kind { env, .. } = spec.kind.as_ref();
     let of_kind = env.iter().filter_map(|rule| match rule {
         EnvRule::Pass(name) => Some((name.into(), env::var_os(name)?)),

@@ -13,6 +13,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setpriority_pgrp};
 
 use super::complain::complain;
+use super::protocol::environment::Variable;
 use super::protocol::{ARGS, Spec, WORK, files};
 
 /// How much nicer than the shim a command is: supervision and the server come first.
@@ -36,7 +37,11 @@ pub(super) struct Running {
 }
 
 /// Starts it. An error is a sentence for a person; no process is left then.
-pub(super) fn start(spec: &Spec, folder: &Path) -> Result<Running, String> {
+pub(super) fn start(
+    spec: &Spec,
+    environment: &[Variable],
+    folder: &Path,
+) -> Result<Running, String> {
     let (name, arguments) = spec.argv.split_first().ok_or("the command line is empty")?;
     let cwd = working_folder(spec, folder)?;
     let stdin = if spec.stdin_args {
@@ -54,6 +59,8 @@ pub(super) fn start(spec: &Spec, folder: &Path) -> Result<Running, String> {
     command
         .arg0(name)
         .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&cwd)
         .stdin(stdin)
         .stdout(Stdio::piped())

@@ -45,7 +45,10 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use self::channel::{Heard, Lifeline, Status};
 use self::command::Running;
 use self::complain::complain;
-use self::protocol::{ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, VERSION, VOID, files};
+use self::protocol::environment::{self, Variable};
+use self::protocol::{
+    ENVIRONMENT, ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, VERSION, VOID, files,
+};
 use self::supervise::Supervisor;
 use crate::domain::clock::{Clock, SystemClock};
 
@@ -54,6 +57,9 @@ const SENTENCE: usize = 1_000;
 
 /// More than any specification has.
 const MAX_SPEC_BYTES: u64 = 4 * 1024 * 1024;
+
+/// More than the kernel gives any program: what is cut off was too large anyway.
+const MAX_ENVIRONMENT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How the shim ends. The folder says more; these are for whoever looks at the process alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,9 +145,13 @@ fn start(folder: &Path, heard: &[Heard]) -> io::Result<Result<(Spec, Running), E
         Ok(spec) => spec,
         Err(error) => return failed(error),
     };
+    let environment = match take_environment(&folder.join(ENVIRONMENT)) {
+        Ok(environment) => environment,
+        Err(error) => return failed(error),
+    };
     // Before the command can exist: without this file the attempt may be tried again.
     files::create(&folder.join(STARTED))?;
-    match command::start(&spec, folder) {
+    match command::start(&spec, &environment, folder) {
         Ok(running) => Ok(Ok((spec, running))),
         Err(error) => failed(error),
     }
@@ -199,4 +209,16 @@ fn read_spec(path: &Path) -> Result<Spec, String> {
         )));
     }
     Ok(spec)
+}
+
+/// Reads the command's environment, and removes it: it has served, and may hold secrets.
+fn take_environment(path: &Path) -> Result<Vec<Variable>, String> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        format!("the supervisor cannot read the command's environment: {error}")
+    };
+    let bytes = files::read(path, MAX_ENVIRONMENT_BYTES).map_err(|error| unreadable(&error))?;
+    if let Err(error) = fs::remove_file(path) {
+        complain(format_args!("`{ENVIRONMENT}` stays: {error}"));
+    }
+    bytes.map(|bytes| environment::decode(&bytes)).ok_or_else(|| unreadable(&"it is not there"))
 }

@@ -15,6 +15,7 @@ macro_rules! process_test {
 }
 
 mod damage;
+mod environment;
 mod life;
 mod lost;
 mod namespace;

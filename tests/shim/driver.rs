@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use longhaul::domain::id::Fence;
 use longhaul::shim::protocol::{
-    EXIT, ExitRecord, LOCK, LifelineByte, SHIM_ERR, SPEC, STARTED, STREAM_SYSTEM, Spec, StatusByte,
-    VERSION, variables,
+    ENVIRONMENT, EXIT, ExitRecord, LOCK, LifelineByte, SHIM_ERR, SPEC, STARTED, STREAM_SYSTEM,
+    Spec, StatusByte, VERSION, environment, variables,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
@@ -105,6 +105,7 @@ impl Attempt {
         if !self.path(SPEC).exists() {
             fs::write(self.path(SPEC), serde_json::to_vec(&self.spec).unwrap()).unwrap();
         }
+        fs::write(self.path(ENVIRONMENT), self.environment()).unwrap();
         let (read_orders, mut lifeline) = std::io::pipe().unwrap();
         let orders: Vec<u8> = self.first_orders.iter().map(|&order| order as u8).collect();
         lifeline.write_all(&orders).unwrap();
@@ -114,14 +115,23 @@ impl Attempt {
             .arg("shim")
             .arg(self.folder.path())
             .env(variables::ATTEMPT_KEY, &self.key)
-            .env(variables::RESULT, self.path("result"))
-            .env(variables::PROGRESS, self.path("progress"))
             .stdin(read_orders)
             .stdout(write_status)
             .stderr(Stdio::from(File::create(self.path(SHIM_ERR)).unwrap()))
             .spawn()
             .unwrap();
         Shim { attempt: self, child, lifeline, status, news: Vec::new(), started: Instant::now() }
+    }
+
+    /// The test's own, and what a server adds.
+    fn environment(&self) -> Vec<u8> {
+        let added = [
+            (variables::ATTEMPT_KEY, self.key.clone().into()),
+            (variables::RESULT, self.path("result").into()),
+            (variables::PROGRESS, self.path("progress").into()),
+        ];
+        let added = added.map(|(name, value)| (name.into(), value));
+        environment::encode(&std::env::vars_os().chain(added).collect::<Vec<_>>()).unwrap()
     }
 
     /// Starts the shim and waits for its end.
