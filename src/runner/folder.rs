@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::domain::id::JobId;
 use crate::shim::protocol::{
-    ARGS, ENVIRONMENT, EXIT, ExitRecord, LOCK, SPEC, STARTED, Spec, VOID, files,
+    ARGS, ENVIRONMENT, EXIT, ExitRecord, LOCK, SHIM_ERR, SPEC, STARTED, Spec, VOID, files,
 };
 
 /// The rules for the result, as the kind declared them at the claim. The server's own: the shim
@@ -20,6 +20,9 @@ pub(super) const RESULT_SCHEMA: &str = "result-schema.json";
 
 /// More than any record or specification of ours has.
 const MAX_RECORD_BYTES: u64 = 4 * 1024 * 1024;
+
+/// So much of what a supervisor complained of is told.
+const MAX_COMPLAINT_BYTES: u64 = 512;
 
 /// An attempt's folder.
 #[derive(Debug, Clone)]
@@ -135,6 +138,16 @@ impl Folder {
     pub(super) fn spec(&self) -> Option<Spec> {
         let bytes = files::read(&self.file(SPEC), MAX_RECORD_BYTES).ok()??;
         serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The first words that stand in `shim.err`, without what would not be words in a log; `None`
+    /// where there are none, or none to be read.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let bytes = files::read(&self.file(SHIM_ERR), MAX_COMPLAINT_BYTES).ok()??;
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        let line = line.trim_end_matches(['.', char::REPLACEMENT_CHARACTER]);
+        Some(line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
     }
 
     /// The rules for its result, where its kind promised one.

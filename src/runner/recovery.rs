@@ -119,10 +119,26 @@ impl Case {
         }
         let started = noting(STARTED, self.folder.has_started(), &mut damage)?;
         if self.same_boot && !self.spawned && damage.is_none() && started == Some(false) {
-            let text = "its supervisor ended before it started the command";
+            let text = self.unstarted();
             return Ok(Found::Ended(AttemptEnd::unrecorded(EndReason::NotStarted, text, false)));
         }
         Ok(Found::Ended(self.lost(damage)))
+    }
+
+    /// Why nothing was started, with what the supervisor, or whoever should have loaded it, said.
+    fn unstarted(&self) -> String {
+        let text = "its supervisor ended before it started the command";
+        let folder = self.folder.path().display();
+        match self.folder.complaint() {
+            Some(complaint) => {
+                tracing::warn!(%folder, %complaint, "{text}");
+                format!("{text}: {complaint}")
+            }
+            None => {
+                tracing::warn!(%folder, "{text}, and said nothing");
+                text.to_owned()
+            }
+        }
     }
 
     /// The end that is recorded although processes are left, where there is one.
