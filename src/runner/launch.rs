@@ -64,6 +64,7 @@ pub(super) fn launch(
     options: &Options,
     spec: &AttemptSpec,
     folder: &Folder,
+    open_files: Option<u64>,
 ) -> Result<Launched, LaunchError> {
     let name = spec.argv.first().map_or("", String::as_str);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -71,7 +72,7 @@ pub(super) fn launch(
     folder.create().map_err(server("its folder cannot be made"))?;
     let schema = spec.kind.result.as_ref().map(ArgsSchema::source);
     folder
-        .write(&shim_spec(options, spec, program), &spec.args, schema)
+        .write(&Spec { open_files, ..shim_spec(options, spec, program) }, &spec.args, schema)
         .map_err(server("its folder cannot be written"))?;
     let errors =
         File::create(folder.file(SHIM_ERR)).map_err(server("its folder cannot be written"))?;
@@ -109,6 +110,7 @@ fn shim_spec(options: &Options, spec: &AttemptSpec, program: PathBuf) -> Spec {
         argv: spec.argv.clone(),
         cwd: spec.kind.cwd.as_ref().map(|cwd| options.base_dir.join(cwd)),
         stdin_args: spec.kind.stdin == Stdin::Args,
+        open_files: None,
         timeout_ms: spec.timeout.map(millis),
         grace_ms: millis(spec.policy.grace),
         log_head_bytes: limits.log_head_bytes,

@@ -16,6 +16,7 @@
 mod folder;
 mod follow;
 mod guard;
+mod inherited;
 mod keeper;
 mod launch;
 pub mod log;

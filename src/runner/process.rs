@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::folder::Folder;
 use super::follow::{Follow, apart, follow_left};
+use super::inherited::{heed_children, raise_open_files};
 use super::launch::{LaunchError, launch};
 use super::log::{Follower, LogFiles};
 use super::progress::{Pattern, ProgressFile, Watcher};
@@ -36,7 +37,8 @@ use crate::shim::protocol::PROGRESS;
 pub struct Options {
     /// The data folder; attempts live in `attempts` below it.
     pub data: PathBuf,
-    /// The binary that is executed as `longhaul shim <folder>`: usually this one.
+    /// The binary that is executed as `longhaul shim <folder>`: usually this one, as
+    /// `/proc/self/exe`.
     pub shim_program: PathBuf,
     /// Where relative programs and working folders begin: the configuration file's folder.
     pub base_dir: PathBuf,
@@ -54,18 +56,22 @@ struct Inner {
     attempts: PathBuf,
     boot_id: String,
     tasks: TaskTracker,
+    /// How many files a command may have open.
+    open_files: Option<u64>,
 }
 
 impl ProcessRunner {
-    /// A runner. Makes this process the one that inherits what its shims leave behind, for the
-    /// whole of its life. Paths are taken relative to the present working folder.
+    /// A runner. Makes this process the one that inherits what its shims leave behind, and lets it
+    /// open as many files as it may, for the whole of its life. Paths are taken relative to the present working folder.
     pub fn new(mut options: Options) -> io::Result<Arc<Self>> {
         set_child_subreaper(Some(getpid()))?;
+        heed_children()?;
+        let open_files = raise_open_files();
         options.data = std::path::absolute(&options.data)?;
         options.base_dir = std::path::absolute(&options.base_dir)?;
         let attempts = options.data.join("attempts");
         let (boot_id, tasks) = (boot_id()?, TaskTracker::new());
-        Ok(Arc::new(Self(Arc::new(Inner { options, attempts, boot_id, tasks }))))
+        Ok(Arc::new(Self(Arc::new(Inner { options, attempts, boot_id, tasks, open_files }))))
     }
 
     /// The logs of the attempts that it runs or ran.
@@ -122,7 +128,7 @@ impl Inner {
             reports,
             clock: Arc::clone(&options.clock),
         };
-        let launched = launch(options, spec, &folder)?;
+        let launched = launch(options, spec, &folder, self.open_files)?;
         let lifeline = Arc::clone(&launched.lifeline);
         self.tasks.spawn(follow.run(launched));
         Ok(Box::new(lifeline))

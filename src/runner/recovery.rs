@@ -129,16 +129,12 @@ impl Case {
     fn unstarted(&self) -> String {
         let text = "its supervisor ended before it started the command";
         let folder = self.folder.path().display();
-        match self.folder.complaint() {
-            Some(complaint) => {
-                tracing::warn!(%folder, %complaint, "{text}");
-                format!("{text}: {complaint}")
-            }
-            None => {
-                tracing::warn!(%folder, "{text}, and said nothing");
-                text.to_owned()
-            }
-        }
+        let Some(complaint) = self.folder.complaint() else {
+            tracing::warn!(%folder, "{text}, and said nothing");
+            return text.to_owned();
+        };
+        tracing::warn!(%folder, %complaint, "{text}");
+        format!("{text}: {complaint}")
     }
 
     /// The end that is recorded although processes are left, where there is one.

@@ -10,7 +10,10 @@ use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setpriority_pgrp};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, getpriority_process, getrlimit, pidfd_open,
+    setpriority_pgrp, setrlimit,
+};
 
 use super::complain::complain;
 use super::protocol::environment::Variable;
@@ -66,6 +69,7 @@ pub(super) fn start(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    limit_open_files(spec.open_files);
     let own_score = raise_oom_score();
     let spawned = command.spawn();
     restore_oom_score(own_score);
@@ -143,6 +147,17 @@ fn make_nice(group: Pid) {
         && error != rustix::io::Errno::SRCH
     {
         complain(format_args!("the command keeps the supervisor's niceness: {error}"));
+    }
+}
+
+/// Gives back what the server took more of for itself: some programs take fright at a high limit, or
+/// close all files up to it.
+fn limit_open_files(limit: Option<u64>) {
+    if let Some(limit) = limit {
+        let own = getrlimit(Resource::Nofile);
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(limit), ..own }) {
+            complain(format_args!("the command's limit of open files is the server's: {error}"));
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod log;
 mod progress;
 pub mod protocol;
 mod record;
+mod signals;
 mod stop;
 mod supervise;
 mod tree;
@@ -32,15 +33,11 @@ mod work;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{getpid, set_child_subreaper, setsid};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use self::channel::{Heard, Lifeline, Status};
 use self::command::Running;
@@ -86,6 +83,8 @@ impl From<Ending> for ExitCode {
 /// its standard streams and every other descriptor.
 pub fn main(folder: &OsStr) -> ExitCode {
     close_what_was_inherited();
+    // By the path that it was started by, the kernel calls it `exe`.
+    let _ = fs::write("/proc/self/comm", "longhaul");
     let ending = attempt(Path::new(folder)).unwrap_or_else(|error| {
         complain(format_args!("the supervisor failed: {error}"));
         Ending::Failed
@@ -97,7 +96,7 @@ fn attempt(folder: &Path) -> io::Result<Ending> {
     // Refused where we lead a session already, which is as good.
     let _ = setsid();
     set_child_subreaper(Some(getpid()))?;
-    let deaths = catch_signals()?;
+    let deaths = signals::catch()?;
     let Some(_lock) = take_lock(&folder.join(LOCK))? else {
         return Ok(Ending::NothingStarted);
     };
@@ -169,20 +168,6 @@ fn close_what_was_inherited() {
         // The listing's own one is among them and closed by now.
         let _ = nix::unistd::close(descriptor);
     }
-}
-
-/// Lets TERM, INT and HUP pass without effect, and makes `SIGCHLD` readable on the socket returned.
-///
-/// Handlers, never `SIG_IGN`: the command would inherit an ignored TERM and ignore ours.
-fn catch_signals() -> io::Result<UnixStream> {
-    let unused = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&unused))?;
-    }
-    let (deaths, signalled) = UnixStream::pair()?;
-    deaths.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(SIGCHLD, signalled)?;
-    Ok(deaths)
 }
 
 /// The lock, or `None` where somebody else holds it. It is let go when the process ends.

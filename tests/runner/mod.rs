@@ -16,6 +16,7 @@ macro_rules! process_test {
 
 mod damage;
 mod environment;
+mod inherited;
 mod life;
 mod lost;
 mod namespace;

@@ -63,6 +63,7 @@ pub(super) fn prepare(rig: &Rig, spec: &AttemptSpec) {
         argv: spec.argv.clone(),
         cwd: None,
         stdin_args: false,
+        open_files: None,
         timeout_ms: None,
         grace_ms: 10_000,
         log_head_bytes: 1 << 20,

@@ -57,6 +57,7 @@ pub(super) fn attempt(argv: &[&str]) -> Attempt {
         argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
         cwd: None,
         stdin_args: false,
+        open_files: None,
         timeout_ms: None,
         grace_ms: 10_000,
         log_head_bytes: 1 << 20,

@@ -89,6 +89,9 @@ pub struct Spec {
     pub cwd: Option<PathBuf>,
     /// It reads [`ARGS`] on standard input; else nothing.
     pub stdin_args: bool,
+    /// How many files it may have open, until it asks for more; `None`: as many as the shim.
+    #[serde(default)]
+    pub open_files: Option<u64>,
     /// How long it may run, in milliseconds of the monotonic clock.
     pub timeout_ms: Option<u64>,
     /// From TERM to KILL, in milliseconds.
