@@ -257,6 +257,8 @@ async fn settle(case: &Case, reports: &mpsc::Sender<Report>, mut ended: bool, ne
     }
     // Nobody to tell it to is no reason to fail.
     let _ = reports.send(Report::Gone).await;
+    // Only now: it may take long, and nobody's slot should wait for it.
+    case.tidier.look_at(&case.folder);
 }
 
 /// Until whoever holds the lock lets it go: an earlier server's shim, which stops by itself, as long

@@ -115,7 +115,6 @@ fn shim_spec(options: &Options, spec: &AttemptSpec, program: PathBuf) -> Spec {
         grace_ms: millis(spec.policy.grace),
         log_head_bytes: limits.log_head_bytes,
         log_tail_bytes: limits.log_tail_bytes,
-        work_bytes: limits.work_bytes,
         result_bytes: limits.result_bytes,
     }
 }

@@ -26,6 +26,7 @@ pub mod process;
 mod procfs;
 mod progress;
 mod recovery;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;

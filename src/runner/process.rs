@@ -25,6 +25,7 @@ use super::launch::{LaunchError, launch};
 use super::log::{Follower, LogFiles};
 use super::progress::{Pattern, ProgressFile, Watcher};
 use super::recovery::{Case, Found, ShimEnd, boot_id};
+use super::work::Tidier;
 use super::{AttemptSpec, Control, Order, Recovered, Report, Runner};
 use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::clock::Clock;
@@ -58,6 +59,7 @@ struct Inner {
     tasks: TaskTracker,
     /// How many files a command may have open.
     open_files: Option<u64>,
+    tidier: Tidier,
 }
 
 impl ProcessRunner {
@@ -70,8 +72,16 @@ impl ProcessRunner {
         options.data = std::path::absolute(&options.data)?;
         options.base_dir = std::path::absolute(&options.base_dir)?;
         let attempts = options.data.join("attempts");
+        let tidier = Tidier::new(&options.data, options.limits.work_bytes)?;
         let (boot_id, tasks) = (boot_id()?, TaskTracker::new());
-        Ok(Arc::new(Self(Arc::new(Inner { options, attempts, boot_id, tasks, open_files }))))
+        Ok(Arc::new(Self(Arc::new(Inner {
+            options,
+            attempts,
+            boot_id,
+            tasks,
+            open_files,
+            tidier,
+        }))))
     }
 
     /// The logs of the attempts that it runs or ran.
@@ -105,6 +115,7 @@ impl Inner {
             same_boot: true,
             result_bytes: self.options.limits.result_bytes,
             shim: ShimEnd::Unknown,
+            tidier: self.tidier.clone(),
         }
     }
 
@@ -198,10 +209,12 @@ impl Runner for ProcessRunner {
             same_boot: attempt.boot_id == self.0.boot_id,
             result_bytes: self.0.options.limits.result_bytes,
             shim: ShimEnd::Unknown,
+            tidier: self.0.tidier.clone(),
         };
         let looking = case.clone();
         let looking = apart("attempt-recover", move || looking.settle(PATIENCE));
         if let Ok(Ok(Found::Ended(end))) = timeout(BOUND, looking).await {
+            case.tidier.look_at(&case.folder);
             return Recovered::Settled(end);
         }
         // Held, or not to be read now: nothing may be concluded, and the slot stays taken.

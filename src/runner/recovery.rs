@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::folder::{Folder, RESULT_SCHEMA};
 use super::orphans;
 use super::outcome::{Terms, end_of};
+use super::work::Tidier;
 use crate::domain::attempt::{AttemptEnd, Policy};
 use crate::domain::id::AttemptKey;
 use crate::domain::state::EndReason;
@@ -39,6 +40,7 @@ pub(super) struct Case {
     /// The most bytes of a result.
     pub(super) result_bytes: u64,
     pub(super) shim: ShimEnd,
+    pub(super) tidier: Tidier,
 }
 
 /// What was seen of the end of an attempt's shim.

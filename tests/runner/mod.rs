@@ -25,3 +25,4 @@ mod recovery;
 mod rig;
 mod stop;
 mod stopped;
+mod work;

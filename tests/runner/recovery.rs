@@ -68,7 +68,6 @@ pub(super) fn prepare(rig: &Rig, spec: &AttemptSpec) {
         grace_ms: 10_000,
         log_head_bytes: 1 << 20,
         log_tail_bytes: 1 << 20,
-        work_bytes: 1 << 20,
         result_bytes: 64,
     };
     fs::write(folder.join("spec.json"), serde_json::to_vec(&spec).unwrap()).unwrap();

@@ -62,7 +62,6 @@ pub(super) fn attempt(argv: &[&str]) -> Attempt {
         grace_ms: 10_000,
         log_head_bytes: 1 << 20,
         log_tail_bytes: 1 << 20,
-        work_bytes: 1 << 20,
         result_bytes: 1 << 20,
     };
     Attempt {

@@ -100,8 +100,6 @@ pub struct Spec {
     pub log_head_bytes: u64,
     /// The most bytes of all tail segments together.
     pub log_tail_bytes: u64,
-    /// The bytes that [`WORK`] may keep after the end.
-    pub work_bytes: u64,
     /// The most bytes of [`RESULT`] that are hashed; a longer one is refused later anyway.
     pub result_bytes: u64,
 }
@@ -236,7 +234,7 @@ pub const FRAME_BYTES: usize = 64 * 1024;
 pub const STREAM_STDOUT: u8 = 0;
 /// The command's standard error.
 pub const STREAM_STDERR: u8 = 1;
-/// What the shim says: whole lines, and only of a cut, a stop or a removed [`WORK`].
+/// What the shim says: whole lines, and only of a cut or a stop.
 pub const STREAM_SYSTEM: u8 = 2;
 
 /// What stands before each piece of a log file: bytes of one stream, read together, in the order
