@@ -67,7 +67,8 @@ pub(super) fn attempt(argv: &[&str]) -> Attempt {
     Attempt {
         folder: tempfile::tempdir().unwrap(),
         spec,
-        key: format!("key-of-a-test-{}-{number}", std::process::id()),
+        // No key begins another one: they are looked for as text.
+        key: format!("key-of-a-test-{}-{number}-", std::process::id()),
         deadline: DEADLINE,
         first_orders: Vec::new(),
         without_server: false,
