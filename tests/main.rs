@@ -9,6 +9,7 @@ mod e2e;
 mod layering;
 mod runner;
 mod scheduler;
+mod server;
 mod shim;
 mod store;
 mod support;

@@ -1,6 +1,6 @@
 //! The server's side of an attempt's folder: makes it, takes its lock, reads what the shim left.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,9 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::domain::id::JobId;
-use crate::shim::protocol::{ARGS, EXIT, ExitRecord, LOCK, SPEC, STARTED, Spec, VOID, files};
+use crate::shim::protocol::{
+    ARGS, ENVIRONMENT, EXIT, ExitRecord, LOCK, SHIM_ERR, SPEC, STARTED, Spec, VOID, files,
+};
 
 /// The rules for the result, as the kind declared them at the claim. The server's own: the shim
 /// does not know it.
@@ -18,6 +20,9 @@ pub(super) const RESULT_SCHEMA: &str = "result-schema.json";
 
 /// More than any record or specification of ours has.
 const MAX_RECORD_BYTES: u64 = 4 * 1024 * 1024;
+
+/// So much of what a supervisor complained of is told.
+const MAX_COMPLAINT_BYTES: u64 = 512;
 
 /// An attempt's folder.
 #[derive(Debug, Clone)]
@@ -57,6 +62,24 @@ impl Folder {
             write(RESULT_SCHEMA, serde_json::to_vec(schema)?)?;
         }
         write(SPEC, serde_json::to_vec(spec)?)
+    }
+
+    /// Writes the command's environment, whole or not at all.
+    pub(super) fn write_environment(&self, bytes: &[u8]) -> io::Result<()> {
+        let written = files::create(&self.file(ENVIRONMENT))?.write_all(bytes);
+        if written.is_err() {
+            self.remove_environment();
+        }
+        written
+    }
+
+    /// Removes the command's environment, which no shim may have taken: it may hold secrets.
+    pub(super) fn remove_environment(&self) {
+        if let Err(error) = fs::remove_file(self.file(ENVIRONMENT))
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::debug!(%error, folder = %self.0.display(), "`{ENVIRONMENT}` stays");
+        }
     }
 
     /// The lock, without waiting; `None`: the shim holds it. Makes the folder where it is missing,
@@ -115,6 +138,16 @@ impl Folder {
     pub(super) fn spec(&self) -> Option<Spec> {
         let bytes = files::read(&self.file(SPEC), MAX_RECORD_BYTES).ok()??;
         serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The first words that stand in `shim.err`, without what would not be words in a log; `None`
+    /// where there are none, or none to be read.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let bytes = files::read(&self.file(SHIM_ERR), MAX_COMPLAINT_BYTES).ok()??;
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        let line = line.trim_end_matches(['.', char::REPLACEMENT_CHARACTER]);
+        Some(line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
     }
 
     /// The rules for its result, where its kind promised one.

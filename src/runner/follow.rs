@@ -34,7 +34,6 @@ use super::recovery::{Case, Found, ShimEnd};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::clock::Clock;
 use crate::domain::job::Progress;
-use crate::domain::state::EndReason;
 use crate::shim::protocol::StatusByte;
 
 /// The shortest time between two looks at what a command reports.
@@ -46,8 +45,7 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 /// How long processes are killed before they are told unkillable.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The pause before what failed is tried again, and before an attempt that never ran is given back:
-/// what kept it from running may last, and its job is claimed again at once.
+/// The pause before what failed is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// An attempt that is followed.
@@ -259,6 +257,8 @@ async fn settle(case: &Case, reports: &mpsc::Sender<Report>, mut ended: bool, ne
     }
     // Nobody to tell it to is no reason to fail.
     let _ = reports.send(Report::Gone).await;
+    // Only now: it may take long, and nobody's slot should wait for it.
+    case.tidier.look_at(&case.folder);
 }
 
 /// Until whoever holds the lock lets it go: an earlier server's shim, which stops by itself, as long
@@ -329,9 +329,6 @@ async fn report_unkillable(case: &Case, reports: &mpsc::Sender<Report>, news: &m
 }
 
 async fn report_end(end: AttemptEnd, reports: &mpsc::Sender<Report>, news: &mut News) {
-    if end.reason == EndReason::NotStarted {
-        sleep(PAUSE).await;
-    }
     if !news.has_started && (end.exit_code.is_some() || end.signal.is_some()) {
         news.started = true;
         news.has_started = true;

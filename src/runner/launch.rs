@@ -23,6 +23,7 @@ use super::orphans::Shim;
 use super::process::Options;
 use super::{AttemptSpec, Control, Order};
 use crate::domain::kind::{ArgsSchema, EnvRule, Kind, Stdin};
+use crate::shim::protocol::environment::{self, Variable};
 use crate::shim::protocol::{
     ARGS, LifelineByte, PROGRESS, RESULT, SHIM_ERR, Spec, VERSION, variables,
 };
@@ -63,6 +64,7 @@ pub(super) fn launch(
     options: &Options,
     spec: &AttemptSpec,
     folder: &Folder,
+    open_files: Option<u64>,
 ) -> Result<Launched, LaunchError> {
     let name = spec.argv.first().map_or("", String::as_str);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -70,7 +72,7 @@ pub(super) fn launch(
     folder.create().map_err(server("its folder cannot be made"))?;
     let schema = spec.kind.result.as_ref().map(ArgsSchema::source);
     folder
-        .write(&shim_spec(options, spec, program), &spec.args, schema)
+        .write(&Spec { open_files, ..shim_spec(options, spec, program) }, &spec.args, schema)
         .map_err(server("its folder cannot be written"))?;
     let errors =
         File::create(folder.file(SHIM_ERR)).map_err(server("its folder cannot be written"))?;
@@ -78,24 +80,23 @@ pub(super) fn launch(
     let (status, news) = io::pipe().map_err(server("no pipe can be made"))?;
     let status = pipe::Receiver::from_owned_fd(OwnedFd::from(status))
         .map_err(server("its status cannot be read"))?;
+    // Last of all: it may hold secrets, and nobody would remove it where a later step fails.
+    let variables = environment::encode(&environment_of(spec, folder)).map_err(|error| {
+        LaunchError::Command(format!("its environment cannot be used: {error}"))
+    })?;
+    folder.write_environment(&variables).map_err(server("its folder cannot be written"))?;
     let mut command = Command::new(&options.shim_program);
     command
         .arg0("longhaul")
         .arg("shim")
         .arg(folder.path())
         .env_clear()
-        .envs(environment(spec, folder))
+        .env(variables::ATTEMPT_KEY, spec.key.as_str())
         .stdin(orders)
         .stdout(Stdio::from(OwnedFd::from(news)))
         .stderr(errors);
-    match Shim::spawn(command) {
-        Ok(shim) => Ok(Launched { shim, lifeline: Arc::new(lifeline), status }),
-        // A NUL byte in a variable that the kind sets.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            Err(LaunchError::Command(format!("its environment cannot be used: {error}")))
-        }
-        Err(error) => Err(LaunchError::Spawn(error)),
-    }
+    let shim = Shim::spawn(command).map_err(LaunchError::Spawn)?;
+    Ok(Launched { shim, lifeline: Arc::new(lifeline), status })
 }
 
 fn shim_spec(options: &Options, spec: &AttemptSpec, program: PathBuf) -> Spec {
@@ -109,11 +110,11 @@ fn shim_spec(options: &Options, spec: &AttemptSpec, program: PathBuf) -> Spec {
         argv: spec.argv.clone(),
         cwd: spec.kind.cwd.as_ref().map(|cwd| options.base_dir.join(cwd)),
         stdin_args: spec.kind.stdin == Stdin::Args,
+        open_files: None,
         timeout_ms: spec.timeout.map(millis),
         grace_ms: millis(spec.policy.grace),
         log_head_bytes: limits.log_head_bytes,
         log_tail_bytes: limits.log_tail_bytes,
-        work_bytes: limits.work_bytes,
         result_bytes: limits.result_bytes,
     }
 }
@@ -122,11 +123,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The shim's environment, which is the command's: what the kind lets through or sets, then ours.
-fn environment(
-    spec: &AttemptSpec,
-    folder: &Folder,
-) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+/// The command's environment: what the kind lets through or sets, then ours.
+fn environment_of(spec: &AttemptSpec, folder: &Folder) -> Vec<Variable> {
     let Kind { env, .. } = spec.kind.as_ref();
     let of_kind = env.iter().filter_map(|rule| match rule {
         EnvRule::Pass(name) => Some((name.into(), env::var_os(name)?)),

@@ -16,6 +16,7 @@
 mod folder;
 mod follow;
 mod guard;
+mod inherited;
 mod keeper;
 mod launch;
 pub mod log;
@@ -25,6 +26,7 @@ pub mod process;
 mod procfs;
 mod progress;
 mod recovery;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -20,10 +20,12 @@ use tokio_util::task::TaskTracker;
 
 use super::folder::Folder;
 use super::follow::{Follow, apart, follow_left};
+use super::inherited::{heed_children, raise_open_files};
 use super::launch::{LaunchError, launch};
 use super::log::{Follower, LogFiles};
 use super::progress::{Pattern, ProgressFile, Watcher};
 use super::recovery::{Case, Found, ShimEnd, boot_id};
+use super::work::Tidier;
 use super::{AttemptSpec, Control, Order, Recovered, Report, Runner};
 use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::clock::Clock;
@@ -36,7 +38,8 @@ use crate::shim::protocol::PROGRESS;
 pub struct Options {
     /// The data folder; attempts live in `attempts` below it.
     pub data: PathBuf,
-    /// The binary that is executed as `longhaul shim <folder>`: usually this one.
+    /// The binary that is executed as `longhaul shim <folder>`: usually this one, as
+    /// `/proc/self/exe`.
     pub shim_program: PathBuf,
     /// Where relative programs and working folders begin: the configuration file's folder.
     pub base_dir: PathBuf,
@@ -54,18 +57,31 @@ struct Inner {
     attempts: PathBuf,
     boot_id: String,
     tasks: TaskTracker,
+    /// How many files a command may have open.
+    open_files: Option<u64>,
+    tidier: Tidier,
 }
 
 impl ProcessRunner {
-    /// A runner. Makes this process the one that inherits what its shims leave behind, for the
-    /// whole of its life. Paths are taken relative to the present working folder.
+    /// A runner. Makes this process the one that inherits what its shims leave behind, and lets it
+    /// open as many files as it may, for the whole of its life. Paths are taken relative to the present working folder.
     pub fn new(mut options: Options) -> io::Result<Arc<Self>> {
         set_child_subreaper(Some(getpid()))?;
+        heed_children()?;
+        let open_files = raise_open_files();
         options.data = std::path::absolute(&options.data)?;
         options.base_dir = std::path::absolute(&options.base_dir)?;
         let attempts = options.data.join("attempts");
+        let tidier = Tidier::new(&options.data, options.limits.work_bytes)?;
         let (boot_id, tasks) = (boot_id()?, TaskTracker::new());
-        Ok(Arc::new(Self(Arc::new(Inner { options, attempts, boot_id, tasks }))))
+        Ok(Arc::new(Self(Arc::new(Inner {
+            options,
+            attempts,
+            boot_id,
+            tasks,
+            open_files,
+            tidier,
+        }))))
     }
 
     /// The logs of the attempts that it runs or ran.
@@ -99,6 +115,7 @@ impl Inner {
             same_boot: true,
             result_bytes: self.options.limits.result_bytes,
             shim: ShimEnd::Unknown,
+            tidier: self.tidier.clone(),
         }
     }
 
@@ -122,7 +139,7 @@ impl Inner {
             reports,
             clock: Arc::clone(&options.clock),
         };
-        let launched = launch(options, spec, &folder)?;
+        let launched = launch(options, spec, &folder, self.open_files)?;
         let lifeline = Arc::clone(&launched.lifeline);
         self.tasks.spawn(follow.run(launched));
         Ok(Box::new(lifeline))
@@ -192,10 +209,12 @@ impl Runner for ProcessRunner {
             same_boot: attempt.boot_id == self.0.boot_id,
             result_bytes: self.0.options.limits.result_bytes,
             shim: ShimEnd::Unknown,
+            tidier: self.0.tidier.clone(),
         };
         let looking = case.clone();
         let looking = apart("attempt-recover", move || looking.settle(PATIENCE));
         if let Ok(Ok(Found::Ended(end))) = timeout(BOUND, looking).await {
+            case.tidier.look_at(&case.folder);
             return Recovered::Settled(end);
         }
         // Held, or not to be read now: nothing may be concluded, and the slot stays taken.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::folder::{Folder, RESULT_SCHEMA};
 use super::orphans;
 use super::outcome::{Terms, end_of};
+use super::work::Tidier;
 use crate::domain::attempt::{AttemptEnd, Policy};
 use crate::domain::id::AttemptKey;
 use crate::domain::state::EndReason;
@@ -39,6 +40,7 @@ pub(super) struct Case {
     /// The most bytes of a result.
     pub(super) result_bytes: u64,
     pub(super) shim: ShimEnd,
+    pub(super) tidier: Tidier,
 }
 
 /// What was seen of the end of an attempt's shim.
@@ -98,6 +100,7 @@ impl Case {
     }
 
     fn clear_up(&self, patience: Duration, mut damage: Option<Damage>) -> io::Result<Found> {
+        self.folder.remove_environment();
         let exit = noting(EXIT, self.folder.exit(), &mut damage)?.flatten();
         if exit.is_none() && self.same_boot {
             // Before all else: what waits to start must find it, however this goes on.
@@ -118,10 +121,22 @@ impl Case {
         }
         let started = noting(STARTED, self.folder.has_started(), &mut damage)?;
         if self.same_boot && !self.spawned && damage.is_none() && started == Some(false) {
-            let text = "its supervisor ended before it started the command";
+            let text = self.unstarted();
             return Ok(Found::Ended(AttemptEnd::unrecorded(EndReason::NotStarted, text, false)));
         }
         Ok(Found::Ended(self.lost(damage)))
+    }
+
+    /// Why nothing was started, with what the supervisor, or whoever should have loaded it, said.
+    fn unstarted(&self) -> String {
+        let text = "its supervisor ended before it started the command";
+        let folder = self.folder.path().display();
+        let Some(complaint) = self.folder.complaint() else {
+            tracing::warn!(%folder, "{text}, and said nothing");
+            return text.to_owned();
+        };
+        tracing::warn!(%folder, %complaint, "{text}");
+        format!("{text}: {complaint}")
     }
 
     /// The end that is recorded although processes are left, where there is one.

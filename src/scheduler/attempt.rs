@@ -66,17 +66,10 @@ pub(super) fn end_left(core: &Arc<Core>, job: JobId, fence: Fence, end: AttemptE
     task(core, held, async move { follower.record(end).await });
 }
 
-/// Records the end of a claim that never became a process, after a pause that its slot lasts, too.
-pub(super) fn end_unspawned(
-    core: &Arc<Core>,
-    claim: &Claim,
-    end: AttemptEnd,
-    held: Held,
-    pause: Duration,
-) {
+/// Records the end of a claim that never became a process.
+pub(super) fn end_unspawned(core: &Arc<Core>, claim: &Claim, end: AttemptEnd, held: Held) {
     let follower = Follower { core: Arc::clone(core), job: claim.job.id, fence: claim.fence };
     task(core, held, async move {
-        tokio::time::sleep(pause).await;
         follower.record(end).await;
         follower.core.live.leave(follower.job, follower.fence);
     });
@@ -182,8 +175,14 @@ impl Follower {
         }
     }
 
-    /// Writes the end down; tries again for as long as the store says that it may work later.
+    /// Writes the end down, after its pause where nothing was started; tries again for as long as the
+    /// store says that it may work later.
     async fn record(&self, end: AttemptEnd) {
+        if end.reason == EndReason::NotStarted {
+            self.core.rest(self.job).await;
+        } else {
+            self.core.unstarted.forget(self.job);
+        }
         let mut pause = FIRST_PAUSE;
         loop {
             let finish = Finish {

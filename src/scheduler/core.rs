@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::lines::Lines;
 use super::live::Live;
 use super::recent::Recent;
 use super::slots::Slots;
+use super::unstarted::Unstarted;
 use super::workers::Former;
 use crate::domain::clock::Clock;
 use crate::domain::event::Commit;
@@ -115,6 +117,9 @@ pub(super) struct Core {
     /// All queues ever declared, as the store has them: whoever lists jobs asks for them by row.
     pub(super) queues: Mutex<BTreeMap<QueueName, QueueRow>>,
     pub(super) live: Live,
+    pub(super) unstarted: Unstarted,
+    /// Claims have ended: the phase is past serving.
+    pub(super) stopping: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) barriers: mpsc::Sender<Barrier>,
     /// The part that panicked first.
@@ -157,6 +162,8 @@ impl Core {
             gates,
             queues: Mutex::new(queues.into_iter().map(|row| (row.name.clone(), row)).collect()),
             live: Live::default(),
+            unstarted: Unstarted::default(),
+            stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             barriers,
             failed: watch::Sender::new(None),
@@ -189,6 +196,9 @@ impl Core {
     /// Moves on; never back.
     pub(super) fn enter_phase(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        if self.phase() != Phase::Serving {
+            self.stopping.cancel();
+        }
         self.board.lines().touch_all();
         self.board.wake.notify_one();
     }

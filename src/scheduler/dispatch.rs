@@ -33,9 +33,6 @@ use crate::store::{Claim, ClaimRequest, Plan, Planner, StoreError};
 const DEADLINE_RECHECK: Duration = Duration::from_secs(30);
 /// How long to leave a store alone that refused a claim, or that has other jobs than the lines.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// How long a job that this server could not start keeps its slot: what kept it from running may last,
-/// and its job is claimed again at once.
-const UNSTARTED_PAUSE: Duration = Duration::from_secs(1);
 /// So many claims in a row may give nothing, each because somebody canceled what was picked.
 const FRUITLESS: u32 = 8;
 
@@ -225,14 +222,14 @@ impl Dispatcher {
                 "canceled before its program began",
                 false,
             );
-            return attempt::end_unspawned(core, &claim, end, held, Duration::ZERO);
+            return attempt::end_unspawned(core, &claim, end, held);
         }
         let kind = core.catalog.kinds.get(&claim.job.kind);
         let (plan, kind) = match (&claim.plan, kind) {
             (Ok(plan), Some(kind)) => (plan.clone(), Arc::clone(kind)),
             (Err(_), _) | (Ok(_), None) => {
                 let why = claim.plan.as_ref().err().map_or("its kind is gone", String::as_str);
-                return attempt::end_unspawned(core, &claim, no_plan(why), held, Duration::ZERO);
+                return attempt::end_unspawned(core, &claim, no_plan(why), held);
             }
         };
         let grace = plan.policy.grace;
@@ -253,11 +250,7 @@ impl Dispatcher {
                 core.live.enter(claim.job.id, claim.fence, grace, control);
                 attempt::follow(core, claim.job.id, claim.fence, reports, held);
             }
-            Err(end) => {
-                let is_ours = end.reason == EndReason::NotStarted;
-                let pause = if is_ours { UNSTARTED_PAUSE } else { Duration::ZERO };
-                attempt::end_unspawned(core, &claim, end, held, pause);
-            }
+            Err(end) => attempt::end_unspawned(core, &claim, end, held),
         }
     }
 }

@@ -27,6 +27,7 @@ mod recent;
 mod recovery;
 mod shutdown;
 mod slots;
+mod unstarted;
 mod waiting;
 mod workers;
 

@@ -219,7 +219,9 @@ async fn start_parts(
     let store = open_store(folder, &board)?;
     let runner = ProcessRunner::new(process::Options {
         data: folder.to_owned(),
-        shim_program: std::env::current_exe().map_err(StartError::Runner)?,
+        // What runs, not what has its name by now: an upgrade may have replaced it, or a build
+        // deleted it.
+        shim_program: "/proc/self/exe".into(),
         base_dir: config.base_dir().to_owned(),
         limits: config.limits.clone(),
         clock: Arc::clone(clock),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -26,6 +27,9 @@ pub(super) struct Signals {
 impl Signals {
     /// Begins to listen: from now on, none of them ends the process by itself.
     pub(super) fn new() -> io::Result<Self> {
+        // One thread that blocks nothing is enough for a signal to get through, whatever was blocked
+        // when we were started.
+        SigSet::empty().thread_set_mask()?;
         let hangup = SignalKind::hangup();
         let is_ignored = is_ignored(&fs::read_to_string("/proc/self/status")?, hangup);
         Ok(Self {

@@ -10,9 +10,13 @@ use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setpriority_pgrp};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, getpriority_process, getrlimit, pidfd_open,
+    setpriority_pgrp, setrlimit,
+};
 
 use super::complain::complain;
+use super::protocol::environment::Variable;
 use super::protocol::{ARGS, Spec, WORK, files};
 
 /// How much nicer than the shim a command is: supervision and the server come first.
@@ -36,7 +40,11 @@ pub(super) struct Running {
 }
 
 /// Starts it. An error is a sentence for a person; no process is left then.
-pub(super) fn start(spec: &Spec, folder: &Path) -> Result<Running, String> {
+pub(super) fn start(
+    spec: &Spec,
+    environment: &[Variable],
+    folder: &Path,
+) -> Result<Running, String> {
     let (name, arguments) = spec.argv.split_first().ok_or("the command line is empty")?;
     let cwd = working_folder(spec, folder)?;
     let stdin = if spec.stdin_args {
@@ -54,11 +62,14 @@ pub(super) fn start(spec: &Spec, folder: &Path) -> Result<Running, String> {
     command
         .arg0(name)
         .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&cwd)
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    limit_open_files(spec.open_files);
     let own_score = raise_oom_score();
     let spawned = command.spawn();
     restore_oom_score(own_score);
@@ -136,6 +147,17 @@ fn make_nice(group: Pid) {
         && error != rustix::io::Errno::SRCH
     {
         complain(format_args!("the command keeps the supervisor's niceness: {error}"));
+    }
+}
+
+/// Gives back what the server took more of for itself: some programs take fright at a high limit, or
+/// close all files up to it.
+fn limit_open_files(limit: Option<u64>) {
+    if let Some(limit) = limit {
+        let own = getrlimit(Resource::Nofile);
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(limit), ..own }) {
+            complain(format_args!("the command's limit of open files is the server's: {error}"));
+        }
     }
 }
 

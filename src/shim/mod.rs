@@ -24,6 +24,7 @@ mod log;
 mod progress;
 pub mod protocol;
 mod record;
+mod signals;
 mod stop;
 mod supervise;
 mod tree;
@@ -32,20 +33,19 @@ mod work;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{getpid, set_child_subreaper, setsid};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use self::channel::{Heard, Lifeline, Status};
 use self::command::Running;
 use self::complain::complain;
-use self::protocol::{ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, VERSION, VOID, files};
+use self::protocol::environment::{self, Variable};
+use self::protocol::{
+    ENVIRONMENT, ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, VERSION, VOID, files,
+};
 use self::supervise::Supervisor;
 use crate::domain::clock::{Clock, SystemClock};
 
@@ -54,6 +54,9 @@ const SENTENCE: usize = 1_000;
 
 /// More than any specification has.
 const MAX_SPEC_BYTES: u64 = 4 * 1024 * 1024;
+
+/// More than the kernel gives any program: what is cut off was too large anyway.
+const MAX_ENVIRONMENT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How the shim ends. The folder says more; these are for whoever looks at the process alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,8 @@ impl From<Ending> for ExitCode {
 /// its standard streams and every other descriptor.
 pub fn main(folder: &OsStr) -> ExitCode {
     close_what_was_inherited();
+    // By the path that it was started by, the kernel calls it `exe`.
+    let _ = fs::write("/proc/self/comm", "longhaul");
     let ending = attempt(Path::new(folder)).unwrap_or_else(|error| {
         complain(format_args!("the supervisor failed: {error}"));
         Ending::Failed
@@ -91,7 +96,7 @@ fn attempt(folder: &Path) -> io::Result<Ending> {
     // Refused where we lead a session already, which is as good.
     let _ = setsid();
     set_child_subreaper(Some(getpid()))?;
-    let deaths = catch_signals()?;
+    let deaths = signals::catch()?;
     let Some(_lock) = take_lock(&folder.join(LOCK))? else {
         return Ok(Ending::NothingStarted);
     };
@@ -139,9 +144,13 @@ fn start(folder: &Path, heard: &[Heard]) -> io::Result<Result<(Spec, Running), E
         Ok(spec) => spec,
         Err(error) => return failed(error),
     };
+    let environment = match take_environment(&folder.join(ENVIRONMENT)) {
+        Ok(environment) => environment,
+        Err(error) => return failed(error),
+    };
     // Before the command can exist: without this file the attempt may be tried again.
     files::create(&folder.join(STARTED))?;
-    match command::start(&spec, folder) {
+    match command::start(&spec, &environment, folder) {
         Ok(running) => Ok(Ok((spec, running))),
         Err(error) => failed(error),
     }
@@ -159,20 +168,6 @@ fn close_what_was_inherited() {
         // The listing's own one is among them and closed by now.
         let _ = nix::unistd::close(descriptor);
     }
-}
-
-/// Lets TERM, INT and HUP pass without effect, and makes `SIGCHLD` readable on the socket returned.
-///
-/// Handlers, never `SIG_IGN`: the command would inherit an ignored TERM and ignore ours.
-fn catch_signals() -> io::Result<UnixStream> {
-    let unused = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&unused))?;
-    }
-    let (deaths, signalled) = UnixStream::pair()?;
-    deaths.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(SIGCHLD, signalled)?;
-    Ok(deaths)
 }
 
 /// The lock, or `None` where somebody else holds it. It is let go when the process ends.
@@ -199,4 +194,16 @@ fn read_spec(path: &Path) -> Result<Spec, String> {
         )));
     }
     Ok(spec)
+}
+
+/// Reads the command's environment, and removes it: it has served, and may hold secrets.
+fn take_environment(path: &Path) -> Result<Vec<Variable>, String> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        format!("the supervisor cannot read the command's environment: {error}")
+    };
+    let bytes = files::read(path, MAX_ENVIRONMENT_BYTES).map_err(|error| unreadable(&error))?;
+    if let Err(error) = fs::remove_file(path) {
+        complain(format_args!("`{ENVIRONMENT}` stays: {error}"));
+    }
+    bytes.map(|bytes| environment::decode(&bytes)).ok_or_else(|| unreadable(&"it is not there"))
 }

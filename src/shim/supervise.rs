@@ -135,19 +135,8 @@ impl Supervisor {
         if self.progress.grew(&self.folder, Instant::now()) {
             self.status.send(StatusByte::Progress);
         }
-        let too_large = work::doom_if_too_large(&self.folder, self.spec.work_bytes);
-        if too_large {
-            let limit = self.spec.work_bytes;
-            self.log.say(&format!("work/ is removed: it holds more than {limit} bytes"));
-        } else {
-            work::remove_if_empty(&self.folder);
-        }
-        let recorded = self.record(false);
-        if too_large {
-            // Only now: it may take long, and the end is known.
-            work::delete_doomed(&self.folder);
-        }
-        recorded
+        work::remove_if_empty(&self.folder);
+        self.record(false)
     }
 
     fn wait(&self) -> Vec<Source> {

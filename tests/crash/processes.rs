@@ -1,5 +1,5 @@
 //! The processes of a data folder's attempts, found by what every command finds in its environment
-//! and nothing takes away, and waited for by handle.
+//! and nothing takes away, a shim by its command line, and waited for by handle.
 
 use std::collections::HashSet;
 use std::fs;
@@ -40,13 +40,21 @@ fn look(pid: Pid, data: &Path) -> Option<Process> {
         let mut entries = environment.split(|&byte| byte == 0);
         entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
     };
-    if !is_below(variable(variables::ARGS)?, data) {
+    let of_command = variable(variables::ARGS).is_some_and(|path| is_below(path, data));
+    if !of_command && !is_shim(number.get(), data) {
         return None;
     }
     let key = String::from_utf8(variable(variables::ATTEMPT_KEY)?.to_vec()).ok()?;
     let status = fs::read_to_string(format!("/proc/{number}/status")).ok()?;
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok());
     Some(Process { pid, parent: parent.and_then(Pid::from_raw), key, handle })
+}
+
+/// `longhaul shim <folder>`: it has the key alone in its environment.
+fn is_shim(number: i32, data: &Path) -> bool {
+    let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+    let mut words = line.split(|&byte| byte == 0).skip(1);
+    words.next() == Some(b"shim") && words.next().is_some_and(|folder| is_below(folder, data))
 }
 
 /// The attempts that they belong to.

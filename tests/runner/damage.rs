@@ -22,6 +22,7 @@ const NAMES: &[&str] = &[
     "lock",
     "spec.json",
     "args.json",
+    "environment",
     "result-schema.json",
     "started",
     "void",

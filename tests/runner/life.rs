@@ -118,14 +118,13 @@ process_test! {
         let tool = folder.path().join("tool");
         executable(&tool, "#!/bin/sh\n");
         let deleting = folder.path().join("shim");
-        executable(&deleting, &format!("#!/bin/sh\nrm \"$TOOL\"\nexec {BINARY} \"$@\"\n"));
+        let delete = format!("rm '{}'", tool.display());
+        executable(&deleting, &format!("#!/bin/sh\n{delete}\nexec {BINARY} \"$@\"\n"));
         let rig = Rig::with(|options| {
             options.shim_program.clone_from(&deleting);
             options.base_dir = folder.path().to_owned();
         });
-        let tool = EnvRule::Set("TOOL".to_owned(), tool.to_str().unwrap().to_owned());
-        let env = vec![EnvRule::Pass("PATH".to_owned()), tool];
-        let end = rig.run(&of_kind(Kind { env, ..kind(&["./tool"]) })).await;
+        let end = rig.run(&of_kind(kind(&["./tool"]))).await;
         assert_eq!((end.reason, end.may_have_started), (EndReason::SpawnFailed, false));
         assert!(end.text.contains("./tool"), "{}", end.text);
     }

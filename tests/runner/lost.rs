@@ -57,6 +57,23 @@ process_test! {
 }
 
 process_test! {
+    async fn what_kept_a_shim_from_beginning_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let silent = folder.path().join("shim");
+        let says = "printf '\\n  cannot\\topen \\033[31mlibgone.so: %0600d\\nmore\\n' 0 >&2; exit 127";
+        std::fs::write(&silent, format!("#!/bin/sh\n{says}\n")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&silent, mode).unwrap();
+        let rig = Rig::with(|options| options.shim_program = silent);
+        let end = rig.run(&shell("true")).await;
+        let expected =
+            "its supervisor ended before it started the command: cannot open  [31mlibgone.so: 000";
+        assert!(end.text.starts_with(expected), "{}", end.text);
+        assert!(end.text.len() < 700 && !end.text.contains("more"), "{}", end.text);
+    }
+}
+
+process_test! {
     async fn a_shim_killed_before_it_began_leaves_an_attempt_that_never_ran() {
         let folder = tempfile::tempdir().unwrap();
         let killed = folder.path().join("shim");

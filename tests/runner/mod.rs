@@ -15,6 +15,8 @@ macro_rules! process_test {
 }
 
 mod damage;
+mod environment;
+mod inherited;
 mod life;
 mod lost;
 mod namespace;
@@ -23,3 +25,4 @@ mod recovery;
 mod rig;
 mod stop;
 mod stopped;
+mod work;

@@ -52,6 +52,7 @@ pub(super) async fn settled(rig: &Rig, attempt: Attempt) -> AttemptEnd {
 /// The folder as a server leaves it just before it starts the shim.
 pub(super) fn prepare(rig: &Rig, spec: &AttemptSpec) {
     let folder = rig.attempt(spec);
+    let environment = format!("LONGHAUL_ATTEMPT_KEY={}\0TOKEN=swordfish\0", spec.key.as_str());
     fs::create_dir_all(&folder).unwrap();
     let spec = Spec {
         version: VERSION,
@@ -62,14 +63,15 @@ pub(super) fn prepare(rig: &Rig, spec: &AttemptSpec) {
         argv: spec.argv.clone(),
         cwd: None,
         stdin_args: false,
+        open_files: None,
         timeout_ms: None,
         grace_ms: 10_000,
         log_head_bytes: 1 << 20,
         log_tail_bytes: 1 << 20,
-        work_bytes: 1 << 20,
         result_bytes: 64,
     };
     fs::write(folder.join("spec.json"), serde_json::to_vec(&spec).unwrap()).unwrap();
+    fs::write(folder.join("environment"), environment).unwrap();
 }
 
 /// A shim of an earlier server.
@@ -102,6 +104,7 @@ process_test! {
             }
             let end = settled(&rig, stored(&rig, &spec)).await;
             assert_eq!((end.reason, end.may_have_started), (EndReason::NotStarted, false));
+            assert!(!rig.attempt(&spec).join("environment").exists(), "it may hold secrets");
             prepare(&rig, &spec);
             let folder = rig.attempt(&spec);
             assert_eq!(shim(&folder, &spec).wait_with_output().unwrap().status.code(), Some(3));

@@ -68,9 +68,9 @@ process_test! {
     }
 }
 
-fn never_wakes(folder: &Path) -> PathBuf {
+fn never_wakes(folder: &Path, gate: &Path) -> PathBuf {
     let program = folder.join("shim");
-    fs::write(&program, format!("#!/bin/sh\n{NEVER_WAKES}\n")).unwrap();
+    fs::write(&program, format!("#!/bin/sh\nGATE='{}'\n{NEVER_WAKES}\n", gate.display())).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     program
 }
@@ -79,13 +79,9 @@ process_test! {
     async fn a_shim_that_stays_stopped_is_killed_soon_after_the_grace() {
         let folder = tempfile::tempdir().unwrap();
         let gate = gate(folder.path());
-        let rig = Rig::with(|options| options.shim_program = never_wakes(folder.path()));
+        let rig = Rig::with(|options| options.shim_program = never_wakes(folder.path(), &gate));
         let mut spec = shell("true");
         spec.policy.grace = Duration::from_millis(100);
-        let set = longhaul::domain::kind::EnvRule::Set;
-        let set = set("GATE".to_owned(), gate.to_str().unwrap().to_owned());
-        let kind = std::sync::Arc::make_mut(&mut spec.kind);
-        kind.env.push(set);
         let attended = rig.start(&spec).await;
         opened(&gate).await;
         attended.control.order(Order::Cancel);
@@ -123,11 +119,10 @@ process_test! {
         let gate = gate(rig.folder.path());
         // The lock goes with the descriptor, whoever has it.
         let lock = locked(&folder);
-        let left = Command::new(never_wakes(rig.folder.path()))
+        let left = Command::new(never_wakes(rig.folder.path(), &gate))
             .arg("shim")
             .arg(&folder)
             .env("LONGHAUL_ATTEMPT_KEY", spec.key.as_str())
-            .env("GATE", &gate)
             .stdin(Stdio::from(lock))
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -10,3 +10,4 @@ mod recovery;
 mod retry;
 mod rig;
 mod shutdown;
+mod unstarted;

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use longhaul::domain::id::Fence;
 use longhaul::shim::protocol::{
-    EXIT, ExitRecord, LOCK, LifelineByte, SHIM_ERR, SPEC, STARTED, STREAM_SYSTEM, Spec, StatusByte,
-    VERSION, variables,
+    ENVIRONMENT, EXIT, ExitRecord, LOCK, LifelineByte, SHIM_ERR, SPEC, STARTED, STREAM_SYSTEM,
+    Spec, StatusByte, VERSION, environment, variables,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
@@ -57,17 +57,18 @@ pub(super) fn attempt(argv: &[&str]) -> Attempt {
         argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
         cwd: None,
         stdin_args: false,
+        open_files: None,
         timeout_ms: None,
         grace_ms: 10_000,
         log_head_bytes: 1 << 20,
         log_tail_bytes: 1 << 20,
-        work_bytes: 1 << 20,
         result_bytes: 1 << 20,
     };
     Attempt {
         folder: tempfile::tempdir().unwrap(),
         spec,
-        key: format!("key-of-a-test-{}-{number}", std::process::id()),
+        // No key begins another one: they are looked for as text.
+        key: format!("key-of-a-test-{}-{number}-", std::process::id()),
         deadline: DEADLINE,
         first_orders: Vec::new(),
         without_server: false,
@@ -105,6 +106,7 @@ impl Attempt {
         if !self.path(SPEC).exists() {
             fs::write(self.path(SPEC), serde_json::to_vec(&self.spec).unwrap()).unwrap();
         }
+        fs::write(self.path(ENVIRONMENT), self.environment()).unwrap();
         let (read_orders, mut lifeline) = std::io::pipe().unwrap();
         let orders: Vec<u8> = self.first_orders.iter().map(|&order| order as u8).collect();
         lifeline.write_all(&orders).unwrap();
@@ -114,14 +116,23 @@ impl Attempt {
             .arg("shim")
             .arg(self.folder.path())
             .env(variables::ATTEMPT_KEY, &self.key)
-            .env(variables::RESULT, self.path("result"))
-            .env(variables::PROGRESS, self.path("progress"))
             .stdin(read_orders)
             .stdout(write_status)
             .stderr(Stdio::from(File::create(self.path(SHIM_ERR)).unwrap()))
             .spawn()
             .unwrap();
         Shim { attempt: self, child, lifeline, status, news: Vec::new(), started: Instant::now() }
+    }
+
+    /// The test's own, and what a server adds.
+    fn environment(&self) -> Vec<u8> {
+        let added = [
+            (variables::ATTEMPT_KEY, self.key.clone().into()),
+            (variables::RESULT, self.path("result").into()),
+            (variables::PROGRESS, self.path("progress").into()),
+        ];
+        let added = added.map(|(name, value)| (name.into(), value));
+        environment::encode(&std::env::vars_os().chain(added).collect::<Vec<_>>()).unwrap()
     }
 
     /// Starts the shim and waits for its end.

@@ -160,9 +160,15 @@ fn the_command_reads_its_arguments_where_its_kind_says_so() {
 
 #[test]
 fn the_command_is_nicer_than_the_shim_dies_first_and_heeds_every_signal() {
-    let script = "nice; cat /proc/$$/oom_score_adj /proc/$PPID/oom_score_adj; \
+    // Not before all of this is done: it comes right after the start.
+    let script = "read go < $LONGHAUL_PROGRESS.gate; nice; cat /proc/$$/oom_score_adj /proc/$PPID/oom_score_adj; \
                   sed -n 's/^Sig\\(Ign\\|Blk\\):.//p' /proc/self/status";
-    let ended = shell(script).run();
+    let attempt = shell(script);
+    let mut gate = attempt.gate();
+    let mut shim = attempt.start();
+    shim.until_news(StatusByte::Started);
+    gate.open();
+    let ended = shim.end();
     let text = ended.log.text();
     let lines: Vec<&str> = text.lines().collect();
     let own_nice = rustix::process::getpriority_process(None).unwrap();

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+pub(crate) mod appears;
 pub(crate) mod deadline;
 pub(crate) mod gated;
 pub(crate) mod graphql;

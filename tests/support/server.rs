@@ -19,6 +19,8 @@ use tokio::sync::oneshot;
 use super::deadline::within;
 use super::graphql::Api;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_longhaul");
+
 /// A running server with its folder.
 pub(crate) struct Server {
     folder: TempDir,
@@ -38,9 +40,18 @@ impl Server {
 
     /// Starts a server whose configuration and data stand in `folder`.
     pub(crate) async fn start_in(folder: TempDir, config: &str) -> Self {
+        Self::start_by_in(Command::new(BINARY), folder, config).await
+    }
+
+    /// Starts a server by a command that lacks only the server's own arguments.
+    pub(crate) async fn start_by(command: Command, config: &str) -> Self {
+        Self::start_by_in(command, tempfile::tempdir().unwrap(), config).await
+    }
+
+    async fn start_by_in(command: Command, folder: TempDir, config: &str) -> Self {
         fs::write(folder.path().join("longhaul.toml"), config).unwrap();
         let said = Arc::default();
-        let (child, url) = launch(folder.path(), "127.0.0.1:0", &said).await;
+        let (child, url) = launch(command, folder.path(), "127.0.0.1:0", &said).await;
         let resident_at_start = resident(child.id());
         Self { folder, child: Some(child), said, api: Api::new(url), resident_at_start }
     }
@@ -49,16 +60,21 @@ impl Server {
     pub(crate) async fn start_again(&mut self) {
         assert!(self.child.is_none(), "a folder has one server at a time");
         let address = self.api.address().to_owned();
-        let (child, _) = launch(self.folder.path(), &address, &self.said).await;
+        let (child, _) =
+            launch(Command::new(BINARY), self.folder.path(), &address, &self.said).await;
         self.child = Some(child);
     }
 
     /// Asks it to stop as a service manager does, and waits for its end.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
-        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let pid = Pid::from_child(&child);
+        kill_process(pid, Signal::TERM).unwrap();
         let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
-        within("the end of the server", &self.said, ended).await.unwrap()
+        let deaf = Deaf(Some(pid));
+        let status = within("the end of the server", &self.said, ended).await.unwrap();
+        deaf.ended();
+        status
     }
 
     /// Its resident memory now, in bytes.
@@ -115,9 +131,31 @@ impl Drop for Server {
     }
 }
 
-/// Starts the binary and waits until it says where it listens.
-async fn launch(folder: &Path, address: &str, said: &Arc<Mutex<String>>) -> (Child, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
+/// A server that was asked to stop. It is killed where a test gives up on it, or the runtime would wait
+/// for who waits for it.
+struct Deaf(Option<Pid>);
+
+impl Deaf {
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Deaf {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Starts the server by this command and waits until it says where it listens.
+async fn launch(
+    mut command: Command,
+    folder: &Path,
+    address: &str,
+    said: &Arc<Mutex<String>>,
+) -> (Child, String) {
     command.args(["serve", "--listen", address, "--config"]).arg(folder.join("longhaul.toml"));
     command.arg("--data").arg(folder.join("data"));
     // A variable of whoever runs the tests must not configure the server.

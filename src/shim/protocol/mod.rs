@@ -6,6 +6,7 @@
 //! [`LOCK`] owns the attempt**; the shim keeps it until the attempt's process tree is empty. The
 //! folder is the truth: the status pipe only says when to look.
 
+pub mod environment;
 pub mod files;
 
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub const LOCK: &str = "lock";
 pub const SPEC: &str = "spec.json";
 /// The job's arguments as JSON, named to the command by `LONGHAUL_ARGS`.
 pub const ARGS: &str = "args.json";
+/// The command's environment ([`environment`]), written by the server last before the shim starts
+/// and removed by who reads it: it may hold secrets, which the folder outlives.
+pub const ENVIRONMENT: &str = "environment";
 /// Written by the shim, under the lock, before it starts the command.
 pub const STARTED: &str = "started";
 /// Written by recovery, under the lock: the attempt must never start.
@@ -55,7 +59,8 @@ pub mod variables {
     pub const JOB_ID: &str = "LONGHAUL_JOB_ID";
     /// The attempt's number.
     pub const ATTEMPT: &str = "LONGHAUL_ATTEMPT";
-    /// The attempt's random key, by which its processes are found.
+    /// The attempt's random key, by which its processes are found. The shim's own environment is this
+    /// one variable: any other may change how a program is loaded.
     pub const ATTEMPT_KEY: &str = "LONGHAUL_ATTEMPT_KEY";
     /// The path of [`super::ARGS`].
     pub const ARGS: &str = "LONGHAUL_ARGS";
@@ -65,7 +70,7 @@ pub mod variables {
     pub const RESULT: &str = "LONGHAUL_RESULT";
 }
 
-/// What the shim is to run. Its own environment is the command's; nothing secret stands here.
+/// What the shim is to run. Nothing secret stands here: that is what [`ENVIRONMENT`] is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// [`VERSION`] of the server that wrote it.
@@ -84,6 +89,9 @@ pub struct Spec {
     pub cwd: Option<PathBuf>,
     /// It reads [`ARGS`] on standard input; else nothing.
     pub stdin_args: bool,
+    /// How many files it may have open, until it asks for more; `None`: as many as the shim.
+    #[serde(default)]
+    pub open_files: Option<u64>,
     /// How long it may run, in milliseconds of the monotonic clock.
     pub timeout_ms: Option<u64>,
     /// From TERM to KILL, in milliseconds.
@@ -92,8 +100,6 @@ pub struct Spec {
     pub log_head_bytes: u64,
     /// The most bytes of all tail segments together.
     pub log_tail_bytes: u64,
-    /// The bytes that [`WORK`] may keep after the end.
-    pub work_bytes: u64,
     /// The most bytes of [`RESULT`] that are hashed; a longer one is refused later anyway.
     pub result_bytes: u64,
 }
@@ -228,7 +234,7 @@ pub const FRAME_BYTES: usize = 64 * 1024;
 pub const STREAM_STDOUT: u8 = 0;
 /// The command's standard error.
 pub const STREAM_STDERR: u8 = 1;
-/// What the shim says: whole lines, and only of a cut, a stop or a removed [`WORK`].
+/// What the shim says: whole lines, and only of a cut or a stop.
 pub const STREAM_SYSTEM: u8 = 2;
 
 /// What stands before each piece of a log file: bytes of one stream, read together, in the order
