@@ -33,6 +33,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::scheduler::Handle;
@@ -63,6 +64,8 @@ pub struct Options {
     pub pages: Pages,
     /// Cancelled when the server stops: every socket is closed then, with code 1001.
     pub closing: CancellationToken,
+    /// Each open socket is a task of it: whoever ends the process waits for them.
+    pub sockets: TaskTracker,
 }
 
 /// All routes.
@@ -80,7 +83,8 @@ pub fn router(options: Options) -> Router {
         store: options.store,
         closing: options.closing.clone(),
     });
-    let guarded = transport::routes(door, options.closing).merge(raw_log::routes(handle.clone()));
+    let guarded = transport::routes(door, options.closing, options.sockets)
+        .merge(raw_log::routes(handle.clone()));
     // Probes come from machines, by any name, and learn nothing but a state.
     let probes = Router::new()
         .route("/healthz", get(healthz))

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use data::{DataError, Holder};
 pub use trouble::Trouble;
@@ -100,6 +101,7 @@ pub struct Server {
     folder: DataFolder,
     signals: Signals,
     closing: CancellationToken,
+    sockets: TaskTracker,
 }
 
 impl Server {
@@ -119,7 +121,7 @@ impl Server {
             _ = signals.next() => return Err(StartError::Stopped),
         };
         let Parts { scheduler, runner, health } = parts;
-        let closing = CancellationToken::new();
+        let (closing, sockets) = (CancellationToken::new(), TaskTracker::new());
         let app = api::router(api::Options {
             handle: scheduler.handle(),
             started_at: clock.now(),
@@ -128,6 +130,7 @@ impl Server {
             store: "sqlite",
             pages: Pages::embedded(),
             closing: closing.clone(),
+            sockets: sockets.clone(),
             for_other_machines: config.server.insecure_no_auth || !address.ip().is_loopback(),
             allowed_hosts: config.server.allowed_hosts,
             allowed_origins: config.server.allowed_origins,
@@ -145,6 +148,7 @@ impl Server {
             folder,
             signals,
             closing,
+            sockets,
         })
     }
 
@@ -193,9 +197,12 @@ impl Server {
         };
         self.scheduler.close();
         self.closing.cancel();
+        self.sockets.close();
         if stopped.is_ok() {
-            stop::close(&mut serving, &self.runner, &mut signals).await;
+            stop::close(&mut serving, &self.sockets, &self.runner, &mut signals).await;
             tracing::info!("stopped");
+        } else {
+            stop::farewell(&self.sockets).await;
         }
         self.folder.leave();
         stopped

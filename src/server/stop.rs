@@ -12,6 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
 
 use super::signals::{Signals, Stop};
 use crate::runner::ProcessRunner;
@@ -55,16 +56,23 @@ fn unsettled(why: &str) {
     tracing::warn!(why, "ending without what still runs: the next start settles it");
 }
 
+/// Lets every client of a socket hear that the server stops, for a bounded time.
+pub(super) async fn farewell(sockets: &TaskTracker) {
+    let _ = timeout(CLOSING_TIME, sockets.wait()).await;
+}
+
 /// Lets connections and the last threads of the runner end, each for a bounded time; cut short by a
 /// signal.
 pub(super) async fn close(
     serving: impl Future<Output = std::io::Result<()>>,
+    sockets: &TaskTracker,
     runner: &ProcessRunner,
     signals: &mut Signals,
 ) {
     let closed = async {
         // A connection that stays open longer is cut when the runtime ends.
         let _ = timeout(CLOSING_TIME, serving).await;
+        farewell(sockets).await;
         let _ = timeout(LEAVING_TIME, runner.drained()).await;
     };
     tokio::select! {

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::support::deadline::within;
 use crate::support::gated::{Gated, Seen, exit};
@@ -129,6 +130,7 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
         allowed_origins: Vec::new(),
         pages: api::Pages::none(),
         closing: closing.clone(),
+        sockets: TaskTracker::new(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

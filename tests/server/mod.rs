@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::deadline::within;
+use crate::support::graphql::Heard;
 use crate::support::server::Server;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_longhaul");
@@ -47,4 +48,29 @@ async fn signals_that_were_blocked_or_ignored_still_stop_the_server() {
     let mut server = Server::start_by(command, CONFIG).await;
     assert_eq!(job(&server).await["state"], "SUCCEEDED");
     assert!(server.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_client_hears_that_the_server_stops() {
+    // P7: an end that is no end of a job has a name of its own.
+    let config = format!("{CONFIG}[queues.default]\nslots = 0\n");
+    let mut server = Server::start(&config).await;
+    let id = server.api.start("work", json!({})).await;
+    let mut sockets = Vec::new();
+    for _ in 0..200 {
+        let mut socket = server.api.watch(&id).await;
+        assert_eq!(socket.next_status().await.unwrap()["change"], "SNAPSHOT");
+        sockets.push(socket);
+    }
+    assert!(server.stop().await.success());
+    for mut socket in sockets {
+        let end = loop {
+            match socket.try_next().await {
+                Ok(Heard::Next(..)) => {}
+                Ok(other @ (Heard::Complete(_) | Heard::Error(..))) => panic!("{other:?}"),
+                Err(end) => break end,
+            }
+        };
+        assert!(end.contains("Away") && end.contains("the server stops"), "{end}");
+    }
 }

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{Response, StatusCode};
 
+use super::door::has_no_data;
 use crate::api::error::ApiError;
 
 /// The two media types that a client may accept.
@@ -54,10 +55,7 @@ impl Media {
 /// The answer to an operation. An error of the request itself, which executed nothing, has no
 /// `data` at all; one that `broke_off` after it began has null there, and is none of the client's.
 pub(super) fn graphql(media: Media, response: &GraphQlResponse, broke_off: bool) -> Response<Body> {
-    let nothing_ran = !broke_off
-        && response.is_err()
-        && response.data == async_graphql::Value::Null
-        && response.errors.iter().all(|error| error.path.is_empty());
+    let nothing_ran = !broke_off && has_no_data(response);
     let status = match media {
         Media::GraphQlResponse if nothing_ran => StatusCode::BAD_REQUEST,
         Media::GraphQlResponse | Media::Json => StatusCode::OK,

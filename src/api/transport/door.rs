@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Request, Response, ServerError};
+use async_graphql::{Executor, Request, Response, ServerError, Value};
 use futures::future::{self, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -64,6 +64,8 @@ impl<E: Executor> Door<E> {
         let executed = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         // A write that is under way when the time is up goes on: no request owns a transaction.
         let answer = tokio::select! {
+            // What is done is done, also where nobody asked until the time was up.
+            biased;
             answer = executed => Ok(answer),
             () = deadline.passed() => Err(()),
         };
@@ -96,8 +98,15 @@ impl<E: Executor> Door<E> {
             return self.follow(admitted.request);
         }
         let door = self.clone();
-        let answer = async move { Told::Next(door.run(admitted).await.response) };
-        stream::once(answer).chain(one(Told::Complete)).boxed()
+        let answer = async move {
+            let response = door.run(admitted).await.response;
+            if has_no_data(&response) {
+                vec![Told::Error(response.errors)]
+            } else {
+                vec![Told::Next(response), Told::Complete]
+            }
+        };
+        stream::once(answer).flat_map(stream::iter).boxed()
     }
 
     /// Executes a subscription that was admitted. After an error of ours nothing more comes.
@@ -129,13 +138,21 @@ impl<E: Executor> Door<E> {
     }
 
     /// The refusal of an operation past so many that one socket may have at a time.
-    pub(super) fn too_many(&self) -> BoxStream<'static, Told> {
+    pub(super) fn too_many(&self) -> Vec<ServerError> {
         let most = self.limits().subscriptions_per_socket;
         let message = format!(
             "one socket may have {most} operations at a time: end one, or open another socket"
         );
-        one(broken(ApiError::new(Code::RateLimited, message).retry_after_ms(1_000)))
+        let error = ApiError::new(Code::RateLimited, message).retry_after_ms(1_000);
+        vec![error.into_server_error()]
     }
+}
+
+/// The errors are all there is: of the request itself, or of an operation that broke off.
+pub(super) fn has_no_data(response: &Response) -> bool {
+    response.is_err()
+        && response.data == Value::Null
+        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
 /// The stream itself failed, and not a field of one of its events: the library ends it there, and a

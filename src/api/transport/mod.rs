@@ -23,6 +23,7 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub(crate) use answer::problem;
 use door::Door;
@@ -34,13 +35,20 @@ struct Entrance<E> {
     door: Door<E>,
     /// One permit for each socket that may still be opened.
     sockets: Arc<Semaphore>,
+    /// The sockets that are open.
+    open: TaskTracker,
     closing: CancellationToken,
 }
 
-/// The routes of GraphQL: `/graphql` for HTTP and WebSocket. `closing` ends every socket.
-pub(crate) fn routes<E: Executor>(door: Door<E>, closing: CancellationToken) -> Router {
+/// The routes of GraphQL: `/graphql` for HTTP and WebSocket. `closing` ends every socket; each of
+/// them is a task of `open`.
+pub(crate) fn routes<E: Executor>(
+    door: Door<E>,
+    closing: CancellationToken,
+    open: TaskTracker,
+) -> Router {
     let sockets = door.limits().sockets.min(Semaphore::MAX_PERMITS);
-    let entrance = Entrance { door, sockets: Arc::new(Semaphore::new(sockets)), closing };
+    let entrance = Entrance { door, sockets: Arc::new(Semaphore::new(sockets)), open, closing };
     Router::new()
         .route("/graphql", get(by_get::<E>).post(http::post::<E>).fallback(http::other_method))
         .with_state(entrance)

@@ -70,6 +70,9 @@ impl Gate {
         self.measure(&document, &request.variables).map_err(ApiError::into_server_error)?;
         values::check_variables(&self.shape, operation, &request.variables).map_err(unfit)?;
         values::check_literals(&self.shape, &document, operation).map_err(unfit)?;
+        // A stream keeps its variables for as long as it lasts, and who sends them need not declare them.
+        let declared = &operation.variable_definitions;
+        request.variables.retain(|name, _| declared.iter().any(|d| d.node.name.node == *name));
         let operation = operation.ty;
         request.uploads.clear();
         request.set_parsed_query(ExecutableDocument::clone(&document));

@@ -273,3 +273,14 @@ fn the_operation_that_runs_is_named_or_the_only_one() {
     assert_eq!(admit(Some("B")), Ok(OperationType::Mutation));
     assert!(admit(Some("C")).is_err() && admit(None).is_err());
 }
+
+#[test]
+fn what_no_operation_declares_is_not_kept() {
+    // P12: a stream keeps its variables for as long as it lasts.
+    let query = "query($id: ID!) { thing(id: $id) { id } }";
+    let variables = json!({"id": "1", "more": [0, 0, 0], "ID": "2"});
+    let request = Request::new(query).variables(Variables::from_json(variables));
+    let admitted = gate().admit(request).map_err(|error| error.message).unwrap();
+    let kept: Vec<_> = admitted.request.variables.keys().map(ToString::to_string).collect();
+    assert_eq!(kept, ["id"]);
+}

@@ -11,6 +11,7 @@ use async_graphql::{Context, Object, Schema, Subscription};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::door::Door;
 use super::gate::{Gate, Shape};
@@ -140,7 +141,10 @@ async fn serve_with(limits: Limits) -> Server {
         Schema::build(Query, Mutation, Streams).data(reached.clone()).data(ended.clone()).finish();
     let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits);
     let guard = Arc::new(Guard::new(&[], &["http://localhost:5173".to_owned()]));
-    let routes = super::guarded(super::routes(Door::new(schema, gate), closing.clone()), &guard);
+    let routes = super::guarded(
+        super::routes(Door::new(schema, gate), closing.clone(), TaskTracker::new()),
+        &guard,
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let serving = axum::serve(listener, routes);

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -109,6 +111,7 @@ async fn a_socket_passes_the_same_gate() {
     let server = serve().await;
     let mut socket = open(&server).await;
     refused(&mut socket, "mutation { act b: act }", "QUERY_TOO_LARGE").await;
+    refused(&mut socket, "{ nothing }", "GRAPHQL_VALIDATION_FAILED").await;
     refused(&mut socket, "mutation($n: Int!) { act(n: $n) }", "GRAPHQL_VALIDATION_FAILED").await;
     refused(&mut socket, "subscription { ticks b: ticks }", "QUERY_TOO_LARGE").await;
     refused(&mut socket, &"[".repeat(3_200), "QUERY_TOO_LARGE").await;
@@ -173,6 +176,7 @@ async fn each_message_of_a_stream_has_a_budget_and_a_deadline() {
     let mut socket = open(&server).await;
     let hangs = "subscription { queries(count: 3) { hang } }";
     refused(&mut socket, hangs, "DEADLINE_EXCEEDED").await;
+    refused(&mut socket, "{ hang }", "DEADLINE_EXCEEDED").await;
 }
 
 #[tokio::test]
@@ -194,6 +198,10 @@ async fn what_breaks_the_protocol_closes_by_its_code() {
         socket.send(message).await.unwrap();
         assert_eq!(hear(&mut socket).await, json!({"close": 4400}));
     }
+    // Most of it is still on its way when the server has enough of it.
+    let mut socket = open(&serve().await).await;
+    socket.send(Message::text("x".repeat(300 * 1024))).await.unwrap();
+    assert_eq!(hear(&mut socket).await, json!({"close": 4400}));
     let other = ("sec-websocket-protocol", "graphql-ws, soap");
     for headers in [&[][..], &[other]] {
         let server = serve().await;
@@ -250,6 +258,33 @@ async fn a_client_that_answers_no_ping_is_gone() {
         }
     };
     assert_eq!(u16::from(close.code), 1001);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_answered() {
+    let server = serve().await;
+    let mut socket = open(&server).await;
+    say(&mut socket, &subscribe("t", "subscription { watched }")).await;
+    assert_eq!(hear(&mut socket).await["type"], "next");
+    let code = CloseCode::Normal;
+    socket.close(Some(CloseFrame { code, reason: "enough".into() })).await.unwrap();
+    assert_eq!(hear(&mut socket).await, json!({"close": 1000}));
+    let dropped = timeout(Duration::from_secs(10), server.flood_ended.cancelled());
+    dropped.await.expect("the stream is dropped");
+}
+
+#[tokio::test]
+async fn a_client_that_pings_and_reads_nothing_is_dropped_within_the_limit() {
+    // P12: the answers must not pile up.
+    let slow_reader = Duration::from_millis(100);
+    for is_ours in [true, false] {
+        let server = serve_with(Limits { slow_reader, ..Limits::default() }).await;
+        let mut socket = open(&server).await;
+        let ours = json!({"type": "ping", "payload": {"x": "y".repeat(60_000)}}).to_string();
+        let ping = if is_ours { Message::text(ours) } else { Message::Ping(vec![7; 125].into()) };
+        let flood = async { while socket.send(ping.clone()).await.is_ok() {} };
+        timeout(Duration::from_secs(10), flood).await.expect("the socket is dropped");
+    }
 }
 
 #[tokio::test]

@@ -31,8 +31,8 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
+use futures::StreamExt;
 use futures::stream::SplitStream;
-use futures::{FutureExt, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,7 @@ use super::door::Door;
 use crate::api::error::{ApiError, Code};
 use crate::domain::limits::Limits;
 use close::Close;
+use message::FromServer;
 use operations::Operations;
 use outgoing::Outgoing;
 use session::{Act, Session};
@@ -53,6 +54,10 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const READ_BUFFER: usize = 4 * 1024;
 /// How long a client has to hear why its socket ends.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a stopping server waits for what an operation may still have to tell.
+const LAST_WORD: Duration = Duration::from_millis(50);
+/// So many operations that are there no more may wait to be cleared away.
+const DROPPED: usize = 16;
 
 pub(super) fn is_upgrade(request: &Request) -> bool {
     let upgrade = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
@@ -80,6 +85,7 @@ pub(super) async fn upgrade<E: Executor>(
         return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
     };
     let max = entrance.door.limits().websocket_message;
+    let token = entrance.open.token();
     let upgrade = upgrade
         .protocols(answered)
         .read_buffer_size(READ_BUFFER)
@@ -91,6 +97,8 @@ pub(super) async fn upgrade<E: Executor>(
         // Of a refused upgrade a page would learn nothing.
         let refusal = (!is_offered).then(Close::subprotocol);
         connection.serve(entrance.closing, refusal).await;
+        // Whoever ends the process waits for it.
+        drop(token);
     })
 }
 
@@ -101,6 +109,8 @@ struct Connection<E> {
     outgoing: Outgoing,
     session: Session,
     operations: Operations,
+    /// The library reads no more: what came was no message, and what follows cannot be told from it.
+    is_deaf: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -108,6 +118,8 @@ struct Connection<E> {
 enum End {
     /// It is closed by name.
     Close(Close),
+    /// The client closed it, and may wait for the answer.
+    Left,
     /// The client is gone.
     Gone,
 }
@@ -116,8 +128,9 @@ impl<E: Executor> Connection<E> {
     fn new(socket: WebSocket, door: Door<E>, permit: OwnedSemaphorePermit) -> Self {
         let (sink, incoming) = socket.split();
         let outgoing = Outgoing::new(sink);
-        let (session, operations) = (Session::new(), Operations::default());
-        Self { door, incoming, outgoing, session, operations, _permit: permit }
+        let session = Session::new(door.limits().subscriptions_per_socket);
+        let operations = Operations::default();
+        Self { door, incoming, outgoing, session, operations, is_deaf: false, _permit: permit }
     }
 
     async fn serve(mut self, closing: CancellationToken, refusal: Option<Close>) {
@@ -127,14 +140,19 @@ impl<E: Executor> Connection<E> {
         };
         // What runs for it ends first: nobody will hear of it.
         self.operations = Operations::default();
-        if let End::Close(close) = end {
-            self.close(&close).await;
+        match end {
+            End::Close(close) => self.close(&close).await,
+            // The library has made the answer, and sends it when it is asked for what comes next.
+            End::Left => drop(timeout(FAREWELL, self.incoming.next()).await),
+            End::Gone => {}
         }
     }
 
     /// Hears and answers until the socket must end.
     async fn converse(&mut self, closing: CancellationToken) -> End {
-        let Limits { init_timeout, ping, slow_reader, .. } = *self.door.limits();
+        let limits = self.door.limits();
+        let Limits { init_timeout, ping, slow_reader, subscriptions_per_socket: most, .. } =
+            *limits;
         let must_begin = Instant::now() + init_timeout;
         let mut has_had_its_time = false;
         let mut pings = tokio::time::interval_at(Instant::now() + ping, ping);
@@ -142,6 +160,7 @@ impl<E: Executor> Connection<E> {
         let mut closing = pin!(closing.cancelled_owned());
         loop {
             let untaken = self.outgoing.waits_since();
+            let may_read = self.outgoing.has_room() && self.operations.len() < most + DROPPED;
             let act = tokio::select! {
                 biased;
                 () = &mut closing => return self.stop().await,
@@ -157,22 +176,22 @@ impl<E: Executor> Connection<E> {
                     has_had_its_time = true;
                     self.session.must_have_begun()
                 }
-                _ = pings.tick() => match self.session.may_ping(ping) {
+                message = self.incoming.next(), if may_read => match self.hear(message) {
+                    Ok(act) => act,
+                    Err(end) => return end,
+                },
+                told = self.operations.next(), if untaken.is_none() => match told {
+                    Some((id, told)) => self.session.tell(&id, &told),
+                    None => Act::Nothing,
+                },
+                // Last, so that what came already is no silence.
+                _ = pings.tick(), if untaken.is_none() => match self.session.may_ping(ping) {
                     Ok(()) => {
                         self.outgoing.push(Message::Ping(Vec::new().into()));
                         Act::Nothing
                     }
                     Err(close) => Act::Close(close),
                 },
-                message = self.incoming.next(), if self.outgoing.has_room() => {
-                    match self.hear(message) {
-                        Some(act) => act,
-                        None => return End::Gone,
-                    }
-                }
-                (id, told) = self.operations.next(), if untaken.is_none() => {
-                    self.session.tell(&id, &told)
-                }
             };
             if let Act::Close(close) = self.act(act) {
                 return End::Close(close);
@@ -180,21 +199,25 @@ impl<E: Executor> Connection<E> {
         }
     }
 
-    /// Judges what came; `None`: nothing more can come.
-    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<Act> {
+    /// Judges what came; the error: nothing more can come.
+    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<Act, End> {
         self.session.is_there();
-        match message? {
-            Ok(Message::Text(text)) => Some(self.session.hear(&text)),
-            Ok(Message::Binary(_)) => Some(Act::Close(Close::malformed("a message is text"))),
-            // The library has answered it.
-            Ok(Message::Ping(_) | Message::Pong(_)) => Some(Act::Nothing),
-            Ok(Message::Close(_)) => None,
+        Ok(match message.ok_or(End::Gone)? {
+            Ok(Message::Text(text)) => self.session.hear(&text),
+            Ok(Message::Binary(_)) => Act::Close(Close::malformed("a message is text")),
+            Ok(Message::Ping(_)) => {
+                self.outgoing.owe_pong();
+                Act::Nothing
+            }
+            Ok(Message::Pong(_)) => Act::Nothing,
+            Ok(Message::Close(_)) => return Err(End::Left),
             Err(_) => {
+                self.is_deaf = true;
                 let max = self.door.limits().websocket_message;
                 let reason = format!("a message is text of at most {max} bytes");
-                Some(Act::Close(Close::malformed(&reason)))
+                Act::Close(Close::malformed(&reason))
             }
-        }
+        })
     }
 
     /// Does what can be done here; what ends the socket is handed back.
@@ -202,14 +225,10 @@ impl<E: Executor> Connection<E> {
         match act {
             Act::Nothing => {}
             Act::Say(text) => self.outgoing.push(Message::Text(text.into())),
-            Act::Begin(id, request) => {
-                let most = self.door.limits().subscriptions_per_socket;
-                let stream = if self.session.running() > most {
-                    self.door.too_many()
-                } else {
-                    self.door.operate(*request)
-                };
-                self.operations.add(&id, stream);
+            Act::Begin(id, request) => self.operations.add(&id, self.door.operate(*request)),
+            Act::Refuse(id) => {
+                let refusal = FromServer::Error { id: &id, payload: &self.door.too_many() };
+                self.outgoing.push(Message::Text(refusal.text().into()));
             }
             Act::Drop(id) => self.operations.drop(&id),
             close @ Act::Close(_) => return close,
@@ -221,13 +240,11 @@ impl<E: Executor> Connection<E> {
     /// have ended; whatever else is followed gets no `complete`, and its client comes back.
     async fn stop(&mut self) -> End {
         let telling = async {
-            loop {
-                if self.outgoing.flush().await.is_err() {
-                    return;
-                }
-                let ready = self.operations.next().now_or_never();
-                let Some((id, told)) = ready else { return };
-                if let Act::Say(text) = self.session.tell(&id, &told) {
+            while self.outgoing.flush().await.is_ok() {
+                let Ok(told) = timeout(LAST_WORD, self.operations.next()).await else { return };
+                if let Some((id, told)) = told
+                    && let Act::Say(text) = self.session.tell(&id, &told)
+                {
                     self.outgoing.push(Message::Text(text.into()));
                 }
             }
@@ -238,12 +255,16 @@ impl<E: Executor> Connection<E> {
     }
 
     /// Says why, and hears what still comes until the client has answered: a socket that is closed
-    /// with something unread is reset, and the reason lost on its way.
+    /// with something unread is reset, and the reason may be lost on its way.
     async fn close(&mut self, close: &Close) {
         self.outgoing.push(Message::Close(Some(close.frame())));
         let farewell = async {
             if self.outgoing.flush().await.is_ok() {
                 while let Some(Ok(_)) = self.incoming.next().await {}
+                if self.is_deaf {
+                    // Nothing can be heard any more, so the client has all of the time.
+                    std::future::pending::<()>().await;
+                }
             }
         };
         let _ = timeout(FAREWELL, farewell).await;

@@ -4,9 +4,10 @@
 //! # Concurrency
 //!
 //! One task holds all of it; the locks are never contended. What is dropped leaves an empty slot that
-//! goes when it is next polled, so it is woken.
+//! goes when it is next polled, so it is woken; until then it counts.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -56,19 +57,29 @@ impl Operations {
         }
     }
 
-    /// What any of them tells next; waits for ever while there is none.
-    pub(super) async fn next(&mut self) -> (Arc<str>, Told) {
-        loop {
-            if let Some((id, told)) = self.all.next().await {
-                if !matches!(told, Told::Next(_)) {
-                    self.slots.remove(&id);
+    /// How many there are, with the empty slots of those that were dropped.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// What any of them tells next; `None`: none told anything, but empty slots went. Waits for ever
+    /// where there are none.
+    pub(super) async fn next(&mut self) -> Option<(Arc<str>, Told)> {
+        poll_fn(|cx| {
+            let before = self.all.len();
+            match self.all.poll_next_unpin(cx) {
+                Poll::Ready(Some((id, told))) => {
+                    if !matches!(told, Told::Next(_)) {
+                        self.slots.remove(&id);
+                    }
+                    Poll::Ready(Some((id, told)))
                 }
-                return (id, told);
+                Poll::Ready(None) | Poll::Pending if self.all.len() < before => Poll::Ready(None),
+                // An empty set is ready at once, and nothing will wake it: whoever adds asks again.
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
             }
-            if self.all.is_empty() {
-                return futures::future::pending().await;
-            }
-        }
+        })
+        .await
     }
 }
 

@@ -16,23 +16,29 @@ use tokio::time::Instant;
 
 /// Nothing more is read from a client that leaves so many answers untaken.
 const ENOUGH: usize = 16;
+/// The same in bytes.
+const ENOUGH_BYTES: usize = 512 * 1024;
 
 /// The way out.
 pub(super) struct Outgoing {
     sink: SplitSink<WebSocket, Message>,
     queue: VecDeque<Message>,
+    /// The bytes in the queue.
+    bytes: usize,
+    /// Answers to pings that the library made and has not been told to send.
+    pongs: usize,
     /// Since when something waits to be taken.
     since: Option<Instant>,
 }
 
 impl Outgoing {
     pub(super) fn new(sink: SplitSink<WebSocket, Message>) -> Self {
-        Self { sink, queue: VecDeque::new(), since: None }
+        Self { sink, queue: VecDeque::new(), bytes: 0, pongs: 0, since: None }
     }
 
     /// There is room for answers to what the client sends.
     pub(super) fn has_room(&self) -> bool {
-        self.queue.len() < ENOUGH
+        self.queue.len() + self.pongs < ENOUGH && self.bytes < ENOUGH_BYTES
     }
 
     /// Since when the client has not taken everything.
@@ -43,12 +49,21 @@ impl Outgoing {
     /// Puts a message behind the others.
     pub(super) fn push(&mut self, message: Message) {
         self.since.get_or_insert_with(Instant::now);
+        self.bytes += length(&message);
         self.queue.push_back(message);
+    }
+
+    /// The library heard a ping and made the answer: it goes out with the next flush, and counts until
+    /// then.
+    pub(super) fn owe_pong(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+        self.pongs += 1;
     }
 
     /// Forgets what was not begun yet.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.bytes = 0;
     }
 
     /// Waits until everything was taken. May be dropped and called again; nothing is lost.
@@ -61,13 +76,20 @@ impl Outgoing {
         while !self.queue.is_empty() {
             ready!(sink.as_mut().poll_ready(cx))?;
             if let Some(message) = self.queue.pop_front() {
+                self.bytes -= length(&message);
                 sink.as_mut().start_send(message)?;
-                // The clock runs for one message, not for all that came while it was taken.
-                self.since = Some(Instant::now());
             }
         }
         ready!(sink.poll_flush(cx))?;
-        self.since = None;
+        (self.pongs, self.since) = (0, None);
         Poll::Ready(Ok(()))
+    }
+}
+
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(_) => 0,
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Act {
     Say(String),
     /// Begin this operation.
     Begin(String, Box<Request>),
+    /// Tell that this operation is one too many.
+    Refuse(String),
     /// Drop this operation.
     Drop(String),
     /// End the socket.
@@ -35,18 +37,16 @@ pub(super) enum Act {
 pub(super) struct Session {
     has_begun: bool,
     running: HashSet<String>,
+    /// So many operations may run at a time.
+    most: usize,
     /// A ping was sent, and nothing came since.
     is_asked: bool,
 }
 
 impl Session {
-    pub(super) fn new() -> Self {
-        Self { has_begun: false, running: HashSet::new(), is_asked: false }
-    }
-
-    /// How many operations run.
-    pub(super) fn running(&self) -> usize {
-        self.running.len()
+    /// A new one, in which so many operations may run at a time.
+    pub(super) fn new(most: usize) -> Self {
+        Self { has_begun: false, running: HashSet::new(), most, is_asked: false }
     }
 
     /// The client sent a message.
@@ -61,12 +61,13 @@ impl Session {
             Ok(FromClient::Ping(payload)) => Act::Say(FromServer::Pong { payload }.text()),
             Ok(FromClient::Pong) => Act::Nothing,
             Ok(FromClient::Subscribe(..)) if !self.has_begun => Act::Close(Close::unauthorized()),
+            Ok(FromClient::Subscribe(id, _)) if self.running.contains(&id) => {
+                Act::Close(Close::taken(&id))
+            }
+            Ok(FromClient::Subscribe(id, _)) if self.running.len() >= self.most => Act::Refuse(id),
             Ok(FromClient::Subscribe(id, request)) => {
-                if self.running.insert(id.clone()) {
-                    Act::Begin(id, request)
-                } else {
-                    Act::Close(Close::taken(&id))
-                }
+                self.running.insert(id.clone());
+                Act::Begin(id, request)
             }
             // One that ended by itself meanwhile is no fault: both may end it at once.
             Ok(FromClient::Complete(id)) => {
@@ -105,7 +106,7 @@ impl Session {
         if self.has_begun { Act::Nothing } else { Act::Close(Close::init_timeout()) }
     }
 
-    /// It is time for a ping, `patience` after the last one; `true`: send it.
+    /// It is time for a ping, `patience` after the last one; the error: nothing came since then.
     pub(super) fn may_ping(&mut self, patience: Duration) -> Result<(), Close> {
         if std::mem::replace(&mut self.is_asked, true) {
             return Err(Close::silent(patience));

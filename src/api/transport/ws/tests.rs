@@ -1,8 +1,10 @@
 //! The rules of a session as a table: where it stands, what it hears, what it does.
 
 use async_graphql::{Response, ServerError, Value as GraphQl};
+use futures::{FutureExt, StreamExt, stream};
 use serde_json::{Value, json};
 
+use super::operations::Operations;
 use super::session::{Act, Session};
 use crate::api::transport::door::Told;
 
@@ -11,6 +13,7 @@ fn short(act: &Act) -> String {
     match act {
         Act::Nothing => "nothing".to_owned(),
         Act::Say(text) => format!("say {text}"),
+        Act::Refuse(id) => format!("refuse {id}"),
         Act::Begin(id, request) => format!("begin {id} {}", request.query),
         Act::Drop(id) => format!("drop {id}"),
         Act::Close(close) => format!("close {} {}", close.code, close.reason),
@@ -55,6 +58,19 @@ fn a_dialogue_is_answered_by_the_rules() {
             subscribe("1"),
             "close 4401 Unauthorized: send connection_init and await connection_ack first",
         )],
+        vec![
+            (init(), ACK),
+            (subscribe("1"), "begin 1 { q }"),
+            (subscribe("2"), "begin 2 { q }"),
+            (subscribe("3"), "begin 3 { q }"),
+            // Three is the limit here. What was refused takes no place, and its id is free.
+            (subscribe("4"), "refuse 4"),
+            (complete("4"), "nothing"),
+            (complete("1"), "drop 1"),
+            (subscribe("4"), "begin 4 { q }"),
+            (subscribe("1"), "refuse 1"),
+            (subscribe("4"), "close 4409 Subscriber for 4 already exists"),
+        ],
         vec![(init(), ACK), (init(), "close 4429 Too many initialisation requests")],
         vec![
             // Both ways, at any time, with what they bring.
@@ -66,7 +82,7 @@ fn a_dialogue_is_answered_by_the_rules() {
         ],
     ];
     for dialogue in dialogues {
-        let mut session = Session::new();
+        let mut session = Session::new(3);
         for (message, act) in dialogue {
             assert_eq!(hear(&mut session, &message), act, "{message}");
         }
@@ -112,7 +128,7 @@ fn what_is_no_message_says_what_would_be() {
         ),
         (with(json!({"query": "", "extensions": 1})), "`extensions` must be an object or null"),
     ] {
-        let mut session = Session::new();
+        let mut session = Session::new(3);
         session.hear(&init().to_string());
         let act = short(&session.hear(&text));
         assert_eq!(act, format!("close 4400 {reason}"), "{text:.80}");
@@ -123,7 +139,7 @@ fn what_is_no_message_says_what_would_be() {
 fn an_operation_tells_until_its_end() {
     let result = || Told::Next(Response::new(GraphQl::from(1)));
     let failed = || Told::Error(vec![ServerError::new("no", None)]);
-    let mut session = Session::new();
+    let mut session = Session::new(3);
     for message in [init(), subscribe("a"), subscribe("b"), subscribe("c")] {
         hear(&mut session, &message);
     }
@@ -139,16 +155,14 @@ fn an_operation_tells_until_its_end() {
     // Nothing after an end, whoever ended it.
     assert_eq!(tell("a", &result()), "nothing");
     assert_eq!(tell("b", &Told::Complete), "nothing");
-    assert_eq!(session.running(), 1);
     assert_eq!(hear(&mut session, &complete("c")), "drop c");
     assert_eq!(short(&session.tell("c", &result())), "nothing");
-    assert_eq!(session.running(), 0);
 }
 
 #[test]
 fn a_session_must_begin_and_answer() {
     let patience = std::time::Duration::from_secs(15);
-    let mut session = Session::new();
+    let mut session = Session::new(3);
     assert_eq!(short(&session.must_have_begun()), "close 4408 Connection initialisation timeout");
     hear(&mut session, &init());
     assert_eq!(short(&session.must_have_begun()), "nothing");
@@ -165,4 +179,26 @@ fn a_session_must_begin_and_answer() {
 fn a_reason_is_cut_between_characters() {
     let close = super::close::Close::malformed(&"ü".repeat(100));
     assert_eq!(close.frame().reason.as_str(), "ü".repeat(61));
+}
+
+#[test]
+fn what_was_dropped_leaves_nothing() {
+    let mut operations = Operations::default();
+    let polled = |operations: &mut Operations| operations.next().now_or_never();
+    assert!(polled(&mut operations).is_none());
+    for n in 0..1_000 {
+        let id = n.to_string();
+        operations.add(&id, stream::pending().boxed());
+        operations.drop(&id);
+        operations.drop(&id);
+    }
+    // They count until they are cleared away, and whoever waits is told that they were.
+    assert_eq!(operations.len(), 1_000);
+    while operations.len() > 0 {
+        assert!(matches!(polled(&mut operations), Some(None)), "{} are left", operations.len());
+    }
+    assert!(polled(&mut operations).is_none());
+    operations.add("1", stream::iter([Told::Complete]).boxed());
+    let told = polled(&mut operations).flatten();
+    assert!(matches!(told, Some((id, Told::Complete)) if &*id == "1"));
 }
