@@ -65,7 +65,9 @@ test("finds its samples with their variables, and keeps what was typed", async (
   await page.goto("/graphql");
   await expect(page).toHaveURL(/\/graphiql$/);
   const names = ["TryStart", "TryQuery", "TrySubscribe", "TryCancel", "TryList"];
-  const tabs = page.getByRole("list", { name: "Select active operation" }).getByRole("button", { name: /^Try/ });
+  const tabs = page
+    .getByRole("list", { name: "Select active operation" })
+    .getByRole("button", { name: /^Try/ });
   const current = page.locator('[aria-current="true"]');
   await expect(tabs).toHaveText(names);
   const variables = page.getByRole("region", { name: "Variables" });
