@@ -62,7 +62,8 @@ sub daemon {
         # Whoever holds the pipes is given a second to print.
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', '/dev/null';
-        exec 'sleep', 600;
+        # Nothing is executed: in the middle of that a process has no environment to be found by.
+        sleep 600 while 1;
     } );
 }
 
