@@ -6,6 +6,7 @@ use async_graphql::{Context, ServerError};
 
 use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Result};
+use crate::api::types::scalar::Cursor;
 use crate::domain::clock::Clock;
 use crate::domain::id::{JobId, ParseIdError};
 use crate::scheduler::Handle;
@@ -19,6 +20,11 @@ pub(crate) struct Facts {
     pub(crate) schema_hash: String,
 }
 
+/// The position at which a client was cut off, by a header that it cannot put into its query. Lies in
+/// the data of the request.
+#[derive(Debug)]
+pub(crate) struct Resume(pub(crate) String);
+
 /// The clock as it lies in the schema's data.
 pub(crate) struct SharedClock(pub(crate) Arc<dyn Clock>);
 
@@ -27,6 +33,9 @@ pub(crate) trait Parts {
     fn handle(&self) -> &Handle;
     fn clock(&self) -> &Arc<dyn Clock>;
     fn facts(&self) -> &Facts;
+
+    /// Where a stream that was cut goes on, whatever its arguments say.
+    fn resume(&self) -> Option<Cursor>;
 
     /// What the answer may still hold of what is large. The door gives one to each request.
     fn budget(&self) -> &Arc<Budget>;
@@ -47,6 +56,10 @@ impl Parts for Context<'_> {
 
     fn facts(&self) -> &Facts {
         self.data_unchecked::<Facts>()
+    }
+
+    fn resume(&self) -> Option<Cursor> {
+        self.data_opt::<Resume>().map(|Resume(cursor)| Cursor(cursor.clone()))
     }
 
     fn budget(&self) -> &Arc<Budget> {

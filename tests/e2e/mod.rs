@@ -7,6 +7,7 @@
 mod bad_input;
 mod cancel;
 mod crowd;
+mod events;
 mod history;
 mod hostile;
 mod limits;

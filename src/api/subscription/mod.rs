@@ -117,6 +117,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<JobFeed>>> {
         let interval = job_interval(min_interval_ms)?;
         let filter = self::filter(filter, ctx.handle().limits())?;
+        let after = ctx.resume().or(after);
         let feed = Feed::open(ctx.handle().clone(), filter, after, interval).await?;
         Ok(stream_of(ctx, feed))
     }
@@ -135,6 +136,8 @@ impl Subscription {
         #[graphql(desc = "Only this attempt; null: all.")] attempt: Option<i32>,
     ) -> Result<impl Stream<Item = Result<LogChunk>>> {
         let handle = ctx.handle().clone();
+        // What was told already is not to be told again by its tail.
+        let (after, tail) = ctx.resume().map_or((after, tail), |cursor| (Some(cursor), None));
         let arguments = TailArguments {
             after,
             tail: count("tail", tail, 1, handle.limits().log_page_lines)?,

@@ -88,12 +88,16 @@ impl<E: Executor> Door<E> {
         Ran { response: refuse(error), broke_off: true }
     }
 
-    /// Runs an operation of a stream of operations; the last that it tells is its end.
-    pub(super) fn operate(&self, request: Request) -> BoxStream<'static, Told> {
-        let admitted = match self.admit(request) {
-            Ok(admitted) => admitted,
-            Err(refused) => return one(Told::Error(refused.errors)),
-        };
+    /// Judges and runs an operation whose results are told one by one; the last is its end.
+    pub(super) fn begin(&self, request: Request) -> BoxStream<'static, Told> {
+        match self.admit(request) {
+            Ok(admitted) => self.operate(admitted),
+            Err(refused) => refusal(refused.errors),
+        }
+    }
+
+    /// Runs an operation that was admitted; the last that it tells is its end.
+    pub(super) fn operate(&self, admitted: Admitted) -> BoxStream<'static, Told> {
         if admitted.operation == OperationType::Subscription {
             return self.follow(admitted.request);
         }
@@ -165,8 +169,9 @@ fn broken(error: ApiError) -> Told {
     Told::Error(refuse(error).errors)
 }
 
-fn one(told: Told) -> BoxStream<'static, Told> {
-    stream::once(future::ready(told)).boxed()
+/// An operation that tells only why it was refused.
+pub(super) fn refusal(errors: Vec<ServerError>) -> BoxStream<'static, Told> {
+    stream::once(future::ready(Told::Error(errors))).boxed()
 }
 
 fn refuse(error: ApiError) -> Response {

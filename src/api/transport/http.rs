@@ -1,4 +1,5 @@
-//! One operation a request: POST with JSON, GET for queries.
+//! One operation a request: POST with JSON, GET for what changes nothing. The answer comes whole, or
+//! as a stream of events where the client takes one.
 //!
 //! Only `application/json` is read: every type that a page can send without a preflight (forms,
 //! plain text, multipart) is refused, and a mutation never comes by GET (P15). A GET of which no
@@ -20,8 +21,9 @@ use serde_json::{Map, Value};
 
 use super::Entrance;
 use super::answer::{Media, graphql, problem};
-use super::door::Door;
-use super::pages;
+use super::door::refusal;
+use super::{pages, sse};
+use crate::api::context::Resume;
 use crate::api::error::{ApiError, Code};
 
 /// A header that no page can add without a preflight; any value but an empty one will do.
@@ -40,14 +42,14 @@ pub(super) async fn post<E: Executor>(
     request: Request,
 ) -> Answer {
     let answered = async {
-        let media = media(request.headers())?;
+        let accepts = Accepts::of(request.headers())?;
         check_content_type(request.headers())?;
         let body = read(request, entrance.door.limits().request_body).await?;
         let request = from_json(&body).map_err(bad_request)?;
-        Ok::<_, Refused>((media, request))
+        Ok::<_, Refused>((accepts, request))
     };
     match answered.await {
-        Ok((media, request)) => execute(&entrance.door, media, request, false).await,
+        Ok((accepts, request)) => execute(&entrance, accepts, request, false).await,
         Err(refused) => *refused,
     }
 }
@@ -57,12 +59,12 @@ pub(super) async fn get<E: Executor>(entrance: Entrance<E>, request: Request) ->
     if pages::wants_page(request.headers()) && !has_query(&request) {
         return to_graphiql();
     }
-    let answered = media(request.headers()).and_then(|media| {
+    let answered = Accepts::of(request.headers()).and_then(|accepts| {
         check_was_asked_for(request.headers())?;
-        Ok((media, from_query(&request).map_err(bad_request)?))
+        Ok((accepts, from_query(&request).map_err(bad_request)?))
     });
     match answered {
-        Ok((media, request)) => execute(&entrance.door, media, request, true).await,
+        Ok((accepts, request)) => execute(&entrance, accepts, request, true).await,
         Err(refused) => *refused,
     }
 }
@@ -88,37 +90,57 @@ pub(super) async fn other_method() -> Answer {
     not_allowed("use POST, or GET for queries", "GET, POST")
 }
 
-async fn execute<E: Executor>(
-    door: &Door<E>,
-    media: Media,
-    request: GraphQlRequest,
-    by_get: bool,
-) -> Answer {
-    let admitted = match door.admit(request) {
-        Ok(admitted) => admitted,
-        Err(refused) => return graphql(media, &refused, false),
-    };
-    match admitted.operation {
-        OperationType::Mutation if by_get => not_allowed("a mutation must be sent by POST", "POST"),
-        OperationType::Query | OperationType::Mutation => {
-            let ran = door.run(admitted).await;
-            graphql(media, &ran.response, ran.broke_off)
+/// What a client takes for an answer.
+struct Accepts {
+    /// An answer as a whole; `None`: only a stream of events.
+    media: Option<Media>,
+    /// A stream of events.
+    events: bool,
+    /// Where an earlier stream was cut.
+    resume: Option<Resume>,
+}
+
+impl Accepts {
+    fn of(headers: &HeaderMap) -> Result<Self, Refused> {
+        let (media, events) = (Media::accepted(text(headers, &ACCEPT)), sse::is_accepted(headers));
+        if media.is_none() && !events {
+            let message = "the answer is `application/json` or `application/graphql-response+json`, or a stream of `text/event-stream`: accept one of them";
+            let error = ApiError::invalid_input("accept", message);
+            return Err(problem(StatusCode::NOT_ACCEPTABLE, error).into());
         }
-        OperationType::Subscription => problem(
-            StatusCode::BAD_REQUEST,
-            ApiError::invalid_input(
-                "query",
-                "a subscription needs a stream: open a WebSocket on this path with the subprotocol `graphql-transport-ws`",
-            ),
-        ),
+        Ok(Self { media, events, resume: sse::resume(headers) })
     }
 }
 
-fn media(headers: &HeaderMap) -> Result<Media, Refused> {
-    Media::accepted(text(headers, &ACCEPT)).ok_or_else(|| {
-        let message = "the answer is `application/json` or `application/graphql-response+json`: accept one of them";
-        problem(StatusCode::NOT_ACCEPTABLE, ApiError::invalid_input("accept", message)).into()
-    })
+async fn execute<E: Executor>(
+    entrance: &Entrance<E>,
+    accepts: Accepts,
+    mut request: GraphQlRequest,
+    by_get: bool,
+) -> Answer {
+    let door = &entrance.door;
+    if let Some(resume) = accepts.resume {
+        request = request.data(resume);
+    }
+    let admitted = match (door.admit(request), accepts.media) {
+        (Ok(admitted), _) => admitted,
+        (Err(refused), Some(media)) => return graphql(media, &refused, false),
+        (Err(refused), None) => return sse::stream(entrance, refusal(refused.errors)),
+    };
+    match (admitted.operation, accepts.media) {
+        (OperationType::Mutation, _) if by_get => {
+            not_allowed("a mutation must be sent by POST", "POST")
+        }
+        (OperationType::Subscription, _) if !accepts.events => {
+            let message = "a subscription needs a stream: accept `text/event-stream`, or open a WebSocket on this path with the subprotocol `graphql-transport-ws`";
+            *bad_request(ApiError::invalid_input("query", message))
+        }
+        (OperationType::Query | OperationType::Mutation, Some(media)) => {
+            let ran = door.run(admitted).await;
+            graphql(media, &ran.response, ran.broke_off)
+        }
+        (_, _) => sse::stream(entrance, door.operate(admitted)),
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

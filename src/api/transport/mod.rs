@@ -1,4 +1,4 @@
-//! How requests come in and answers go out: HTTP and WebSocket on one path, behind one door, and
+//! How requests come in and answers go out: HTTP, server-sent events and WebSocket on one path, behind one door, and
 //! the pages for a browser beside it.
 //!
 //! Nothing else of the API knows how a request came.
@@ -9,6 +9,7 @@ pub(crate) mod gate;
 pub(crate) mod guard;
 mod http;
 pub(crate) mod pages;
+mod sse;
 #[cfg(test)]
 mod tests;
 mod ws;

@@ -17,9 +17,12 @@ fn database() -> (TempDir, Connection) {
     (folder, conn)
 }
 
-/// The steps of the query's plan.
+/// The steps of the query's plan; shown by `--nocapture`.
+#[expect(clippy::print_stderr, reason = "the plans are for whoever reads the run")]
 fn plan(conn: &Connection, sql: &str) -> Vec<String> {
-    explained(conn, &format!("EXPLAIN QUERY PLAN {sql}"), 3)
+    let steps = explained(conn, &format!("EXPLAIN QUERY PLAN {sql}"), 3);
+    eprintln!("{}\n    {}", sql.split_whitespace().collect::<Vec<_>>().join(" "), steps.join("; "));
+    steps
 }
 
 /// One column of an explanation, whose query may have parameters.

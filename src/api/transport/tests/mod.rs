@@ -1,6 +1,7 @@
 //! The transports over a real socket, before a schema that counts what reaches it.
 
 mod http;
+mod sse;
 mod ws;
 
 use std::sync::Arc;

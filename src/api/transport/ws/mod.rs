@@ -225,7 +225,7 @@ impl<E: Executor> Connection<E> {
         match act {
             Act::Nothing => {}
             Act::Say(text) => self.outgoing.push(Message::Text(text.into())),
-            Act::Begin(id, request) => self.operations.add(&id, self.door.operate(*request)),
+            Act::Begin(id, request) => self.operations.add(&id, self.door.begin(*request)),
             Act::Refuse(id) => {
                 let refusal = FromServer::Error { id: &id, payload: &self.door.too_many() };
                 self.outgoing.push(Message::Text(refusal.text().into()));
