@@ -9,6 +9,7 @@
 //! stops before the listener closes: starts are accepted durably until then.
 
 mod data;
+mod patience;
 mod signals;
 mod stop;
 mod trouble;
@@ -21,6 +22,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -98,6 +100,8 @@ pub struct Server {
     app: axum::Router,
     address: SocketAddr,
     drain_timeout: Duration,
+    /// How long a client may leave what was sent to it untaken, before its connection is cut.
+    patience: Duration,
     folder: DataFolder,
     signals: Signals,
     closing: CancellationToken,
@@ -137,6 +141,8 @@ impl Server {
         });
         folder.say(Some(url(address)))?;
         let drain_timeout = config.server.drain_timeout;
+        // A socket says why it is closed, and is given the time for that.
+        let patience = config.limits.slow_reader.saturating_mul(2);
         Ok(Self {
             scheduler,
             health,
@@ -145,6 +151,7 @@ impl Server {
             app,
             address,
             drain_timeout,
+            patience,
             folder,
             signals,
             closing,
@@ -168,7 +175,9 @@ impl Server {
         let mut signals = self.signals;
         let closing = self.closing.clone();
         let until = async move { closing.cancelled().await };
-        let serve = axum::serve(self.listener, self.app).with_graceful_shutdown(until);
+        let listener =
+            self.listener.tap_io(move |tcp| patience::cut_when_untaken(tcp, self.patience));
+        let serve = axum::serve(listener, self.app).with_graceful_shutdown(until);
         let mut serving = pin!(serve.into_future());
         let mut health = self.health;
         let mut failure = pin!(async {
