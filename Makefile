@@ -18,7 +18,7 @@ build: tools pages
 ## The dashboard and GraphiQL, at web/dist: the next build of the binary takes them in. Nothing else needs Node.
 pages:
 	@if $(HAS_NODE); then $(MAKE) --no-print-directory $(PAGES); \
-	else echo "longhaul: Node 20.19 or later is not here, so the dashboard and GraphiQL are not built; everything else is"; fi
+	else echo "longhaul: Node 20.19 or later with npm is not here, so the dashboard and GraphiQL are not built; everything else is"; fi
 
 ## Everything that CI asks for: first the pages, then the binary with them, then a browser before that very binary.
 test: test-tools $(PAGES) check
@@ -69,7 +69,7 @@ node:
 	@$(call need,npm,nodejs npm)
 	@$(HAS_NODE) || { echo "the pages need Node 20.19 or later, this is $$(node --version): see https://nodejs.org"; exit 1; }
 
-HAS_NODE = node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
+HAS_NODE = command -v npm >/dev/null && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
 
 # What is missing is installed where that needs no question: $(1) a program, $(2) its Debian packages.
 need = command -v $(1) >/dev/null \

@@ -23,6 +23,12 @@ pub(super) fn failure(error: &dyn Error, trouble: &Trouble, given: &Given) -> Fa
     match trouble {
         Trouble::NotWritable => told(NOT_ALLOWED, format!("the data folder `{folder}` may not be written by this user"))
             .hint("give it to the user that runs the server, or name another one with `--data`"),
+        // It says itself what to do.
+        Trouble::OpenToAll => Failure::new(NOT_ALLOWED, error.to_string()),
+        Trouble::NoFolder => told(CONFIGURATION, format!("the data folder `{folder}` cannot be made: something on its path is no folder, or takes none"))
+            .hint("name another one with `--data`"),
+        Trouble::Damaged => told(FAILED, format!("the database in the data folder `{folder}` is damaged, or none of Longhaul"))
+            .hint("put back a copy of the whole folder, or name another one with `--data`; nothing was changed"),
         Trouble::DiskFull => told(TRY_AGAIN, format!("the disk of the data folder `{folder}` is full"))
             .hint("make room there and start again: nothing that was acknowledged is lost"),
         // Who holds it is all there is to say.
@@ -70,6 +76,9 @@ mod tests {
         for (trouble, expected) in [
             (Trouble::NotWritable, 77),
             (Trouble::DiskFull, 75),
+            (Trouble::OpenToAll, 77),
+            (Trouble::NoFolder, 78),
+            (Trouble::Damaged, 1),
             (Trouble::Held(None), 75),
             (Trouble::TooNew { found: 2, known: 1 }, 78),
             (Trouble::PortInUse, 78),

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use regex::Regex;
+use serde_json::Value;
 
 use crate::domain::argv::Template;
 use crate::domain::attempt::Policy;
-use crate::domain::kind::{ArgsSchema, EnvRule, Kind, QueueSpec, Stdin};
+use crate::domain::kind::{ArgsSchema, EnvRule, Kind, QueueSpec, SchemaError, Stdin};
 use crate::domain::names::{KindName, QueueName};
 
+use super::json_schema;
 use super::paths::Base;
 use super::placeholders;
 use super::sections::{default_queue, folder};
@@ -84,7 +86,7 @@ fn kind(
     let env = take("env").map_or_else(|| Some(default_env()), |f| env(&f));
     let allow_dash = take("allow_dash").and_then(|f| f.boolean()).unwrap_or(false);
     let progress_pattern = section.section("progress").and_then(|s| progress(&s));
-    let result = take("result").and_then(|f| schema(&f));
+    let result = take("result").and_then(|f| schema(&f, json_schema::check));
     section.finish();
     Some(Kind {
         name,
@@ -125,7 +127,7 @@ fn args_schema(
         let schema = ArgsSchema::from_placeholders(template);
         return Some(schema.expect("an object of strings is a schema"));
     };
-    let schema = schema(args)?;
+    let schema = schema(args, json_schema::check_args)?;
     let properties = placeholders::properties(schema.source());
     for name in template.placeholders() {
         if properties.can_fill(name) {
@@ -141,9 +143,13 @@ fn args_schema(
     Some(schema)
 }
 
-fn schema(field: &Field<'_>) -> Option<ArgsSchema> {
+fn schema(
+    field: &Field<'_>,
+    check: impl FnOnce(&Value) -> Result<(), SchemaError>,
+) -> Option<ArgsSchema> {
     field.section()?;
-    let compiled = ArgsSchema::compile(field.json()?);
+    let source = field.json()?;
+    let compiled = check(&source).and_then(|()| ArgsSchema::compile(source));
     compiled.map_err(|error| field.refuse_pointer(&error.pointer, &error.to_string())).ok()
 }
 

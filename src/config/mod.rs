@@ -10,6 +10,7 @@
 //! run must not depend on where somebody stood when it was started.
 
 pub mod error;
+mod json_schema;
 mod kinds;
 mod limits;
 mod paths;

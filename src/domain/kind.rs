@@ -85,12 +85,16 @@ pub struct ArgsSchema {
 
 /// What was given is no JSON Schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a JSON Schema (draft 2020-12): {message}, at `{pointer}`")]
+#[error("no usable JSON Schema (draft 2020-12){}: {message}", at(pointer))]
 pub struct SchemaError {
     /// JSON Pointer into the schema.
     pub pointer: String,
     /// What is wrong there.
     pub message: String,
+}
+
+fn at(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!(", at `{pointer}`") }
 }
 
 /// One thing in the arguments that does not fit.

@@ -255,6 +255,7 @@ async fn settle(case: &Case, reports: &mpsc::Sender<Report>, mut ended: bool, ne
             }
         }
     }
+    case.tidier.note(&case.folder);
     // Nobody to tell it to is no reason to fail.
     let _ = reports.send(Report::Gone).await;
     // Only now: it may take long, and nobody's slot should wait for it.

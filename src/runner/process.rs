@@ -72,7 +72,7 @@ impl ProcessRunner {
         options.data = std::path::absolute(&options.data)?;
         options.base_dir = std::path::absolute(&options.base_dir)?;
         let attempts = options.data.join("attempts");
-        let tidier = Tidier::new(&options.data, options.limits.work_bytes)?;
+        let tidier = Tidier::new(&attempts, options.limits.work_bytes)?;
         let (boot_id, tasks) = (boot_id()?, TaskTracker::new());
         Ok(Arc::new(Self(Arc::new(Inner {
             options,
@@ -214,6 +214,7 @@ impl Runner for ProcessRunner {
         let looking = case.clone();
         let looking = apart("attempt-recover", move || looking.settle(PATIENCE));
         if let Ok(Ok(Found::Ended(end))) = timeout(BOUND, looking).await {
+            case.tidier.note(&case.folder);
             case.tidier.look_at(&case.folder);
             return Recovered::Settled(end);
         }

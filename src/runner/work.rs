@@ -14,11 +14,12 @@
 //! No process of the attempt is left, so nothing moves below it.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rustix::io::Errno;
 
@@ -27,56 +28,111 @@ use crate::shim::protocol::{WORK, files};
 
 /// Says in an attempt's folder why its `work/` is gone.
 const REMOVED: &str = "work.removed";
-/// Where what is too large waits for its removal, in the data folder.
-const DOOMED: &str = "doomed";
+/// Where what is too large waits for its removal: beside the attempts, whose file system it shares.
+const DOOMED: &str = ".doomed";
+/// A file for each attempt that is to be looked at.
+const UNMEASURED: &str = ".unmeasured";
 /// What an entry costs at least, so that many empty ones count too, and looking ends.
 const ENTRY_BYTES: u64 = 4096;
-/// So many folders may wait to be looked at; further ones are kept as they are.
+/// So many folders may wait to be looked at by this server.
 const WAITING: usize = 4096;
 /// So many entries are listed before they are removed.
 const AT_ONCE: usize = 1024;
 
 /// Whoever takes care of what attempts leave in `work/`. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
-pub(super) struct Tidier(SyncSender<Folder>);
+pub(super) struct Tidier {
+    unmeasured: PathBuf,
+    waiting: SyncSender<Folder>,
+}
 
 impl Tidier {
-    /// For the attempts of a data folder, each of which may keep `limit` bytes. Begins with what an
-    /// earlier server did not come to the end of.
-    pub(super) fn new(data: &Path, limit: u64) -> io::Result<Self> {
-        let doomed = data.join(DOOMED);
-        DirBuilder::new().mode(0o700).recursive(true).create(&doomed)?;
-        let (sender, folders) = sync_channel(WAITING);
-        let tidy = move || run(&doomed, limit, &folders);
+    /// For the folders of attempts below `attempts`, each of which may keep `limit` bytes. Begins with
+    /// what an earlier server did not come to.
+    pub(super) fn new(attempts: &Path, limit: u64) -> io::Result<Self> {
+        let (doomed, unmeasured) = (attempts.join(DOOMED), attempts.join(UNMEASURED));
+        for folder in [&doomed, &unmeasured] {
+            make_own(folder, attempts)?;
+        }
+        let (waiting, folders) = sync_channel(WAITING);
+        let tidier = Self { unmeasured: unmeasured.clone(), waiting };
+        let attempts = attempts.to_owned();
+        let tidy = move || {
+            empty(&doomed);
+            let left = left_unmeasured(&unmeasured, &attempts);
+            for folder in left.into_iter().chain(folders) {
+                look(&folder, &doomed, limit);
+                let _ = note(&unmeasured, &folder).map(fs::remove_file);
+            }
+        };
         std::thread::Builder::new().name("attempt-work".to_owned()).spawn(tidy)?;
-        Ok(Self(sender))
+        Ok(tidier)
     }
 
-    /// Looks at an attempt of which nothing is left, soon.
-    pub(super) fn look_at(&self, folder: &Folder) {
+    /// Makes sure that an attempt is looked at, by the next server if not by this one. To be called
+    /// before its end is all that is known of it.
+    pub(super) fn note(&self, folder: &Folder) {
         // Most attempts leave nothing, and their shim removed it.
-        let is_there = fs::symlink_metadata(folder.file(WORK)).is_ok();
-        if is_there && self.0.try_send(folder.clone()).is_err() {
+        if fs::symlink_metadata(folder.file(WORK)).is_err() {
+            return;
+        }
+        let noted = note(&self.unmeasured, folder).map(|note| files::create(&note).map(drop));
+        if let Some(Err(error)) = noted {
             let folder = folder.path().display();
-            tracing::warn!(%folder, "`{WORK}` stays, whatever its size: too many wait to be looked at");
+            tracing::debug!(%error, %folder, "a server that ends now forgets to look at its `{WORK}`");
+        }
+    }
+
+    /// Looks at an attempt of which nothing is left, soon. Where too many wait already, the next server
+    /// does.
+    pub(super) fn look_at(&self, folder: &Folder) {
+        if fs::symlink_metadata(folder.file(WORK)).is_ok() {
+            let _ = self.waiting.try_send(folder.clone());
         }
     }
 }
 
-fn run(doomed: &Path, limit: u64, folders: &Receiver<Folder>) {
-    empty(doomed);
-    while let Ok(folder) = folders.recv() {
-        match doom_if_too_large(&folder, doomed, limit) {
-            Ok(false) => {}
-            Ok(true) => {
-                let folder = folder.path().display();
-                tracing::info!(%folder, limit, "`{WORK}` is removed, it is too large");
-                empty(doomed);
-            }
-            Err(error) => {
-                let folder = folder.path().display();
-                tracing::warn!(%error, %folder, "`{WORK}` stays, its size is unknown or it cannot go");
-            }
+/// A folder that is ours alone: what a link leads to must not be emptied.
+fn make_own(folder: &Path, attempts: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).recursive(true).create(attempts)?;
+    if metadata_of(folder)?.is_some_and(|found| !found.is_dir()) {
+        fs::rename(folder, free_name(attempts)?)?;
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// The file that stands for an attempt which is to be looked at.
+fn note(unmeasured: &Path, folder: &Folder) -> Option<PathBuf> {
+    let number = folder.path().file_name()?.to_str()?;
+    let job = folder.path().parent()?.file_name()?.to_str()?;
+    Some(unmeasured.join(format!("{job}.{number}")))
+}
+
+/// What an earlier server noted and did not come to.
+fn left_unmeasured(unmeasured: &Path, attempts: &Path) -> Vec<Folder> {
+    let entries = fs::read_dir(unmeasured).into_iter().flatten();
+    let folder = |entry: io::Result<fs::DirEntry>| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        let (job, number) = name.split_once('.')?;
+        Some(Folder::of(attempts, job.parse().ok()?, number.parse().ok()?))
+    };
+    entries.filter_map(folder).collect()
+}
+
+fn look(folder: &Folder, doomed: &Path, limit: u64) {
+    let removed = doom_if_too_large(folder, doomed, limit);
+    let folder = folder.path().display();
+    match removed {
+        Ok(false) => {}
+        Ok(true) => {
+            tracing::info!(%folder, limit, "`{WORK}` is removed, it is too large");
+            empty(doomed);
+        }
+        Err(error) => {
+            tracing::warn!(%error, %folder, "`{WORK}` stays, its size is unknown or it cannot go");
         }
     }
 }
@@ -101,19 +157,25 @@ fn doom_if_too_large(folder: &Folder, doomed: &Path, limit: u64) -> io::Result<b
 /// Whether what is at `root` takes more than `limit` bytes of the disk. Looks no further once it is
 /// sure; a tree that is deeper than any path may be is taken for too large.
 fn is_larger(root: &Path, limit: u64) -> io::Result<bool> {
-    let Some(metadata) = look(root)? else { return Ok(false) };
-    let mut used = if metadata.is_dir() { 0 } else { cost(&metadata) };
-    let mut folders: Vec<PathBuf> =
-        metadata.is_dir().then(|| root.to_owned()).into_iter().collect();
-    while let Some(folder) = folders.pop() {
-        let entries = match open_up(&folder).and_then(|()| fs::read_dir(&folder)) {
-            Ok(entries) => entries,
+    let Some(metadata) = metadata_of(root)? else { return Ok(false) };
+    if !metadata.is_dir() {
+        return Ok(cost(&metadata) > limit);
+    }
+    // Names and depths only: whole paths of many folders would take more memory than is worth it.
+    let (mut path, mut depth, mut used) = (root.to_owned(), 0, 0);
+    let mut folders: Vec<(usize, OsString)> = Vec::new();
+    loop {
+        // What another user owns can be unreadable, and is not ours to remove.
+        let _ = open_up(&path);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => Some(entries),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => None,
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NAMETOOLONG) => {
                 return Ok(true);
             }
             Err(error) => return Err(error),
         };
-        for entry in entries {
+        for entry in entries.into_iter().flatten() {
             let entry = entry?;
             // By its folder's handle, not by its path.
             let metadata = entry.metadata()?;
@@ -122,11 +184,17 @@ fn is_larger(root: &Path, limit: u64) -> io::Result<bool> {
                 return Ok(true);
             }
             if metadata.is_dir() {
-                folders.push(entry.path());
+                folders.push((depth + 1, entry.file_name()));
             }
         }
+        let Some((at, name)) = folders.pop() else { return Ok(false) };
+        while depth >= at {
+            path.pop();
+            depth -= 1;
+        }
+        path.push(name);
+        depth = at;
     }
-    Ok(used > limit)
 }
 
 fn cost(metadata: &Metadata) -> u64 {
@@ -134,7 +202,7 @@ fn cost(metadata: &Metadata) -> u64 {
 }
 
 /// What stands there, a link itself; `None`: nothing.
-fn look(path: &Path) -> io::Result<Option<Metadata>> {
+fn metadata_of(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -157,7 +225,7 @@ fn open_up(folder: &Path) -> io::Result<()> {
 fn free_name(folder: &Path) -> io::Result<PathBuf> {
     loop {
         let path = folder.join(format!("{:016x}", rand::random::<u64>()));
-        if look(&path)?.is_none() {
+        if metadata_of(&path)?.is_none() {
             return Ok(path);
         }
     }
@@ -191,26 +259,31 @@ fn empty(doomed: &Path) {
 }
 
 /// Removes one entry. The folders in it are brought up beside it and are removed later: no path grows
-/// and nothing is nested, however deep they stand.
+/// and nothing is nested, however deep they stand. One that cannot go keeps none of the others.
 fn remove(path: &Path, doomed: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return fs::remove_file(path);
     }
-    open_up(path)?;
+    let mut first_error = open_up(path).err();
     for entry in fs::read_dir(path)? {
-        let entry = entry?.path();
-        if fs::symlink_metadata(&entry)?.is_dir() {
-            // A folder is moved only by who may write it: its `..` changes.
-            open_up(&entry)?;
-            fs::rename(&entry, free_name(doomed)?)?;
-        } else {
-            fs::remove_file(&entry)?;
-        }
+        let gone = entry.and_then(|entry| bring_up_or_remove(&entry.path(), doomed));
+        first_error = first_error.or(gone.err());
     }
-    match fs::remove_dir(path) {
+    match (fs::remove_dir(path), first_error) {
         // What a listing left out while it was changed: the next round finds it.
-        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
-        done => done,
+        (Err(error), None) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+        (Err(error), first_error) => Err(first_error.unwrap_or(error)),
+        (Ok(()), _) => Ok(()),
+    }
+}
+
+fn bring_up_or_remove(entry: &Path, doomed: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(entry)?.is_dir() {
+        // A folder is moved only by who may write it: its `..` changes.
+        open_up(entry)?;
+        fs::rename(entry, free_name(doomed)?)
+    } else {
+        fs::remove_file(entry)
     }
 }
 
@@ -260,6 +333,31 @@ mod tests {
         assert!(doom_if_too_large(&folder, &doomed, 0).unwrap());
         empty(&doomed);
         assert_eq!((count(&doomed), count(&elsewhere)), (0, 1));
+    }
+
+    #[test]
+    fn what_lies_in_many_folders_counts_once_each() {
+        let tree =
+            "mkdir -p a/b/c a/d e/f; for d in . a a/b a/b/c a/d e e/f; do echo > $d/file; done";
+        let (_data, folder, doomed) = left(tree);
+        // Six folders and seven files.
+        assert!(!doom_if_too_large(&folder, &doomed, 13 * ENTRY_BYTES).unwrap());
+        assert!(doom_if_too_large(&folder, &doomed, 13 * ENTRY_BYTES - 1).unwrap());
+        empty(&doomed);
+        assert_eq!(count(&doomed), 0);
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_folder_of_ours_is_put_aside() {
+        let (data, _folder, _doomed) = left("");
+        let (attempts, elsewhere) = (data.path().join("attempts"), data.path().join("elsewhere"));
+        fs::create_dir(&elsewhere).unwrap();
+        fs::create_dir(&attempts).unwrap();
+        fs::write(elsewhere.join("file"), "x").unwrap();
+        symlink(&elsewhere, attempts.join(DOOMED)).unwrap();
+        make_own(&attempts.join(DOOMED), &attempts).unwrap();
+        empty(&attempts.join(DOOMED));
+        assert_eq!((count(&elsewhere), count(&attempts)), (1, 2));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::core::Core;
 use crate::domain::id::JobId;
@@ -14,6 +15,9 @@ use crate::events::Heard;
 
 /// So many jobs are remembered: more than hold slots. One that was forgotten pauses less.
 const MOST: usize = 4096;
+
+/// The pause before a row that could not be read is read again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often in a row each job could not be started. In memory: whoever starts the server again may
 /// have mended what was broken.
@@ -54,13 +58,18 @@ impl Core {
         }
     }
 
-    /// Until somebody wants the job to stop, or nobody knows.
+    /// Until somebody wants the job to stop, or it is no more.
     async fn canceled(&self, job: JobId) {
         let mut watch = self.board.bus.watch(job);
         loop {
             match self.store.job(job).await {
                 Ok(Some(row)) if row.state != JobState::Canceling => {}
-                Ok(_) | Err(_) => return,
+                Ok(_) => return,
+                // That is no cancel.
+                Err(_) => {
+                    tokio::time::sleep(READ_AGAIN).await;
+                    continue;
+                }
             }
             if matches!(watch.next().await, Heard::Closed) {
                 return;

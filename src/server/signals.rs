@@ -28,7 +28,7 @@ impl Signals {
     /// Begins to listen: from now on, none of them ends the process by itself.
     pub(super) fn new() -> io::Result<Self> {
         // One thread that blocks nothing is enough for a signal to get through, whatever was blocked
-        // when we were started.
+        // when we were started. Other threads still block it, so each shim sees to its own.
         SigSet::empty().thread_set_mask()?;
         let hangup = SignalKind::hangup();
         let is_ignored = is_ignored(&fs::read_to_string("/proc/self/status")?, hangup);

@@ -13,6 +13,12 @@ use super::{DataError, Holder, StartError};
 pub enum Trouble {
     /// The data folder, or something in it, may not be written.
     NotWritable,
+    /// Every user may write into the data folder.
+    OpenToAll,
+    /// What the data folder is to be, or to stand in, is no folder.
+    NoFolder,
+    /// What stands in the place of the database is damaged, or none of ours.
+    Damaged,
     /// There is no room on the disk of the data folder.
     DiskFull,
     /// Another server has the data folder; who, where that is known.
@@ -42,13 +48,17 @@ impl StartError {
             Self::Open { source: OpenError::TooNew { found, known, .. }, .. } => {
                 Trouble::TooNew { found: *found, known: *known }
             }
+            Self::Data(DataError::Open { .. }) => Trouble::OpenToAll,
+            Self::Data(DataError::Io { source, .. }) => of_folder(source.kind()),
+            Self::Open { source: OpenError::Foreign(_), .. } => Trouble::Damaged,
             Self::Listen { source, .. } => of_address(source.kind()),
             Self::Open { source, .. } if source.is_disk_full() => Trouble::DiskFull,
             Self::Open { source, .. } if source.is_not_writable() => Trouble::NotWritable,
+            Self::Open { source, .. } if source.is_damaged() => Trouble::Damaged,
             // Nothing but room is missing where a store that was just opened refuses to write.
             Self::Recover(StoreError::Unavailable(_)) => Trouble::DiskFull,
             Self::Stopped => Trouble::Other,
-            Self::Data(_) | Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),
+            Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),
         }
     }
 }
@@ -76,6 +86,19 @@ fn of_file(kind: ErrorKind) -> Trouble {
     }
 }
 
+/// Where a folder was to be made or opened.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system has many kinds of errors")]
+fn of_folder(kind: ErrorKind) -> Trouble {
+    match kind {
+        ErrorKind::AlreadyExists
+        | ErrorKind::NotADirectory
+        | ErrorKind::NotFound
+        | ErrorKind::IsADirectory
+        | ErrorKind::InvalidFilename => Trouble::NoFolder,
+        _ => of_file(kind),
+    }
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "the system has many kinds of errors")]
 fn of_address(kind: ErrorKind) -> Trouble {
     match kind {
@@ -98,7 +121,8 @@ mod tests {
         };
         assert_eq!(data(ErrorKind::ReadOnlyFilesystem), Trouble::NotWritable);
         assert_eq!(data(ErrorKind::QuotaExceeded), Trouble::DiskFull);
-        assert_eq!(data(ErrorKind::NotADirectory), Trouble::Other);
+        assert_eq!(data(ErrorKind::NotADirectory), Trouble::NoFolder);
+        assert_eq!(data(ErrorKind::Interrupted), Trouble::Other);
         let listen = |kind: ErrorKind| {
             let address = ([127, 0, 0, 1], 80).into();
             StartError::Listen { address, source: kind.into() }.trouble()

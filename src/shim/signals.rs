@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use nix::sys::signal::SigSet;
 use signal_hook::consts::{FORBIDDEN, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 use super::complain::complain;
@@ -17,7 +18,7 @@ const INTERNAL: [i32; 2] = [32, 33];
 ///
 /// Handlers, never `SIG_IGN`: the command would inherit an ignored TERM and ignore ours. For the same
 /// reason what was ignored before us (by `nohup`, or in a shell's background) gets a handler too. What
-/// was blocked std unblocks as it starts a process.
+/// was blocked is let through, for us and for the command: std hands the mask of the thread on.
 pub(super) fn catch() -> io::Result<UnixStream> {
     let unused = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
@@ -31,6 +32,8 @@ pub(super) fn catch() -> io::Result<UnixStream> {
     let (deaths, signalled) = UnixStream::pair()?;
     deaths.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(SIGCHLD, signalled)?;
+    // Only now: what was held back until here finds its handler.
+    SigSet::empty().thread_set_mask()?;
     Ok(deaths)
 }
 

@@ -137,6 +137,41 @@ fn a_folder_that_may_not_be_written_is_told() {
 }
 
 #[test]
+fn a_data_folder_that_is_none_is_told() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    fs::write(&data, "no folder").unwrap();
+    assert_told(
+        &serve(folder.path(), &[]),
+        78,
+        &format!(
+            "the data folder `{}` cannot be made: something on its path is no folder, or takes none",
+            data.display()
+        ),
+        "name another one with `--data`",
+    );
+}
+
+#[test]
+fn a_database_that_is_none_is_told_and_left_alone() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let database = data.join("longhaul.db");
+    fs::write(&database, "x".repeat(8192)).unwrap();
+    assert_told(
+        &serve(folder.path(), &[]),
+        1,
+        &format!(
+            "the database in the data folder `{}` is damaged, or none of Longhaul",
+            data.display()
+        ),
+        "put back a copy of the whole folder, or name another one with `--data`; nothing was changed",
+    );
+    assert_eq!(fs::read_to_string(&database).unwrap(), "x".repeat(8192));
+}
+
+#[test]
 fn a_full_disk_is_told() {
     // Room for the lock file and not for a database; then for nothing at all.
     for fill in ["true", "cat /dev/zero >\"$0/data/ballast\" 2>/dev/null; true"] {

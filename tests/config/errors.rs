@@ -74,6 +74,10 @@ pub(super) const ROWS: &[&str] = &[
     "[kinds.k]\ncommand = [\"true\"]\nargs.properties.a = { default = 1979-05-27 }",
     "[kinds.k]\ncommand = [\"true\"]\nargs.properties.a = { maximum = inf }",
     "[kinds.k]\ncommand = [\"true\"]\nresult = { \"$ref\" = \"http://127.0.0.1:1/s.json\" }",
+    "[kinds.k]\ncommand = [\"true\"]\nargs.type = \"array\"",
+    "[kinds.k]\ncommand = [\"true\"]\nargs.\"$schema\" = \"http://json-schema.org/draft-07/schema#\"",
+    "[kinds.k]\ncommand = [\"true\"]\nargs.properties.a = { pattern = \"(\" }",
+    "[kinds.k]\ncommand = [\"true\"]\nargs = { \"$ref\" = \"#/$defs/none\" }",
     "[kinds.k]\ncommand = [\"echo\", \"{pth}\"]\nargs.properties.path = { type = \"string\" }",
     "[kinds.k]\ncommand = [\"echo\", \"{x}\"]\nargs = { type = \"object\" }",
     // Several at once, with a tab and a letter of two bytes before the place.

@@ -25,6 +25,9 @@ const BEYOND: &[(&str, &str)] = &[
     ("1979-05-27", "the schema of a schema would be fetched"),
     ("maximum = inf", "JSON has no such number"),
     ("\"$ref\"", "the schema of a schema would be fetched"),
+    ("args.type = \"array\"", "the schema of a schema would be fetched"),
+    ("\"$schema\"", "the schema of a schema would be fetched"),
+    ("pattern = \"(\"", "the schema of a schema would be fetched"),
     ("{pth}", "which arguments there are is elsewhere in the file"),
     ("{x}", "which arguments there are is elsewhere in the file"),
 ];

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use longhaul::domain::log::LogStream;
 use longhaul::domain::state::EndReason;
+use longhaul::runner::AttemptSpec;
 use rustix::process::{Resource, Signal, getrlimit};
 
 use super::rig::{Rig, again, shell};
@@ -33,6 +34,11 @@ process_test! {
         let masks = seen[..2].iter().map(|mask| u64::from_str_radix(mask, 16).unwrap());
         let masks: Vec<_> = masks.map(|mask| mask & !0x1_8000_0000).collect();
         assert_eq!(masks, [0, 0], "blocked, ignored: {seen:?}");
+        // Without a shell, which unblocks some as it starts a program.
+        let argv = ["grep", "-h", "^SigBlk", "/proc/self/status"].map(str::to_owned).to_vec();
+        let direct = AttemptSpec { argv, ..shell("") };
+        assert_eq!(rig.run(&direct).await.reason, EndReason::Ok);
+        assert_eq!(rig.lines(&direct, LogStream::Stdout), ["SigBlk:\t0000000000000000"]);
         let told = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |n| n.to_string());
         assert_eq!(seen[2..], [told(before.current), told(before.maximum)]);
     }

@@ -52,14 +52,34 @@ process_test! {
 process_test! {
     async fn a_removal_that_a_crash_cut_short_is_gone_on_with() {
         let folder = tempfile::tempdir().unwrap();
-        let doomed = folder.path().join("doomed");
+        let doomed = folder.path().join("attempts/.doomed");
         fs::create_dir_all(doomed.join("left/a/b")).unwrap();
         fs::write(doomed.join("left/a/b/file"), "x").unwrap();
         let _rig = Rig::with(|options| options.data = folder.path().to_owned());
         let is_empty = move || fs::read_dir(&doomed).unwrap().next().is_none();
-        let doomed = folder.path().join("doomed");
+        let doomed = folder.path().join("attempts/.doomed");
         let gone = move || changes_until(&doomed, "nothing is left", is_empty);
         within("the removal", tokio::task::spawn_blocking(gone)).await.unwrap();
+    }
+}
+
+process_test! {
+    async fn what_an_earlier_server_did_not_come_to_is_looked_at() {
+        let data = tempfile::tempdir().unwrap();
+        let job = "019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77";
+        let attempt = data.path().join("attempts").join(job).join("2");
+        fs::create_dir_all(attempt.join("work")).unwrap();
+        fs::write(attempt.join("work/file"), vec![0; 200_000]).unwrap();
+        let unmeasured = data.path().join("attempts/.unmeasured");
+        fs::create_dir(&unmeasured).unwrap();
+        for noted in [&format!("{job}.2"), "nothing", &format!("{job}.x")] {
+            fs::write(unmeasured.join(noted), "").unwrap();
+        }
+        let _rig = Rig::with(|options| {
+            options.data = data.path().to_owned();
+            options.limits.work_bytes = LIMIT;
+        });
+        removed(&attempt).await;
     }
 }
 

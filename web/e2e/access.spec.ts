@@ -43,6 +43,24 @@ const pages: Record<string, (page: Page, server: Server) => Promise<void>> = {
     await page.getByRole("button", { name: "Cancel" }).click();
     await expect(page.getByRole("alertdialog")).toBeVisible();
   },
+  "the choice of a kind": async (page) => {
+    await page.goto("/start");
+    await expect(page.getByText("Gated work")).toBeVisible();
+  },
+  "a form": async (page) => {
+    await page.goto("/start?kind=gated");
+    await expect(page.getByRole("textbox", { name: "Pipe" })).toBeVisible();
+  },
+  "an unknown job": async (page) => {
+    await page.goto("/jobs/019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(/not found/i);
+  },
+  "a lost connection": async (page, server) => {
+    await page.goto("/");
+    await expect(page.getByText("No jobs yet.")).toBeVisible();
+    await server.kill();
+    await expect(page.getByText(/connection lost/i)).toBeVisible();
+  },
   "a form with a fault": async (page) => {
     await page.goto("/start?kind=gated");
     await page.getByRole("button", { name: "Start Gated work" }).click();

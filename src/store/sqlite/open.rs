@@ -100,6 +100,13 @@ impl OpenError {
             || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
     }
 
+    /// The file is no database, or one that is damaged.
+    pub fn is_damaged(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        let Self::Sql { source, .. } = self else { return false };
+        matches!(source.sqlite_error_code(), Some(Code::NotADatabase | Code::DatabaseCorrupt))
+    }
+
     /// The file may not be written.
     pub fn is_not_writable(&self) -> bool {
         use rusqlite::ErrorCode as Code;
