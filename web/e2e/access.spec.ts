@@ -4,10 +4,10 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { Gate } from "./support/kinds";
 import type { Server } from "./support/server";
-import { expect, test } from "./support/test";
+import { expect, type Faults, test } from "./support/test";
 
 /** Each state that a page can be in, and what tells that it is there. */
-const pages: Record<string, (page: Page, server: Server) => Promise<void>> = {
+const pages: Record<string, (page: Page, server: Server, faults: Faults) => Promise<void>> = {
   "an empty list": async (page) => {
     await page.goto("/");
     await expect(page.getByText("No jobs yet.")).toBeVisible();
@@ -55,9 +55,10 @@ const pages: Record<string, (page: Page, server: Server) => Promise<void>> = {
     await page.goto("/jobs/019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText(/not found/i);
   },
-  "a lost connection": async (page, server) => {
+  "a lost connection": async (page, server, faults) => {
     await page.goto("/");
     await expect(page.getByText("No jobs yet.")).toBeVisible();
+    faults.expect(/ERR_CONNECTION|ECONNREFUSED|net::ERR/);
     await server.kill();
     await expect(page.getByText(/connection lost/i)).toBeVisible();
   },
@@ -82,10 +83,10 @@ const pages: Record<string, (page: Page, server: Server) => Promise<void>> = {
 for (const [what, open] of Object.entries(pages)) {
   for (const colorScheme of ["light", "dark"] as const) {
     for (const width of what === "GraphiQL" ? [1280] : [1280, 320]) {
-      test(`${what}, ${colorScheme}, ${width} px`, async ({ page, server }) => {
+      test(`${what}, ${colorScheme}, ${width} px`, async ({ page, server, faults }) => {
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await page.setViewportSize({ width, height: 720 });
-        await open(page, server);
+        await open(page, server, faults);
         const { violations } = await new AxeBuilder({ page }).analyze();
         const found = violations.flatMap(({ id, help, nodes }) =>
           nodes.map(({ target, failureSummary }) => ({ id, help, target: target.join(" "), failureSummary })),
