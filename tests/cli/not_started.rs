@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{longhaul, stderr, stdout};
+use crate::support::executable;
 use crate::support::server::Server;
 
 const CONFIG: &str = "[kinds.k]\ncommand = [\"true\"]\n";
@@ -123,7 +124,7 @@ fn a_folder_that_may_not_be_written_is_told() {
     if rustix::process::getuid().is_root() {
         // Nothing is forbidden to root: another user tries, with a binary that it can reach.
         let binary = folder.path().join("longhaul");
-        fs::copy(env!("CARGO_BIN_EXE_longhaul"), &binary).unwrap();
+        executable::copy(env!("CARGO_BIN_EXE_longhaul"), &binary);
         command = Command::new(binary);
         command.uid(NOBODY).gid(NOBODY);
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{report, script};
 use crate::support::deadline::within;
+use crate::support::executable;
 use crate::support::graphql::{Heard, Socket};
 use crate::support::server::{Server, processes_with};
 
@@ -179,11 +180,11 @@ async fn until_printed(mut socket: Socket, id: &str, what: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_unkind_command_ends_truthfully_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, mode) in [("plain", 0o644), ("deleted", 0o755)] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, "#!/bin/sh\nexit 0\n").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    for name in ["plain", "deleted"] {
+        executable::write(&folder.path().join(name), "#!/bin/sh\nexit 0\n");
     }
+    let plain = PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(folder.path().join("plain"), plain).unwrap();
     let mut server = Server::start_in(folder, CONFIG).await;
     let pause = "mutation { pauseQueue(name: \"held\") { changed } }";
     server.api.ask(pause, json!({})).await;

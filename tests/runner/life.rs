@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::rig::{BINARY, Rig, kind, marked, of_kind, shell};
+use crate::support::executable;
 
 process_test! {
     async fn an_attempt_is_started_reported_and_gone() {
@@ -119,10 +120,10 @@ process_test! {
     async fn a_program_deleted_between_the_check_and_the_start_is_a_failed_start() {
         let folder = tempfile::tempdir().unwrap();
         let tool = folder.path().join("tool");
-        executable(&tool, "#!/bin/sh\n");
+        executable::write(&tool, "#!/bin/sh\n");
         let deleting = folder.path().join("shim");
         let delete = format!("rm '{}'", tool.display());
-        executable(&deleting, &format!("#!/bin/sh\n{delete}\nexec {BINARY} \"$@\"\n"));
+        executable::write(&deleting, &format!("#!/bin/sh\n{delete}\nexec {BINARY} \"$@\"\n"));
         let rig = Rig::with(|options| {
             options.shim_program.clone_from(&deleting);
             options.base_dir = folder.path().to_owned();
@@ -196,9 +197,4 @@ process_test! {
         rig.runner.drained().await;
         attended.reports.until(|report| matches!(report, Report::Gone)).await;
     }
-}
-
-fn executable(path: &std::path::Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }

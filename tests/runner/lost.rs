@@ -5,6 +5,7 @@ use longhaul::runner::Report;
 use longhaul::shim::protocol::ExitRecord;
 
 use super::rig::{Rig, exists, marked, shell};
+use crate::support::executable;
 
 process_test! {
     async fn what_a_killed_shim_leaves_behind_is_killed_before_its_attempt_is_lost() {
@@ -61,9 +62,7 @@ process_test! {
         let folder = tempfile::tempdir().unwrap();
         let silent = folder.path().join("shim");
         let says = "printf '\\n  cannot\\topen \\033[31mlibgone.so: %0600d\\nmore\\n' 0 >&2; exit 127";
-        std::fs::write(&silent, format!("#!/bin/sh\n{says}\n")).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&silent, mode).unwrap();
+        executable::write(&silent, &format!("#!/bin/sh\n{says}\n"));
         let rig = Rig::with(|options| options.shim_program = silent);
         let end = rig.run(&shell("true")).await;
         let expected =
@@ -77,9 +76,7 @@ process_test! {
     async fn a_shim_killed_before_it_began_leaves_an_attempt_that_never_ran() {
         let folder = tempfile::tempdir().unwrap();
         let killed = folder.path().join("shim");
-        std::fs::write(&killed, "#!/bin/sh\nkill -KILL $$\n").unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&killed, mode).unwrap();
+        executable::write(&killed, "#!/bin/sh\nkill -KILL $$\n");
         let rig = Rig::with(|options| options.shim_program = killed);
         let spec = shell("true");
         let end = rig.run(&spec).await;

@@ -1,8 +1,7 @@
 //! Supervisors that a command stops, so that they neither hear an order nor keep a timeout (P8, P10).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use longhaul::runner::{AttemptSpec, Order, Recovered, Report};
 
 use super::recovery::{locked, prepare, recovered, shim, stored};
 use super::rig::{Rig, exists, gate, marked, shell};
+use crate::support::executable;
 
 /// Stops its shim, says so at the gate, and goes on.
 const STOPPER: &str = "kill -STOP $PPID; echo stopped > $0; exec sleep 1000";
@@ -70,8 +70,8 @@ process_test! {
 
 fn never_wakes(folder: &Path, gate: &Path) -> PathBuf {
     let program = folder.join("shim");
-    fs::write(&program, format!("#!/bin/sh\nGATE='{}'\n{NEVER_WAKES}\n", gate.display())).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let text = format!("#!/bin/sh\nGATE='{}'\n{NEVER_WAKES}\n", gate.display());
+    executable::write(&program, &text);
     program
 }
 

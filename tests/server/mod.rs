@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::deadline::within;
+use crate::support::executable;
 use crate::support::graphql::Heard;
 use crate::support::server::Server;
 
@@ -28,12 +29,12 @@ async fn job(server: &Server) -> Value {
 async fn a_binary_that_is_replaced_or_deleted_runs_jobs_on() {
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join("longhaul");
-    fs::copy(BINARY, &binary).unwrap();
+    executable::copy(BINARY, &binary);
     let mut server = Server::start_by(Command::new(&binary), CONFIG).await;
     assert_eq!(job(&server).await["state"], "SUCCEEDED");
     // As an upgrade does: what runs keeps its file.
     let other = folder.path().join("other");
-    fs::copy("/bin/false", &other).unwrap();
+    executable::copy("/bin/false", &other);
     fs::rename(&other, &binary).unwrap();
     assert_eq!(job(&server).await["state"], "SUCCEEDED");
     fs::remove_file(&binary).unwrap();

@@ -1,7 +1,6 @@
 //! What happens before a command exists, and what it finds when it does.
 
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use longhaul::shim::protocol::{
@@ -9,6 +8,7 @@ use longhaul::shim::protocol::{
 };
 
 use super::driver::{Ended, attempt, shell};
+use crate::support::executable;
 
 fn spawn_error(ended: &Ended) -> String {
     let exit = ended.exit();
@@ -41,8 +41,7 @@ fn a_program_that_may_not_run_is_a_sentence() {
 fn a_script_without_its_interpreter_is_a_sentence_of_its_own() {
     let mut attempt = attempt(&["tool"]);
     let program = attempt.path("tool");
-    fs::write(&program, "#!/nowhere/interpreter\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    executable::write(&program, "#!/nowhere/interpreter\n");
     attempt.spec.program = program;
     let error = spawn_error(&attempt.run());
     let expected = "the interpreter that its first line names was not found";
