@@ -8,6 +8,7 @@
 //! - [`store`] makes what was said durable, one commit for all that wait.
 //! - [`runner`] starts a supervisor for each attempt and follows its folder.
 //! - [`shim`] is that supervisor: the process that holds a command and everything below it.
+//! - [`auth`] knows who asks, and what that one may do.
 //! - [`events`] tells every subscriber what was committed.
 //! - [`domain`] holds the words and the law that all of them share.
 //! - [`server`] joins the parts; [`cli`] is the command line.
@@ -15,6 +16,7 @@
 //! ARCHITECTURE.md shows the flow and the promises (P1 to P15) that the code cites.
 
 pub mod api;
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ServerError};
 
+use crate::api::access::Access;
 use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Result};
 use crate::api::types::scalar::Cursor;
@@ -31,6 +32,9 @@ pub(crate) struct SharedClock(pub(crate) Arc<dyn Clock>);
 /// Short ways to the parts. They are put in by the one function that builds the schema.
 pub(crate) trait Parts {
     fn handle(&self) -> &Handle;
+
+    /// The jobs, as far as they exist for whoever asks. The door gives one to each request.
+    fn access(&self) -> &Access;
     fn clock(&self) -> &Arc<dyn Clock>;
     fn facts(&self) -> &Facts;
 
@@ -48,6 +52,10 @@ pub(crate) trait Parts {
 impl Parts for Context<'_> {
     fn handle(&self) -> &Handle {
         self.data_unchecked::<Handle>()
+    }
+
+    fn access(&self) -> &Access {
+        self.data_unchecked::<Access>()
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {

@@ -8,6 +8,7 @@
 //! [`store::Reader`]: crate::store::Reader
 //! [`scheduler::Handle`]: crate::scheduler::Handle
 
+mod access;
 mod budget;
 mod context;
 mod cursor;
@@ -19,8 +20,10 @@ mod mutation;
 mod query;
 mod raw_log;
 mod refusal;
+mod rules;
 pub mod schema;
 mod subscription;
+mod tokens;
 mod transport;
 mod types;
 mod wait;
@@ -35,6 +38,7 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::Keeper;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::scheduler::Handle;
 use crate::store::Health;
@@ -60,6 +64,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Pages of other origins that may ask, like `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
+    /// Who may ask.
+    pub keeper: Arc<Keeper>,
     /// What a browser is shown.
     pub pages: Pages,
     /// Cancelled when the server stops: every socket is closed then, with code 1001.
@@ -73,7 +79,8 @@ pub fn router(options: Options) -> Router {
     let handle = options.handle.clone();
     let guard = Arc::new(
         Guard::new(&options.allowed_hosts, &options.allowed_origins)
-            .by_any_address(options.for_other_machines),
+            .by_any_address(options.for_other_machines)
+            .kept_by(Arc::clone(&options.keeper)),
     );
     let door = schema::door(Ingredients {
         handle: options.handle,
@@ -83,8 +90,9 @@ pub fn router(options: Options) -> Router {
         store: options.store,
         closing: options.closing.clone(),
     });
-    let guarded = transport::routes(door, options.closing, options.sockets)
-        .merge(raw_log::routes(handle.clone()));
+    let guarded =
+        transport::routes(door, options.closing, options.sockets, Arc::clone(&options.keeper))
+            .merge(raw_log::routes(handle.clone(), options.keeper));
     // Probes come from machines, by any name, and learn nothing but a state.
     let probes = Router::new()
         .route("/healthz", get(healthz))

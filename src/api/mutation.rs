@@ -6,10 +6,13 @@ use crate::api::context::{Parts, job_id};
 use crate::api::error::{ApiError, Result};
 use crate::api::input::StartJobInput;
 use crate::api::refusal;
+use crate::api::tokens;
 use crate::api::types::enums::CancelMode;
 use crate::api::types::job::Job;
 use crate::api::types::payload::{JobPayload, QueuePayload, StartJobPayload};
 use crate::api::types::queue::Queue;
+use crate::api::types::scalar::DateTime;
+use crate::api::types::token::{CreateTokenInput, CreateTokenPayload, TokenPayload};
 use crate::domain::limits::Limits;
 use crate::domain::names::QueueName;
 use crate::store::{QueueError, QueueRow};
@@ -50,8 +53,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to start.")] input: StartJobInput,
     ) -> Result<StartJobPayload> {
-        let accepted = ctx.handle().start_job(input.into()).await.map_err(refusal::start)?;
-        Ok(accepted.into())
+        Ok(ctx.access().start(input.into()).await?.into())
     }
 
     /// The intent is durable before the reply; CANCELED follows when no process is left. SUCCEEDED or FAILED already: error `INVALID_STATE`.
@@ -71,7 +73,7 @@ impl Mutation {
         let id = job_id(&id)?;
         let mode = mode.unwrap_or(CancelMode::Graceful).into();
         let note = self::note(note, ctx.handle().limits())?;
-        let answer = ctx.handle().cancel_job(id, mode, note).await.map_err(refusal::cancel)?;
+        let answer = ctx.access().cancel(id, mode, note).await?;
         Ok(JobPayload { job: Job::new(answer.job), changed: answer.changed })
     }
 
@@ -83,8 +85,7 @@ impl Mutation {
         #[graphql(desc = "As for `startJob`.")] idempotency_key: Option<String>,
     ) -> Result<StartJobPayload> {
         let id = job_id(&id)?;
-        let accepted = ctx.handle().retry_job(id, idempotency_key).await.map_err(refusal::retry)?;
-        Ok(accepted.into())
+        Ok(ctx.access().retry(id, idempotency_key).await?.into())
     }
 
     /// Running jobs finish; no other starts.
@@ -99,7 +100,7 @@ impl Mutation {
         >,
     ) -> Result<QueuePayload> {
         let note = self::note(note, ctx.handle().limits())?;
-        payload(ctx.handle().pause_queue(queue_name(name)?, note).await)
+        payload(ctx.access().handle().pause_queue(queue_name(name)?, note).await)
     }
 
     /// Starts again.
@@ -110,7 +111,7 @@ impl Mutation {
             String,
         >,
     ) -> Result<QueuePayload> {
-        payload(ctx.handle().resume_queue(queue_name(name)?).await)
+        payload(ctx.access().handle().resume_queue(queue_name(name)?).await)
     }
 
     /// Kept over a restart. Fewer than run now: none is stopped, none starts until there is room.
@@ -125,6 +126,37 @@ impl Mutation {
         let slots = u32::try_from(slots).map_err(|_| {
             ApiError::invalid_input("slots", format!("`slots` must be 0 or more, and is {slots}"))
         })?;
-        payload(ctx.handle().set_queue_slots(queue_name(name)?, slots).await)
+        payload(ctx.access().handle().set_queue_slots(queue_name(name)?, slots).await)
+    }
+
+    /// A new token; its secret is shown this once. The first token of a server makes it ask everybody for one, for good. Needs the scope `admin`.
+    async fn create_token(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose, and for what.")] input: CreateTokenInput,
+    ) -> Result<CreateTokenPayload> {
+        tokens::create(ctx, input).await
+    }
+
+    /// Makes a token worth nothing, and every share that was made with it; what its holder follows ends at once, sockets with 4403. Needs the scope `admin`.
+    async fn revoke_token(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token's id.")] id: ID,
+    ) -> Result<TokenPayload> {
+        tokens::revoke(ctx, &id).await
+    }
+
+    /// A token that sees this job and nothing else, and changes nothing: for a link. It ends with the token that shares.
+    async fn share_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(
+            desc = "From then on it is worth nothing; null: in a day. At most 7 days from now."
+        )]
+        expires_at: Option<DateTime>,
+    ) -> Result<CreateTokenPayload> {
+        tokens::share(ctx, &id, expires_at).await
     }
 }

@@ -20,6 +20,7 @@ use crate::api::types::page::JobConnection;
 use crate::api::types::queue::Queue;
 use crate::api::types::scalar::Cursor;
 use crate::api::types::server::ServerInfo;
+use crate::api::types::token::Token;
 use crate::api::types::worker::Worker;
 use crate::api::wait;
 use crate::store::filter::JobFilter;
@@ -42,15 +43,15 @@ const MAX_WORKERS: u32 = 101;
 pub(crate) struct Query;
 
 async fn read_job(ctx: &Context<'_>, id: &str) -> Result<Option<Job>> {
-    let job = ctx.handle().reader().job(job_id(id)?).await.map_err(refusal::store)?;
-    Ok(job.map(Job::new))
+    Ok(ctx.access().job(job_id(id)?).await?.map(Job::new))
 }
 
 /// A kind that is declared, or that a job still has.
 async fn read_kind(ctx: &Context<'_>, name: &str) -> Result<Option<JobKind>> {
-    let handle = ctx.handle();
+    let (handle, access) = (ctx.handle(), ctx.access());
     if let Some(kind) = handle.catalog().kinds.get(name) {
-        return Ok(Some(JobKind::Declared(Arc::clone(kind))));
+        let kind = Some(kind).filter(|kind| access.caller().sees_kind(&kind.name));
+        return Ok(kind.map(|kind| JobKind::Declared(Arc::clone(kind))));
     }
     let Ok(name) = name.parse() else { return Ok(None) };
     let query = JobsQuery {
@@ -60,7 +61,7 @@ async fn read_kind(ctx: &Context<'_>, name: &str) -> Result<Option<JobKind>> {
         count_up_to: None,
         examine: EXAMINE,
     };
-    let page = handle.reader().jobs(query).await.map_err(refusal::store)?;
+    let page = access.jobs(query).await?;
     Ok(page.jobs.first().map(|job| JobKind::of(job, handle.catalog())))
 }
 
@@ -73,11 +74,13 @@ async fn read_node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
         return Ok(read_kind(ctx, name).await?.map(Node::JobKind));
     }
     if let Some(name) = id.strip_prefix("queue:") {
-        return Ok(read_queue(ctx, name).map(Node::Queue));
+        let queue = read_queue(ctx, name).filter(|_| !ctx.access().caller().is_share());
+        return Ok(queue.map(Node::Queue));
     }
     if let Some(worker) = id.strip_prefix("worker:") {
         let worker = worker.parse().map_err(unreadable)?;
         let worker = ctx.handle().worker(worker).await.map_err(refusal::store)?;
+        let worker = worker.filter(|_| ctx.access().caller().sees_all());
         return Ok(worker.map(|worker| Node::Worker(Worker(worker))));
     }
     Ok(read_job(ctx, id).await?.map(Node::Job))
@@ -135,7 +138,7 @@ impl Query {
             examine: EXAMINE,
             count_up_to: ctx.look_ahead().field("totalCount").exists().then_some(COUNT_UP_TO),
         };
-        let page = handle.reader().jobs(query).await.map_err(refusal::store)?;
+        let page = ctx.access().jobs(query).await?;
         Ok(JobConnection { order, backwards, page })
     }
 
@@ -145,7 +148,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "As given to `startJob`.")] key: String,
     ) -> Option<Job> {
-        let job = ctx.handle().reader().job_by_key(&key).await.map_err(refusal::store);
+        let job = ctx.access().job_by_key(&key).await;
         ctx.nullable(job.map(|job| job.map(Job::new)))
     }
 
@@ -155,7 +158,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "As for `startJob`.")] input: StartJobInput,
     ) -> Result<JobCheck> {
-        JobCheck::new(ctx.handle().check_job(input.into()).await)
+        JobCheck::new(ctx.access().check(input.into()).await?)
     }
 
     /// Returns at the job's end, or after `timeoutMs` with the job as it is: look at `terminal`. Unknown: error `NOT_FOUND`.
@@ -176,9 +179,11 @@ impl Query {
         wait::until_end(ctx, job_id(&id)?, time).await.map(Job::new)
     }
 
-    /// All kinds that are declared.
+    /// All kinds that are declared, and that the caller may see.
     async fn kinds(&self, ctx: &Context<'_>) -> Vec<JobKind> {
-        ctx.handle().catalog().kinds.values().cloned().map(JobKind::Declared).collect()
+        let kinds = ctx.handle().catalog().kinds.values();
+        let seen = kinds.filter(|kind| ctx.access().caller().sees_kind(&kind.name));
+        seen.cloned().map(JobKind::Declared).collect()
     }
 
     /// One kind; null when unknown.
@@ -219,5 +224,16 @@ impl Query {
     /// This server.
     async fn server(&self) -> ServerInfo {
         ServerInfo
+    }
+
+    /// Who asks; null where the server asks nobody for a token.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Token> {
+        ctx.access().caller().token().cloned().map(Token)
+    }
+
+    /// All tokens that are known, the one made last first; shares go a day after their end. Needs the scope `admin`.
+    async fn tokens(&self, ctx: &Context<'_>) -> Result<Vec<Token>> {
+        let tokens = ctx.handle().reader().tokens().await.map_err(refusal::store)?;
+        Ok(tokens.into_iter().map(Token).collect())
     }
 }

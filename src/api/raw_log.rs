@@ -1,5 +1,7 @@
 //! `GET /jobs/{id}/log`: the kept bytes of an attempt's log, as they were printed, with `Range`.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -12,10 +14,12 @@ use axum::routing::get;
 use futures::stream;
 use serde::Deserialize;
 
+use crate::api::access::Access;
 use crate::api::context::job_id;
 use crate::api::error::{ApiError, Code, Result};
 use crate::api::refusal;
-use crate::api::transport::problem;
+use crate::api::transport::{caller, problem};
+use crate::auth::Keeper;
 use crate::domain::log::LogStream;
 use crate::scheduler::Handle;
 use crate::scheduler::raw_log::RawLog;
@@ -39,16 +43,27 @@ enum Slice {
     Unsatisfiable,
 }
 
-pub(super) fn routes(handle: Handle) -> Router {
-    Router::new().route("/jobs/{id}/log", get(raw_log)).with_state(handle)
+/// What the route needs.
+#[derive(Clone)]
+struct Parts {
+    handle: Handle,
+    keeper: Arc<Keeper>,
+}
+
+pub(super) fn routes(handle: Handle, keeper: Arc<Keeper>) -> Router {
+    Router::new().route("/jobs/{id}/log", get(raw_log)).with_state(Parts { handle, keeper })
 }
 
 async fn raw_log(
-    State(handle): State<Handle>,
+    State(Parts { handle, keeper }): State<Parts>,
     id: std::result::Result<Path<String>, axum::extract::rejection::PathRejection>,
     part: std::result::Result<Query<Part>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
+    let access = match caller(&keeper, &headers) {
+        Ok(caller) => Access::new(&handle, caller),
+        Err(refused) => return *refused,
+    };
     let opened = async {
         let Path(id) = id.map_err(|_| {
             ApiError::invalid_input("id", "the id in the path is no UTF-8: expected a UUID")
@@ -56,7 +71,7 @@ async fn raw_log(
         let Query(part) = part.map_err(|_| {
             ApiError::invalid_input("attempt", "`attempt` must be a whole number from 1 on")
         })?;
-        open(&handle, &id, part).await
+        open(&access, &id, part).await
     };
     match opened.await {
         Ok(log) => {
@@ -80,11 +95,10 @@ fn status_of(code: Code) -> StatusCode {
     }
 }
 
-async fn open(handle: &Handle, id: &str, part: Part) -> Result<RawLog> {
+async fn open(access: &Access, id: &str, part: Part) -> Result<RawLog> {
     let job = job_id(id)?;
     let stream = part.stream.as_deref().map(stream_named).transpose()?;
-    let row = handle.reader().job(job).await.map_err(refusal::store)?;
-    let row = row.ok_or_else(|| ApiError::not_found("job has the id", id))?;
+    let row = access.must(job).await?;
     let attempt = part.attempt.unwrap_or(row.attempt);
     if attempt > row.attempt || part.attempt == Some(0) {
         return Err(ApiError::not_found(
@@ -92,7 +106,7 @@ async fn open(handle: &Handle, id: &str, part: Part) -> Result<RawLog> {
             &attempt.to_string(),
         ));
     }
-    handle.raw_log(job, attempt, stream).await.map_err(refusal::log)
+    access.handle().raw_log(job, attempt, stream).await.map_err(refusal::log)
 }
 
 fn stream_named(name: &str) -> Result<LogStream> {

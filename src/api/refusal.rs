@@ -8,7 +8,7 @@ use crate::api::error::{ApiError, Code};
 use crate::domain::kind::ArgProblem;
 use crate::domain::state::JobState;
 use crate::scheduler::handle::{LogError, RetryRefusal, StartRefusal};
-use crate::store::{CancelError, QueueError, StartError, StoreError};
+use crate::store::{CancelError, QueueError, StartError, StoreError, TokenError};
 
 /// When a full queue may have room again. Jobs take seconds to hours: sooner is of no use.
 const QUEUE_FULL_RETRY_MS: u64 = 5_000;
@@ -118,6 +118,15 @@ pub(crate) fn queue(error: QueueError) -> ApiError {
     match error {
         QueueError::NotFound(name) => ApiError::not_found("queue has the name", name.as_str()),
         QueueError::Store(error) => store(error),
+    }
+}
+
+pub(crate) fn token(error: TokenError) -> ApiError {
+    match error {
+        TokenError::NotFound(id) => ApiError::not_found("token has the id", &id.to_string()),
+        TokenError::AdminFirst => ApiError::invalid_input("scopes", error.to_string()),
+        TokenError::TooMany(_) => ApiError::new(Code::RateLimited, error.to_string()),
+        TokenError::Store(error) => store(error),
     }
 }
 

@@ -6,12 +6,13 @@ use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::access::Access;
 use crate::api::context::{Facts, SharedClock};
 use crate::api::input::{DEFAULT_LOG_PAGE, DEFAULT_PAGE};
 use crate::api::mutation::Mutation;
 use crate::api::query::Query;
 use crate::api::subscription::Subscription;
-use crate::api::transport::door::Door;
+use crate::api::transport::door::{Door, Welcome};
 use crate::api::transport::gate::{Gate, PageRule, Shape};
 use crate::api::types::job::MAX_EVENTS;
 use crate::api::types::scalar;
@@ -65,6 +66,9 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
     };
     let limits = from.handle.limits().clone();
     let slots = from.handle.worker_slots().0;
+    let handle = from.handle.clone();
+    let welcome: Welcome =
+        Arc::new(move |request, caller| request.data(Access::new(&handle, caller.clone())));
     let schema = builder()
         // The gate has judged the depth already, and says so with a code.
         .limit_recursive_depth(limits.query_nesting.saturating_add(1))
@@ -73,7 +77,7 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         .data(facts)
         .data(Closing(from.closing))
         .finish();
-    Door::new(schema, gate(&sdl, limits, slots))
+    Door::new(schema, gate(&sdl, limits, slots), welcome)
 }
 
 /// What the gate knows of lists: `slots` is how many jobs a worker runs.

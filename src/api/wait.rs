@@ -10,11 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::api::context::Parts;
 use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, Result};
-use crate::api::refusal;
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::events::{Heard, News};
-use crate::scheduler::Handle;
 
 /// Cancelled when the server stops, as it lies in the schema's data.
 pub(crate) struct Closing(pub(crate) CancellationToken);
@@ -25,7 +23,7 @@ pub(crate) async fn until_end(ctx: &Context<'_>, id: JobId, time: Duration) -> R
     let handle = ctx.handle();
     // Watch first, read second: an end in between is heard.
     let mut watch = handle.bus().watch(id);
-    let mut row = read(handle, id).await?;
+    let mut row = ctx.access().must(id).await?;
     if let Some(deadline) = ctx.data_opt::<Deadline>() {
         deadline.allow(time);
     }
@@ -42,16 +40,11 @@ pub(crate) async fn until_end(ctx: &Context<'_>, id: JobId, time: Duration) -> R
                 row = Arc::clone(&change.job);
             }
             Heard::News(_) => {}
-            Heard::Lagged(_) => row = read(handle, id).await?,
+            Heard::Lagged(_) => row = ctx.access().must(id).await?,
             Heard::Closed => return Err(stopping()),
         }
     }
     Ok(row)
-}
-
-async fn read(handle: &Handle, id: JobId) -> Result<Arc<Job>> {
-    let row = handle.reader().job(id).await.map_err(refusal::store)?;
-    row.ok_or_else(|| ApiError::not_found("job has the id", &id.to_string()))
 }
 
 /// Nothing more will be told: the server ends.

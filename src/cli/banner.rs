@@ -12,13 +12,15 @@ use crate::domain::names::KindName;
 use crate::server::{Server, url};
 
 /// The lines, of which the first one names the address; scripts may read that one.
-pub(super) fn lines(config: &Config, address: SocketAddr) -> String {
+pub(super) fn lines(config: &Config, address: SocketAddr, asks_for_tokens: bool) -> String {
     let here = url(address);
     let mut text = format!("longhaul {} listening on {here}\n", env!("CARGO_PKG_VERSION"));
     let queues = config.catalog.queues.values();
     let queues: Vec<_> = queues.map(|q| format!("{} ({} slots)", q.name, q.slots)).collect();
     let kinds: Vec<_> = config.catalog.kinds.keys().map(KindName::as_str).collect();
-    let access = if config.server.insecure_no_auth {
+    let access = if asks_for_tokens {
+        "with a token: `longhaul token create`, `Authorization: Bearer lh_…`"
+    } else if config.server.insecure_no_auth {
         "everybody who reaches the address may do everything, by IP address or a name in allowed_hosts"
     } else {
         "this machine only, no tokens"
@@ -151,7 +153,7 @@ mod tests {
     fn an_address_of_every_interface_is_reached_at_the_loopback() {
         let config = config("");
         for (every, here) in [("[::]:8080", "[::1]:8080"), ("0.0.0.0:8080", "127.0.0.1:8080")] {
-            let text = lines(&config, every.parse().unwrap());
+            let text = lines(&config, every.parse().unwrap(), false);
             let first =
                 format!("longhaul {} listening on http://{here}\n", env!("CARGO_PKG_VERSION"));
             assert!(text.starts_with(&first), "{text}");

@@ -105,7 +105,9 @@ impl From<ClientError> for Failure {
                 .hint("name the server with `--server URL` or LONGHAUL_URL"),
             ClientError::Forbidden { .. } => Self::new(NOT_ALLOWED, message),
             ClientError::BadUrl { .. } => Self::new(USAGE, message),
-            ClientError::Configuration(_) => Self::new(CONFIGURATION, message),
+            ClientError::Configuration(_) | ClientError::BadToken(_) => {
+                Self::new(CONFIGURATION, message)
+            }
             ClientError::Unexpected { .. } => Self::new(BUG, message)
                 .hint("does the server have the version of this command? see `longhaul version`"),
             ClientError::Refused(errors) => refused(&errors),
@@ -123,6 +125,9 @@ fn refused(errors: &[GraphqlError]) -> Failure {
     match (code, retry_after) {
         ("INTERNAL", _) => failure.hint("the server's log says more under that reference"),
         ("UNKNOWN_KIND", _) => failure.hint("see `longhaul kinds`"),
+        ("UNAUTHENTICATED", _) => {
+            failure.hint("give a token in LONGHAUL_TOKEN or LONGHAUL_TOKEN_FILE")
+        }
         (_, Some(millis)) => failure.hint(format!("try again in {} s", millis.div_ceil(1000))),
         _ => failure,
     }

@@ -24,6 +24,7 @@ mod run;
 mod serve;
 mod start;
 mod status;
+mod token;
 mod wait;
 
 use std::ffi::OsString;
@@ -37,7 +38,7 @@ use serde_json::json;
 
 use crate::config::{Environment, Overrides, data_folder};
 
-use client::{Client, ClientError, Endpoint};
+use client::{Client, ClientError, Credentials, Endpoint};
 use exit::{BUG, DONE, FAILED, Failure, USAGE};
 
 /// One GraphQL API in front of long-running work: durable, first in first out, live.
@@ -115,6 +116,11 @@ enum ClientCommand {
     Pause(queue::PauseArgs),
     /// Let a queue start jobs again
     Resume(queue::ResumeArgs),
+    /// Make, list and revoke tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Make a token that sees one job and nothing else, and print it
+    Share(token::ShareArgs),
 }
 
 /// What the client commands work with.
@@ -170,7 +176,9 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
 }
 
 fn client_command(command: ClientCommand, global: &Global) -> Result<u8, Failure> {
-    let context = Context { client: Client::new(endpoint(global)?), json: global.json };
+    let credentials = Credentials::of_environment(|name| std::env::var(name).ok())?;
+    let client = Client::new(endpoint(global)?, credentials);
+    let context = Context { client, json: global.json };
     let context = &context;
     block_on(async {
         match command {
@@ -185,6 +193,10 @@ fn client_command(command: ClientCommand, global: &Global) -> Result<u8, Failure
             ClientCommand::Kinds => kinds::run(context).await,
             ClientCommand::Pause(args) => queue::pause(context, &args).await,
             ClientCommand::Resume(args) => queue::resume(context, &args).await,
+            ClientCommand::Token(command) => {
+                token::run(context, &overrides(global), &command).await
+            }
+            ClientCommand::Share(args) => token::share(context, &args).await,
         }
     })
 }

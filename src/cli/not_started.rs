@@ -48,6 +48,8 @@ pub(super) fn failure(error: &dyn Error, trouble: &Trouble, given: &Given) -> Fa
             .hint("choose one that it has with `--listen`, like `127.0.0.1:8080`"),
         Trouble::PortNotAllowed => Failure::new(NOT_ALLOWED, format!("this user may not listen on port {}", listen.port()))
             .hint("choose a port above 1023 with `--listen`, like `127.0.0.1:8080`"),
+        Trouble::Unguarded => Failure::new(CONFIGURATION, format!("other machines could reach `{listen}`, and there is no token yet, so nobody would be asked for one"))
+            .hint("make the first token with `longhaul token create NAME --scope admin`, listen on a loopback address like `127.0.0.1:8080`, or let everybody in with `--insecure-no-auth`"),
         Trouble::Other => told(FAILED, "the server cannot start".to_owned()),
     }
 }
@@ -84,6 +86,7 @@ mod tests {
             (Trouble::PortInUse, 78),
             (Trouble::AddressNotHere, 78),
             (Trouble::PortNotAllowed, 77),
+            (Trouble::Unguarded, 78),
             (Trouble::Other, 1),
         ] {
             assert_eq!(code(&trouble), expected, "{trouble:?}");

@@ -25,6 +25,7 @@ macro_rules! operations {
 
 operations! {
     CANCEL_JOB = "CancelJob" in "cancel_job.graphql";
+    CREATE_TOKEN = "CreateToken" in "create_token.graphql";
     JOB = "Job" in "job.graphql";
     JOBS = "Jobs" in "jobs.graphql";
     JOB_LOG = "JobLog" in "job_log.graphql";
@@ -35,5 +36,8 @@ operations! {
     PAUSE_QUEUE = "PauseQueue" in "pause_queue.graphql";
     RESUME_QUEUE = "ResumeQueue" in "resume_queue.graphql";
     RETRY_JOB = "RetryJob" in "retry_job.graphql";
+    REVOKE_TOKEN = "RevokeToken" in "revoke_token.graphql";
+    SHARE_JOB = "ShareJob" in "share_job.graphql";
     START_JOB = "StartJob" in "start_job.graphql";
+    TOKENS = "Tokens" in "tokens.graphql";
 }

@@ -65,7 +65,7 @@ pub(super) fn run(args: &ServeArgs, overrides: Overrides) -> Result<u8, Failure>
             Err(error) => return Err(not_started::failure(&error, &error.trouble(), &given)),
         };
         // Only now is it true.
-        say(&banner::lines(&config, server.address()));
+        say(&banner::lines(&config, server.address(), server.asks_for_tokens()));
         server.run_until_stopped().await.map_err(|error| {
             Failure::new(FAILED, "the server ended by a failure").caused_by(&error)
         })?;

@@ -100,6 +100,7 @@ limits! {
         progress_bytes: KIB..=GIB, "Bytes that are read of a progress file.";
         work_bytes: 0..=1024 * 1024 * GIB, "Bytes that a command's own folder may keep after the end.";
         subscriptions_per_socket: 1..=100_000, "Subscriptions of one WebSocket.";
+        tokens: 1..=1_000_000, "Tokens that are live at once, shares included.";
         sockets: 1..=1_000_000, "WebSockets open at once.";
         wait_ms: 0..=3_600_000, "Milliseconds that `waitJob` waits at most.";
         websocket_message: KIB..=64 * MIB, "Bytes of a message on a WebSocket.";
@@ -108,6 +109,7 @@ limits! {
         init_timeout: "How long a new WebSocket has for its `connection_init`.";
         ping: "How often a WebSocket's client is asked whether it is there, and how long it has to answer.";
         slow_reader: "How long a client of a WebSocket may leave a message untaken.";
+        share_time: "How long a share of a job may last.";
         request_timeout: "How long a query or a mutation may take.";
     }
 }

@@ -41,13 +41,6 @@ pub(super) fn load(
     }
     let server =
         server(overrides, environment, &variables.server, sections.as_ref(), &mut problems);
-    if let Some(wide) = server.as_ref().and_then(wide_address) {
-        let told = overrides.listen.or(variables.server.listen).is_some();
-        match sections.as_ref().and_then(|s| s.server.listen) {
-            Some(_) if !told => document.refuse("server.listen", &wide),
-            _ => problems.push(Problem::general(wide)),
-        }
-    }
     let sources = show::sources(document.lines(), overrides, environment);
     problems.extend(document.into_problems());
     match (server, sections) {
@@ -264,14 +257,6 @@ fn server(
         allowed_hosts: file.allowed_hosts.clone(),
         insecure_no_auth: overrides.insecure_no_auth,
     })
-}
-
-/// What is told of an address that other machines could reach although nothing asks for a token.
-fn wide_address(server: &Server) -> Option<String> {
-    let listen = server.listen;
-    (!listen.ip().is_loopback() && !server.insecure_no_auth).then(|| format!(
-        "other machines could reach `{listen}`, and this version has no tokens: listen on a loopback address like `{DEFAULT_LISTEN}`, or allow it with `--insecure-no-auth`"
-    ))
 }
 
 fn warnings(sections: &Sections, environment: &Environment) -> Vec<String> {

@@ -95,12 +95,6 @@ impl<'d> Document<'d> {
         self.problems.borrow_mut().push(problem.of_key(key));
     }
 
-    /// Tells what is wrong with the value of a field that was taken.
-    pub(super) fn refuse(&self, path: &str, problem: &str) {
-        let span = self.places.borrow().get(path).cloned().unwrap_or_default();
-        self.tell(&span, Some(path), format!("`{path}`: {problem}"));
-    }
-
     /// What is wrong, in the order of the file.
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();

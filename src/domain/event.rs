@@ -9,6 +9,7 @@ use super::id::{AcceptNo, EventNo, JobId, Seq};
 use super::job::Job;
 use super::names::{KindName, QueueName};
 use super::state::JobState;
+use super::token::Token;
 
 /// What happened to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
@@ -87,4 +88,14 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// The jobs that came into line.
     pub promoted: Vec<Promoted>,
+    /// The tokens that were made or revoked, as they are now.
+    pub tokens: Vec<Token>,
+}
+
+impl Commit {
+    /// Nobody has to hear of it.
+    pub fn is_empty(&self) -> bool {
+        let Self { changes, promoted, tokens } = self;
+        changes.is_empty() && promoted.is_empty() && tokens.is_empty()
+    }
 }

@@ -10,7 +10,7 @@ use super::attempt::Usage;
 use super::clock::Timestamp;
 use super::id::{AcceptNo, Fence, JobId, Seq};
 use super::label::Labels;
-use super::names::{KindName, QueueName};
+use super::names::{CallerName, KindName, QueueName};
 use super::state::{EndReason, JobState};
 use super::worker::WorkerName;
 
@@ -39,6 +39,8 @@ pub struct NewJob {
     pub idempotency: Option<Idempotency>,
     /// The job that it repeats.
     pub retry_of: Option<JobId>,
+    /// Who asked for it; `None` where nobody was asked for a token.
+    pub started_by: Option<CallerName>,
 }
 
 impl std::fmt::Debug for NewJob {
@@ -129,10 +131,14 @@ pub struct Job {
     pub usage: Option<Usage>,
     /// It returned a result.
     pub has_result: bool,
-    /// The key it was started with.
+    /// The key it was started with; keys are the caller's own.
     pub idempotency_key: Option<String>,
     /// The job that it repeats.
     pub retry_of: Option<JobId>,
+    /// Who started it; never changes.
+    pub started_by: Option<CallerName>,
+    /// Who first asked it to stop.
+    pub canceled_by: Option<CallerName>,
 }
 
 impl Job {

@@ -60,6 +60,8 @@ pub struct Limits {
     pub work_bytes: u64,
     /// The most subscriptions of one socket.
     pub subscriptions_per_socket: usize,
+    /// The most tokens that are live, shares included.
+    pub tokens: u64,
     /// The most sockets.
     pub sockets: usize,
     /// The longest that `waitJob` waits, in milliseconds.
@@ -72,6 +74,8 @@ pub struct Limits {
     pub ping: Duration,
     /// How long a socket may leave a message untaken.
     pub slow_reader: Duration,
+    /// The longest that a share of a job may last.
+    pub share_time: Duration,
     /// The longest that a request may take, beside a wait that it asks for.
     pub request_timeout: Duration,
 }
@@ -109,12 +113,14 @@ impl Default for Limits {
             progress_bytes: MIB,
             work_bytes: 1024 * MIB,
             subscriptions_per_socket: 100,
+            tokens: 10_000,
             sockets: 10_000,
             wait_ms: 60_000,
             websocket_message: 256 * KIB,
             init_timeout: Duration::from_secs(3),
             ping: Duration::from_secs(15),
             slow_reader: Duration::from_secs(10),
+            share_time: Duration::from_secs(7 * 24 * 60 * 60),
             request_timeout: Duration::from_secs(30),
         }
     }

@@ -27,6 +27,7 @@ pub mod log;
 pub mod names;
 pub mod retry;
 pub mod state;
+pub mod token;
 pub mod verdict;
 pub mod wait;
 pub mod worker;

@@ -1,4 +1,4 @@
-//! The names that a configuration gives to kinds and queues.
+//! The names of kinds and queues, as a configuration gives them, and of callers.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -85,6 +85,10 @@ name! {
 name! {
     /// Names a queue, like `default`.
     QueueName
+}
+name! {
+    /// Names whoever holds a token, like `ci`.
+    CallerName
 }
 
 #[cfg(test)]

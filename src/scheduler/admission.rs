@@ -14,11 +14,15 @@ use crate::domain::json::canonical;
 use crate::domain::kind::{ArgProblem, Kind};
 use crate::domain::label::{Label, Labels};
 use crate::domain::limits::Limits;
-use crate::domain::names::{KindName, QueueName};
+use crate::domain::names::{CallerName, KindName, QueueName};
 
 impl Core {
     /// The job that a request asks for, or everything that is wrong with it.
-    pub(super) fn admit(&self, request: StartRequest) -> Result<NewJob, StartRefusal> {
+    pub(super) fn admit(
+        &self,
+        request: StartRequest,
+        by: Option<CallerName>,
+    ) -> Result<NewJob, StartRefusal> {
         let kind = self.declared(&request.kind)?;
         let args = checked_args(kind, request.args, &self.limits)?;
         let timeout = checked_timeout(kind, request.timeout_ms)?;
@@ -44,6 +48,7 @@ impl Core {
             not_before,
             timeout_ms: request.timeout_ms,
             retry_of: None,
+            by,
         };
         Ok(new_job(&Target::of(kind), args, timeout, asked, now))
     }
@@ -54,9 +59,10 @@ impl Core {
     pub(super) async fn repeated(
         &self,
         request: StartRequest,
+        by: Option<CallerName>,
     ) -> Result<Option<NewJob>, StartRefusal> {
         let Some(key) = &request.idempotency_key else { return Ok(None) };
-        let Some(old) = self.store.job_by_key(key).await? else { return Ok(None) };
+        let Some(old) = self.store.job_by_key(by.as_ref(), key).await? else { return Ok(None) };
         let (Ok(kind), Ok(labels)) = (request.kind.parse(), Labels::new(request.labels)) else {
             return Ok(None);
         };
@@ -66,6 +72,7 @@ impl Core {
             not_before: request.not_before.map(to_millis),
             timeout_ms: request.timeout_ms,
             retry_of: None,
+            by,
         };
         let target = Target { kind: &kind, queue: &old.queue, max_attempts: old.max_attempts };
         let args = or_empty(request.args);
@@ -78,6 +85,7 @@ impl Core {
         old: &Job,
         args: Value,
         idempotency_key: Option<String>,
+        by: Option<CallerName>,
     ) -> Result<NewJob, StartRefusal> {
         let kind = self.declared(old.kind.as_str())?;
         let args = checked_args(kind, Some(args), &self.limits)?;
@@ -86,7 +94,7 @@ impl Core {
             (Some(old), Some(kind)) => Some(old.min(kind)),
             (old, kind) => old.or(kind),
         };
-        let asked = Asked::again(old, idempotency_key);
+        let asked = Asked::again(old, idempotency_key, by);
         Ok(new_job(&Target::of(kind), args, timeout, asked, self.clock.now()))
     }
 
@@ -96,8 +104,9 @@ impl Core {
         old: &Job,
         args: Value,
         idempotency_key: Option<String>,
+        by: Option<CallerName>,
     ) -> Option<NewJob> {
-        let asked = Asked::again(old, Some(idempotency_key?));
+        let asked = Asked::again(old, Some(idempotency_key?), by);
         let target = Target { kind: &old.kind, queue: &old.queue, max_attempts: old.max_attempts };
         Some(new_job(&target, or_empty(Some(args)), old.timeout, asked, self.clock.now()))
     }
@@ -118,13 +127,14 @@ struct Asked {
     not_before: Option<Timestamp>,
     timeout_ms: Option<i64>,
     retry_of: Option<JobId>,
+    by: Option<CallerName>,
 }
 
 impl Asked {
     /// What is asked for by who repeats an old job.
-    fn again(old: &Job, key: Option<String>) -> Self {
+    fn again(old: &Job, key: Option<String>, by: Option<CallerName>) -> Self {
         let (labels, retry_of) = (old.labels.clone(), Some(old.id));
-        Self { key, labels, not_before: None, timeout_ms: None, retry_of }
+        Self { key, labels, not_before: None, timeout_ms: None, retry_of, by }
     }
 }
 
@@ -163,6 +173,7 @@ fn new_job(
         max_attempts: target.max_attempts,
         idempotency,
         retry_of: asked.retry_of,
+        started_by: asked.by,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::domain::kind::{ArgProblem, Catalog};
 use crate::domain::label::Label;
 use crate::domain::limits::Limits;
 use crate::domain::log::{LogPage, LogQuery, LogStream};
-use crate::domain::names::{KindName, QueueName};
+use crate::domain::names::{CallerName, KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::wait::Wait;
 use crate::domain::worker::Worker;
@@ -130,13 +130,22 @@ impl Judged {
     }
 }
 
-/// The door to the scheduler. Cheap to clone.
+/// The door to the scheduler, for one caller. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) core: Arc<Core>,
+    /// Whose name stands on what is done by it.
+    pub(super) caller: Option<CallerName>,
 }
 
 impl Handle {
+    /// The same door for this caller: what is started by it is the caller's, keys included (P14).
+    /// Whether the caller may is for whoever hands it out to judge.
+    #[must_use]
+    pub fn by(&self, caller: Option<CallerName>) -> Self {
+        Self { core: Arc::clone(&self.core), caller }
+    }
+
     /// Accepts a job durably and returns it at once, before anything runs (P1).
     pub async fn start_job(&self, request: StartRequest) -> Result<Accepted, StartRefusal> {
         if self.core.phase() == Phase::Closed {
@@ -149,12 +158,12 @@ impl Handle {
     /// What a request is, for the store to start or to check.
     async fn judge(&self, request: StartRequest) -> Result<Judged, StartRefusal> {
         let keyed = request.idempotency_key.is_some().then(|| request.clone());
-        let refusal = match self.core.admit(request) {
+        let refusal = match self.core.admit(request, self.caller.clone()) {
             Ok(job) => return Ok(Judged { limits: self.accept_limits(&job), job, refusal: None }),
             Err(refusal) => refusal,
         };
         let repeated = match keyed {
-            Some(keyed) => self.core.repeated(keyed).await?,
+            Some(keyed) => self.core.repeated(keyed, self.caller.clone()).await?,
             None => None,
         };
         Judged::unless_repeated(repeated, refusal)
@@ -168,8 +177,8 @@ impl Handle {
         mode: CancelMode,
         note: Option<String>,
     ) -> Result<CancelAnswer, store::CancelError> {
-        let core = Arc::clone(&self.core);
-        self.core.whole(async move { core.cancel_job(id, mode, note).await }).await
+        let (core, by) = (Arc::clone(&self.core), self.caller.clone());
+        self.core.whole(async move { core.cancel_job(id, mode, note, by).await }).await
     }
 
     /// Starts a job that ended once more, as a new job.
@@ -190,10 +199,11 @@ impl Handle {
         }
         let args = store.args(id).await.map_err(StartRefusal::from)?;
         let args = args.unwrap_or_default();
-        let judged = match self.core.admit_again(&old, args.clone(), idempotency_key.clone()) {
+        let (key, by) = (idempotency_key, self.caller.clone());
+        let judged = match self.core.admit_again(&old, args.clone(), key.clone(), by.clone()) {
             Ok(job) => Judged { limits: self.accept_limits(&job), job, refusal: None },
             Err(refusal) => {
-                let repeated = self.core.repeated_again(&old, args, idempotency_key);
+                let repeated = self.core.repeated_again(&old, args, key, by);
                 Judged::unless_repeated(repeated, refusal)?
             }
         };
@@ -244,7 +254,7 @@ impl Handle {
         name: QueueName,
         note: Option<String>,
     ) -> Result<(QueueRow, bool), store::QueueError> {
-        let pause = store::Pause { at: self.core.clock.now(), note };
+        let pause = store::Pause { at: self.core.clock.now(), note, by: self.caller.clone() };
         self.change_queue(name, store::QueueChange::Pause(pause)).await
     }
 

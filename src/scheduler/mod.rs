@@ -27,6 +27,7 @@ mod recent;
 mod recovery;
 mod shutdown;
 mod slots;
+mod tokens;
 mod unstarted;
 mod waiting;
 mod workers;
@@ -161,7 +162,7 @@ impl Scheduler {
 
     /// The door to it.
     pub fn handle(&self) -> Handle {
-        Handle { core: Arc::clone(&self.core) }
+        Handle { core: Arc::clone(&self.core), caller: None }
     }
 
     /// What recovery found.

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use super::core::Core;
 use crate::domain::attempt::CancelMode;
 use crate::domain::id::JobId;
-use crate::domain::names::QueueName;
+use crate::domain::names::{CallerName, QueueName};
 use crate::domain::state::JobState;
 use crate::store::{self, CancelAnswer, QueueRow};
 
@@ -38,8 +38,9 @@ impl Core {
         id: JobId,
         mode: CancelMode,
         note: Option<String>,
+        by: Option<CallerName>,
     ) -> Result<CancelAnswer, store::CancelError> {
-        let cancel = store::Cancel { job: id, note, at: self.clock.now() };
+        let cancel = store::Cancel { job: id, note, by, at: self.clock.now() };
         let answer = self.store.cancel(cancel).await?;
         if answer.job.state == JobState::Canceling
             && let Some(fence) = answer.job.open

@@ -12,6 +12,7 @@ mod data;
 mod patience;
 mod signals;
 mod stop;
+mod tokens;
 mod trouble;
 
 use std::future::IntoFuture;
@@ -28,16 +29,19 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use crate::store::TokenError;
 pub use data::{DataError, Holder};
+pub use tokens::OfflineTokens;
 pub use trouble::Trouble;
 
 use crate::api::{self, Pages};
+use crate::auth::Keeper;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::runner::process::{self, ProcessRunner};
 use crate::scheduler::{self, Board, Scheduler};
 use crate::store::sqlite::{self, SqliteStore};
-use crate::store::{Health, Reader, StoreError};
+use crate::store::{CommitSink, Health, Reader, StoreError};
 use crate::telemetry;
 use data::DataFolder;
 use signals::Signals;
@@ -66,6 +70,11 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// Other machines could reach it, and nobody would be asked for a token.
+    #[error(
+        "other machines could reach `{0}`, and there is no token yet: nobody would be asked for one"
+    )]
+    Unguarded(SocketAddr),
     /// Processes cannot be supervised.
     #[error("prepare to run processes")]
     Runner(#[source] io::Error),
@@ -99,6 +108,7 @@ pub struct Server {
     listener: TcpListener,
     app: axum::Router,
     address: SocketAddr,
+    keeper: Arc<Keeper>,
     drain_timeout: Duration,
     /// How long a client may leave what was sent to it untaken, before its connection is cut.
     patience: Duration,
@@ -120,14 +130,18 @@ impl Server {
         let address = listener.local_addr().map_err(listen)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let keeper = Arc::new(Keeper::new(Arc::clone(&clock)));
         let parts = tokio::select! {
-            parts = start_parts(folder.path(), &clock, &config) => parts?,
+            parts = start_parts(folder.path(), &clock, &keeper, &config) => parts?,
             _ = signals.next() => return Err(StartError::Stopped),
         };
         let Parts { scheduler, runner, health } = parts;
         let (closing, sockets) = (CancellationToken::new(), TaskTracker::new());
+        let uses = tokens::write_down(Arc::clone(&keeper), scheduler.handle(), closing.clone());
+        sockets.spawn(uses);
         let app = api::router(api::Options {
             handle: scheduler.handle(),
+            keeper: Arc::clone(&keeper),
             started_at: clock.now(),
             clock,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -150,6 +164,7 @@ impl Server {
             listener,
             app,
             address,
+            keeper,
             drain_timeout,
             patience,
             folder,
@@ -162,6 +177,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether everybody must show a token.
+    pub fn asks_for_tokens(&self) -> bool {
+        self.keeper.is_required()
     }
 
     /// Whether the dashboard and GraphiQL are in this binary.
@@ -228,11 +248,17 @@ struct Parts {
 async fn start_parts(
     folder: &Path,
     clock: &Arc<dyn Clock>,
+    keeper: &Arc<Keeper>,
     config: &Config,
 ) -> Result<Parts, StartError> {
     let catalog = Arc::new(config.catalog.clone());
     let board = Board::new(&catalog);
-    let store = open_store(folder, &board)?;
+    let store = Arc::new(open_file(folder, tokens::sink(&board, keeper))?);
+    keeper.learn(&store.tokens().await.map_err(StartError::Recover)?);
+    let wide = !config.server.listen.ip().is_loopback() && !config.server.insecure_no_auth;
+    if wide && !keeper.is_required() {
+        return Err(StartError::Unguarded(config.server.listen));
+    }
     let runner = ProcessRunner::new(process::Options {
         data: folder.to_owned(),
         // What runs, not what has its name by now: an upgrade may have replaced it, or a build
@@ -278,10 +304,10 @@ pub fn url(mut address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-fn open_store(folder: &Path, board: &Board) -> Result<Arc<SqliteStore>, StartError> {
+fn open_file(folder: &Path, sink: CommitSink) -> Result<SqliteStore, StartError> {
     let path = folder.join("longhaul.db");
-    let options = sqlite::Options::new(path.clone(), board.sink());
-    SqliteStore::open(options).map(Arc::new).map_err(|source| StartError::Open { path, source })
+    let options = sqlite::Options::new(path.clone(), sink);
+    SqliteStore::open(options).map_err(|source| StartError::Open { path, source })
 }
 
 /// Ends when the store is broken, with what it says.

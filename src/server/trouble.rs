@@ -36,6 +36,8 @@ pub enum Trouble {
     AddressNotHere,
     /// This user may not listen on the address.
     PortNotAllowed,
+    /// Other machines could reach it, and nobody would be asked for a token.
+    Unguarded,
     /// Something else: the error says what.
     Other,
 }
@@ -57,6 +59,7 @@ impl StartError {
             Self::Open { source, .. } if source.is_damaged() => Trouble::Damaged,
             // Nothing but room is missing where a store that was just opened refuses to write.
             Self::Recover(StoreError::Unavailable(_)) => Trouble::DiskFull,
+            Self::Unguarded(_) => Trouble::Unguarded,
             Self::Stopped => Trouble::Other,
             Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),
         }

@@ -3,6 +3,7 @@
 use crate::domain::id::JobId;
 use crate::domain::names::QueueName;
 use crate::domain::state::JobState;
+use crate::domain::token::TokenId;
 
 /// The store itself is in the way.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,25 @@ pub enum QueueError {
     /// No such queue.
     #[error("no queue has the name `{0}`")]
     NotFound(QueueName),
+    /// The store itself is in the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a token was not made or revoked. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// No such token.
+    #[error("no token has the id `{0}`")]
+    NotFound(TokenId),
+    /// Nobody could make or revoke tokens then.
+    #[error(
+        "no token has the scope `admin` yet: make one that has it first, or nobody could make another"
+    )]
+    AdminFirst,
+    /// As many are live as may be.
+    #[error("{0} tokens are live, as many as may be (`limits.tokens`): revoke some")]
+    TooMany(u64),
     /// The store itself is in the way.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -22,7 +22,7 @@ pub struct JobFilter {
     pub labels: Option<Vec<Label>>,
     /// Ended in one of these ways.
     pub reasons: Option<Vec<EndReason>>,
-    /// Started by the token of this name. There are no tokens yet, so nothing matches.
+    /// Started by the caller of this name.
     pub started_by: Option<String>,
     /// Accepted at this instant or after.
     pub created_after: Option<Timestamp>,
@@ -72,7 +72,9 @@ impl JobFilter {
             && self.labels.as_ref().is_none_or(|labels| {
                 !labels.is_empty() && labels.iter().all(|label| job.labels.contains(label))
             })
-            && self.started_by.is_none()
+            && self.started_by.as_ref().is_none_or(|name| {
+                job.started_by.as_ref().is_some_and(|starter| starter.as_str() == name)
+            })
             && self.created_after.is_none_or(|at| job.created_at >= at)
             && self.created_before.is_none_or(|at| job.created_at < at)
             && self.text.as_ref().is_none_or(|text| text.is_of(job))

@@ -25,6 +25,7 @@
 pub mod error;
 pub mod filter;
 pub mod query;
+mod queue;
 pub mod sqlite;
 
 use std::sync::Arc;
@@ -39,11 +40,13 @@ use crate::domain::event::{Commit, Event};
 use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
-use crate::domain::names::{KindName, QueueName};
+use crate::domain::names::{CallerName, KindName, QueueName};
+use crate::domain::token::{Token, TokenId};
 use crate::domain::worker::{Worker, WorkerName};
 
-pub use error::{CancelError, QueueError, StartError, StoreError};
+pub use error::{CancelError, QueueError, StartError, StoreError, TokenError};
 use query::{JobsPage, JobsQuery};
+pub use queue::{EndCount, Pause, QueueChange, QueueCounts, QueueRow};
 
 /// Is handed what became true, on the thread that committed it: it must not block and must not
 /// call the store.
@@ -163,6 +166,8 @@ pub struct Cancel {
     pub job: JobId,
     /// Why, for a person.
     pub note: Option<String>,
+    /// Who asks.
+    pub by: Option<CallerName>,
     /// When.
     pub at: Timestamp,
 }
@@ -174,63 +179,6 @@ pub struct CancelAnswer {
     pub job: Arc<Job>,
     /// `false`: it was already asked to stop, or is CANCELED.
     pub changed: bool,
-}
-
-/// A queue as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueRow {
-    /// Its name.
-    pub name: QueueName,
-    /// The slots in force: the override, or the file's.
-    pub slots: u32,
-    /// The slots that the file last gave.
-    pub file_slots: u32,
-    /// Since when it is paused, and the note given with that.
-    pub paused: Option<Pause>,
-}
-
-/// A pause of a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause {
-    /// Since when.
-    pub at: Timestamp,
-    /// Why, for a person.
-    pub note: Option<String>,
-}
-
-/// A change of a queue.
-#[derive(Debug, Clone)]
-pub enum QueueChange {
-    /// Start nothing more.
-    Pause(Pause),
-    /// Start again.
-    Resume,
-    /// So many slots, until the file says another number than it said last.
-    Slots(u32),
-}
-
-/// How many jobs of a queue are where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct QueueCounts {
-    /// In line.
-    pub waiting: u64,
-    /// QUEUED, and delayed.
-    pub delayed: u64,
-    /// With an open attempt.
-    pub open: u64,
-    /// Since when the first in line could have started.
-    pub oldest: Option<Timestamp>,
-}
-
-/// How many jobs of a queue ended in one minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EndCount {
-    /// The minute, counted from 1970.
-    pub minute: i64,
-    /// How many ended in it.
-    pub ended: u64,
-    /// How many of these FAILED.
-    pub failed: u64,
 }
 
 /// A QUEUED job without an open attempt, as the lines in memory are built from it.
@@ -254,8 +202,12 @@ pub trait Reader: Send + Sync {
     /// The job, or `None` when unknown.
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, StoreError>;
 
-    /// The job that was started with this key.
-    async fn job_by_key(&self, key: &str) -> Result<Option<Arc<Job>>, StoreError>;
+    /// The job that this caller started with this key.
+    async fn job_by_key(
+        &self,
+        caller: Option<&CallerName>,
+        key: &str,
+    ) -> Result<Option<Arc<Job>>, StoreError>;
 
     /// A job's arguments. They never change.
     async fn args(&self, id: JobId) -> Result<Option<Value>, StoreError>;
@@ -311,6 +263,10 @@ pub trait Reader: Send + Sync {
 
     /// All open attempts with their jobs, by rising fence.
     async fn open_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError>;
+
+    /// All tokens that are kept, the one made last first. There are at most as many as
+    /// [`create_token`](Store::create_token) was given, and the revoked ones.
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
 
     /// Whether it does its work; changes as that changes.
     fn health(&self) -> watch::Receiver<Health>;
@@ -388,4 +344,14 @@ pub trait Store: Reader {
         name: QueueName,
         change: QueueChange,
     ) -> Result<(QueueRow, bool), QueueError>;
+
+    /// Keeps a new token, where fewer than `most` are live. The first of all, and any while no
+    /// other that is live has it, must have the scope `admin`. Shares that were over a day before go.
+    async fn create_token(&self, token: Token, most: u64) -> Result<Token, TokenError>;
+
+    /// Makes a token worth nothing, and every share of it; the flag tells whether that is new.
+    async fn revoke_token(&self, id: TokenId, at: Timestamp) -> Result<(Token, bool), TokenError>;
+
+    /// Records when tokens were last used. Those that are gone are passed over.
+    async fn tokens_used(&self, used: Vec<(TokenId, Timestamp)>) -> Result<(), StoreError>;
 }

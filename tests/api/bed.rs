@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longhaul::api;
+use longhaul::auth::Keeper;
 use longhaul::domain::attempt::{AttemptEnd, Policy};
 use longhaul::domain::clock::{Clock, SystemClock, Timestamp};
+use longhaul::domain::event::Commit;
 use longhaul::domain::id::JobId;
 use longhaul::domain::job::Progress;
 use longhaul::domain::kind::{Catalog, Kind, QueueSpec};
@@ -15,6 +17,7 @@ use longhaul::domain::limits::Limits;
 use longhaul::runner::Report;
 use longhaul::runner::log::LogFiles;
 use longhaul::scheduler::{Board, Options, Scheduler};
+use longhaul::store::Reader as _;
 use longhaul::store::sqlite::{self, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -101,8 +104,14 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
     let catalog = catalog();
     let board = Board::new(&catalog);
     let file = data.path().join("longhaul.db");
-    let store = SqliteStore::open(sqlite::Options::new(file, board.sink())).unwrap();
-    let store = Arc::new(store);
+    let keeper = Arc::new(Keeper::new(Arc::clone(&clock)));
+    let (to_board, to_keeper) = (board.sink(), Arc::clone(&keeper));
+    let sink = Arc::new(move |commit: &Commit| {
+        to_keeper.learn(&commit.tokens);
+        to_board(commit);
+    });
+    let store = Arc::new(SqliteStore::open(sqlite::Options::new(file, sink)).unwrap());
+    keeper.learn(&store.tokens().await.unwrap());
     let (runner, seen) = Gated::new();
     let scheduler = Scheduler::start(Options {
         board,
@@ -121,6 +130,7 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
     let closing = CancellationToken::new();
     let routes = api::router(api::Options {
         handle: scheduler.handle(),
+        keeper,
         started_at: clock.now(),
         clock,
         version: "0.0.0-test".to_owned(),

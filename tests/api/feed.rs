@@ -74,7 +74,7 @@ async fn what_lies_before_the_position_is_not_told_again() {
     let (event, job) = page.events.into_iter().next().unwrap();
     assert_eq!(event.job.to_string(), old);
     let change = Change { event, job: job.unwrap() };
-    handle.bus().publish(&Commit { changes: vec![change], promoted: Vec::new() });
+    handle.bus().publish(&Commit { changes: vec![change], ..Commit::default() });
     let new = server.start("narrow").await;
     let told = feed.value().await;
     assert_eq!(told["events"][0]["jobId"], json!(new), "{told}");

@@ -1,5 +1,6 @@
 //! The API over real sockets, on a real store, with attempts that end when the test says so.
 
+mod access;
 mod bed;
 mod check;
 mod feed;

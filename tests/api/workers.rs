@@ -39,6 +39,7 @@ async fn with_a_past() -> (Server, JobId) {
         max_attempts: 5,
         idempotency: None,
         retry_of: None,
+        started_by: None,
     };
     let limits = AcceptLimits { max_waiting: 9, waiting_args_bytes: 999 };
     store.start(job, limits).await.unwrap();

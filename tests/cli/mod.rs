@@ -9,6 +9,7 @@ mod not_started;
 mod operations;
 mod scripted;
 mod terminal;
+mod tokens;
 
 use std::process::Output;
 use std::time::Duration;

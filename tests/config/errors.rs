@@ -23,7 +23,6 @@ pub(super) const ROWS: &[&str] = &[
     "server = 8080",
     "[server]\nlisten = \"localhost:8080\"",
     "[server]\nlisten = 8080",
-    "[server]\nlisten = \"0.0.0.0:8080\"",
     "[server]\ndata = \"\"",
     "[server]\ndrain_timeout = \"30\"",
     "[server]\ndrain_timeout = 30",

@@ -75,11 +75,13 @@ pub(super) const KEYS: &[Key] = &[
     ("limits", "work_bytes", "\"1\"", &["-1", "1_125_899_906_842_625"]),
     ("limits", "subscriptions_per_socket", "\"1\"", &["0", "100_001"]),
     ("limits", "sockets", "\"1\"", &["0", "1_000_001"]),
+    ("limits", "tokens", "\"1\"", &["0", "1_000_001"]),
     ("limits", "wait_ms", "\"1\"", &["-1", "3_600_001"]),
     ("limits", "websocket_message", "\"1\"", &["1_023", "67_108_865"]),
     ("limits", "init_timeout", "3", &["\"0ms\"", "\"3 s\""]),
     ("limits", "ping", "15", &["\"0ms\"", "\"15\""]),
     ("limits", "slow_reader", "10", &["\"0ms\"", "\"10\""]),
+    ("limits", "share_time", "30", &["\"0s\"", "\"7d\""]),
     ("limits", "request_timeout", "30", &["\"0ms\"", "\"soon\""]),
 ];
 

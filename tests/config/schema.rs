@@ -12,7 +12,6 @@ use super::{Home, keys};
 
 /// What stands in the rows that only the reader can refuse, and why.
 const BEYOND: &[(&str, &str)] = &[
-    ("0.0.0.0:8080", "a wide address is good with a flag"),
     ("127.0.0.1:65536", "a pattern that counts ports helps nobody"),
     ("87601h", "a pattern that counts hours helps nobody"),
     ("defualt", "which queues there are is elsewhere in the file"),

@@ -183,21 +183,14 @@ fn a_variable_that_is_wrong_is_told_by_its_name() {
 }
 
 #[test]
-fn a_wide_address_needs_the_flag() {
-    // P15
+fn a_wide_address_is_for_the_server_to_judge() {
+    // P15: whether there is a token stands in the data folder.
     let home = Home::with("[server]\nlisten = \"[::]:8080\"");
-    let message = "other machines could reach `[::]:8080`";
-    assert!(home.error().starts_with(&format!("longhaul.toml:2:10: `server.listen`: {message}")));
-    let flag = Overrides { listen: Some("[::]:8080".parse().unwrap()), ..home.overrides() };
-    let error = Config::load(&flag, &home.environment([])).unwrap_err();
-    assert!(error.to_string().starts_with(message), "the file is not to blame: {error}");
+    let config = Config::load(&home.overrides(), &home.environment([])).unwrap();
+    assert!(!config.server.insecure_no_auth);
     let allowed = Overrides { insecure_no_auth: true, ..home.overrides() };
     let config = Config::load(&allowed, &home.environment([])).unwrap();
     assert!(config.server.insecure_no_auth);
-    assert_eq!(
-        config.warnings(),
-        ["no kind is declared, so no job can be started: add a [kinds.NAME] with a `command`"]
-    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) async fn an_accepted_job_is_told_as_it_is_stored(bed: Bed) {
     assert_eq!(accepted.job.labels, new.labels);
     let args = bed.store.args(new.id).await.unwrap().unwrap();
     assert_eq!(args.to_string(), new.args.to_string());
-    let by_key = bed.store.job_by_key("k").await.unwrap();
+    let by_key = bed.store.job_by_key(None, "k").await.unwrap();
     assert_eq!(by_key, Some(accepted.job));
     let events = bed.store.job_events(new.id, EventNo(0), 9).await.unwrap();
     let [event] = events.as_slice() else { panic!("{events:?}") };

@@ -134,6 +134,7 @@ pub(crate) fn job() -> NewJob {
         max_attempts: 1,
         idempotency: None,
         retry_of: None,
+        started_by: None,
     }
 }
 
@@ -274,7 +275,7 @@ impl Bed {
     }
 
     pub(crate) async fn cancel(&self, job: JobId) -> Result<CancelAnswer, CancelError> {
-        let cancel = Cancel { job, note: Some("enough".to_owned()), at: at(3) };
+        let cancel = Cancel { job, note: Some("enough".to_owned()), by: None, at: at(3) };
         within(self.store.cancel(cancel)).await
     }
 

@@ -90,7 +90,7 @@ pub(crate) async fn the_first_wish_and_its_note_stay(bed: Bed) {
     let bed = bed.declared().await;
     let claim = bed.running(job()).await;
     let first = bed.cancel(claim.job.id).await.unwrap().job;
-    let later = Cancel { job: first.id, note: Some("later".to_owned()), at: at(9) };
+    let later = Cancel { job: first.id, note: Some("later".to_owned()), by: None, at: at(9) };
     let again = bed.store.cancel(later.clone()).await.unwrap();
     assert_eq!((again.changed, again.job), (false, first));
     let ended = done(bed.finish(&claim, unrecorded(EndReason::CancelRequested)).await);

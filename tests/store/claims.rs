@@ -116,7 +116,7 @@ pub(crate) async fn a_paused_or_unknown_queue_gives_nothing(bed: Bed) {
     let bed = bed.declared().await;
     bed.start_one().await;
     bed.start(NewJob { queue: queue("nobody-declared-it"), ..job() }).await;
-    let pause = QueueChange::Pause(Pause { at: at(0), note: None });
+    let pause = QueueChange::Pause(Pause { at: at(0), note: None, by: None });
     bed.store.change_queue(queue("default"), pause).await.unwrap();
     let asked = request(&[("default", 9), ("nobody-declared-it", 9)], at(1));
     assert!(bed.store.claim(asked).await.unwrap().is_empty());

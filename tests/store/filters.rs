@@ -31,6 +31,7 @@ async fn mixed(bed: &Bed) -> Vec<Arc<Job>> {
             labels: labels(&[("team", team), ("third", if n % 3 == 0 { "yes" } else { "no" })]),
             created_at: at(n),
             not_before: (n >= 26).then(|| at(900 - n)),
+            started_by: (n % 7 < 3).then(|| "ann".parse().unwrap()),
             ..job()
         };
         ids.push(bed.start(new).await.id);
@@ -87,6 +88,7 @@ fn filters(first_id: &str) -> Vec<JobFilter> {
     };
     let states = [vec![JobState::Failed], vec![JobState::Queued, JobState::Succeeded]];
     vary(&|f| states.iter().map(|s| JobFilter { states: Some(s.clone()), ..f.clone() }).collect());
+    vary(&|f| vec![JobFilter { started_by: Some("ann".to_owned()), ..f }]);
     vary(&|f| vec![JobFilter { kinds: Some(vec![kind("rare"), kind("none")]), ..f }]);
     vary(&|f| vec![JobFilter { queues: Some(vec![queue("other")]), ..f }]);
     let (blue, third) = (label("team", "blue"), label("third", "yes"));

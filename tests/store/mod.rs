@@ -13,6 +13,7 @@ mod lists;
 mod model;
 mod queues;
 mod sqlite;
+mod tokens;
 mod workers;
 
 mod on_sqlite {

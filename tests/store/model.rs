@@ -167,7 +167,7 @@ impl Run {
     async fn cancel(&mut self, n: usize) {
         let (store, now) = (Arc::clone(&self.store), self.now);
         let Some(job) = self.pick(n) else { return };
-        let answer = store.cancel(Cancel { job: job.id, note: None, at: at(now) }).await;
+        let answer = store.cancel(Cancel { job: job.id, note: None, by: None, at: at(now) }).await;
         let ended = matches!(job.state, JobState::Succeeded | JobState::Failed);
         assert_eq!(answer.is_err(), ended);
         if matches!(job.state, JobState::Queued | JobState::Running) {

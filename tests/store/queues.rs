@@ -37,7 +37,8 @@ pub(crate) async fn an_override_falls_when_the_file_changes(bed: Bed) {
 /// Across a restart and a new declaration too.
 pub(crate) async fn the_first_pause_stays(bed: Bed) {
     let bed = bed.declared().await;
-    let pause = |millis, note: &str| Pause { at: at(millis), note: Some(note.to_owned()) };
+    let pause =
+        |millis, note: &str| Pause { at: at(millis), note: Some(note.to_owned()), by: None };
     let change = |change| bed.store.change_queue(queue("default"), change);
     let (row, changed) = change(QueueChange::Pause(pause(1, "first"))).await.unwrap();
     assert_eq!((row.paused, changed), (Some(pause(1, "first")), true));

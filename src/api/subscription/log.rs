@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
+use crate::api::access::Access;
 use crate::api::cursor;
 use crate::api::error::{ApiError, Result};
 use crate::api::refusal;
@@ -67,7 +68,7 @@ pub(super) struct LogTail {
 }
 
 impl LogTail {
-    pub(super) async fn open(handle: Handle, id: JobId, arguments: TailArguments) -> Result<Self> {
+    pub(super) async fn open(access: &Access, id: JobId, arguments: TailArguments) -> Result<Self> {
         if arguments.after.is_some() && arguments.tail.is_some() {
             let message = "`tail` begins anew and `after` goes on: give one of them";
             return Err(ApiError::invalid_input("tail", message));
@@ -75,8 +76,9 @@ impl LogTail {
         let after = arguments.after.map(|cursor| cursor::line("after", id, &cursor)).transpose()?;
         let after = after.flatten();
         // Watch first, read second: growth in between is heard.
+        let handle = access.handle().clone();
         let watch = handle.bus().watch(id);
-        let row = row(&handle, id).await?;
+        let row = access.must(id).await?;
         let query = LogQuery {
             from: if arguments.tail.is_some() { LogFrom::End } else { cursor::after(after) },
             lines: arguments.tail.unwrap_or(MAX_LINES),

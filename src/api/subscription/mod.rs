@@ -96,8 +96,8 @@ impl Subscription {
         min_interval_ms: Option<i32>,
     ) -> Result<impl Stream<Item = Result<JobStatus>>> {
         let interval = job_interval(min_interval_ms)?;
-        let (handle, clock) = (ctx.handle().clone(), Arc::clone(ctx.clock()));
-        Ok(stream_of(ctx, StatusStream::open(handle, clock, job_id(&id)?, interval).await?))
+        let (access, clock) = (ctx.access(), Arc::clone(ctx.clock()));
+        Ok(stream_of(ctx, StatusStream::open(access, clock, job_id(&id)?, interval).await?))
     }
 
     /// Every change of every job that matches or just stopped to; at once a message with the cursor.
@@ -116,7 +116,7 @@ impl Subscription {
         min_interval_ms: Option<i32>,
     ) -> Result<impl Stream<Item = Result<JobFeed>>> {
         let interval = job_interval(min_interval_ms)?;
-        let filter = self::filter(filter, ctx.handle().limits())?;
+        let filter = ctx.access().narrow(self::filter(filter, ctx.handle().limits())?);
         let after = ctx.resume().or(after);
         let feed = Feed::open(ctx.handle().clone(), filter, after, interval).await?;
         Ok(stream_of(ctx, feed))
@@ -135,7 +135,7 @@ impl Subscription {
         #[graphql(desc = "Only this stream.")] stream: Option<LogStream>,
         #[graphql(desc = "Only this attempt; null: all.")] attempt: Option<i32>,
     ) -> Result<impl Stream<Item = Result<LogChunk>>> {
-        let handle = ctx.handle().clone();
+        let handle = ctx.handle();
         // What was told already is not to be told again by its tail.
         let (after, tail) = ctx.resume().map_or((after, tail), |cursor| (Some(cursor), None));
         let arguments = TailArguments {
@@ -144,7 +144,7 @@ impl Subscription {
             stream: stream.map(Into::into),
             attempt: self::attempt(attempt)?,
         };
-        Ok(stream_of(ctx, LogTail::open(handle, job_id(&id)?, arguments).await?))
+        Ok(stream_of(ctx, LogTail::open(ctx.access(), job_id(&id)?, arguments).await?))
     }
 
     /// A queue, now and then at most once in `intervalMs` when something about it changed. null: every queue, one a message.

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
+use crate::api::access::Access;
 use crate::api::error::{ApiError, Result};
 use crate::api::refusal;
 use crate::api::types::enums;
@@ -92,14 +93,15 @@ pub(super) struct StatusStream {
 
 impl StatusStream {
     pub(super) async fn open(
-        handle: Handle,
+        access: &Access,
         clock: Arc<dyn Clock>,
         id: JobId,
         interval: Duration,
     ) -> Result<Self> {
         // Watch first, read second: what is committed in between is heard, and told apart by seq.
+        let handle = access.handle().clone();
         let watch = handle.bus().watch(id);
-        let row = read(&handle, id).await?;
+        let row = access.must(id).await?;
         let line = handle.line_changes(&row.queue);
         Ok(Self {
             progress: handle.progress(&row),

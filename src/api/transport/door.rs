@@ -13,6 +13,7 @@ use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
 use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, OUTCOME_UNKNOWN};
+use crate::auth::Caller;
 use crate::domain::limits::Limits;
 
 /// A schema behind the gate.
@@ -20,7 +21,11 @@ use crate::domain::limits::Limits;
 pub(crate) struct Door<E> {
     schema: E,
     gate: Arc<Gate>,
+    welcome: Welcome,
 }
+
+/// Puts into a request what its resolvers reach for its caller.
+pub(crate) type Welcome = Arc<dyn Fn(Request, &Caller) -> Request + Send + Sync>;
 
 /// What an operation tells as it runs, whatever it is.
 #[derive(Debug)]
@@ -42,8 +47,8 @@ pub(super) struct Ran {
 }
 
 impl<E: Executor> Door<E> {
-    pub(crate) fn new(schema: E, gate: Gate) -> Self {
-        Self { schema, gate: Arc::new(gate) }
+    pub(crate) fn new(schema: E, gate: Gate, welcome: Welcome) -> Self {
+        Self { schema, gate: Arc::new(gate), welcome }
     }
 
     /// The limits that it holds.
@@ -51,9 +56,18 @@ impl<E: Executor> Door<E> {
         self.gate.limits()
     }
 
-    /// Judges a request; the error is the whole answer.
-    pub(super) fn admit(&self, request: Request) -> Result<Admitted, Box<Response>> {
-        self.gate.admit(request).map_err(|error| Response::from_errors(vec![error]).into())
+    /// Judges a request of this caller; the error is the whole answer.
+    pub(super) fn admit(
+        &self,
+        request: Request,
+        caller: &Caller,
+    ) -> Result<Admitted, Box<Response>> {
+        let admitted = self.gate.admit(request).and_then(|mut admitted| {
+            admitted.needs.check(caller).map_err(ApiError::into_server_error)?;
+            admitted.request = (self.welcome)(admitted.request, caller);
+            Ok(admitted)
+        });
+        admitted.map_err(|error| Response::from_errors(vec![error]).into())
     }
 
     /// Executes a query or a mutation that was admitted.
@@ -89,8 +103,8 @@ impl<E: Executor> Door<E> {
     }
 
     /// Judges and runs an operation whose results are told one by one; the last is its end.
-    pub(super) fn begin(&self, request: Request) -> BoxStream<'static, Told> {
-        match self.admit(request) {
+    pub(super) fn begin(&self, request: Request, caller: &Caller) -> BoxStream<'static, Told> {
+        match self.admit(request, caller) {
             Ok(admitted) => self.operate(admitted),
             Err(refused) => refusal(refused.errors),
         }

@@ -10,7 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -25,6 +25,7 @@ use axum::response::Response;
 
 use super::answer::problem;
 use crate::api::error::{ApiError, Code};
+use crate::auth::Keeper;
 
 /// The name of this machine that no DNS can point elsewhere.
 const LOCALHOST: &str = "localhost";
@@ -37,11 +38,12 @@ static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const MOST_TOLD: usize = 20;
 
 /// Which names and pages may be used, beyond this machine's own.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
     any_address: bool,
+    keeper: Option<Arc<Keeper>>,
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -62,6 +64,7 @@ impl Guard {
             hosts: hosts.iter().map(lower).collect(),
             origins: origins.iter().map(lower).collect(),
             any_address: false,
+            keeper: None,
             told: Mutex::default(),
         }
     }
@@ -71,6 +74,13 @@ impl Guard {
     #[must_use]
     pub(crate) fn by_any_address(self, any_address: bool) -> Self {
         Self { any_address, ..self }
+    }
+
+    /// Answers to every name while everybody must show a token: a page that came by another name than
+    /// ours has none, and a server in a network does not know by which names it is reached.
+    #[must_use]
+    pub(crate) fn kept_by(self, keeper: Arc<Keeper>) -> Self {
+        Self { keeper: Some(keeper), ..self }
     }
 
     /// Lets a request through to `next`, or answers 403.
@@ -160,6 +170,7 @@ impl Guard {
         let host = host.to_ascii_lowercase();
         let name = without_port(&host);
         name == LOCALHOST
+            || self.keeper.as_ref().is_some_and(|keeper| keeper.is_required())
             || ip(name).is_some_and(|ip| self.any_address || ip.to_canonical().is_loopback())
             || self.hosts.iter().any(|own| *own == host || own == name)
     }

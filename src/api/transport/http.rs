@@ -21,10 +21,12 @@ use serde_json::{Map, Value};
 
 use super::Entrance;
 use super::answer::{Media, graphql, problem};
+use super::credentials::caller;
 use super::door::refusal;
 use super::{pages, sse};
 use crate::api::context::Resume;
 use crate::api::error::{ApiError, Code};
+use crate::auth::Caller;
 
 /// A header that no page can add without a preflight; any value but an empty one will do.
 static REQUIRE_PREFLIGHT: HeaderName = HeaderName::from_static("graphql-require-preflight");
@@ -43,13 +45,16 @@ pub(super) async fn post<E: Executor>(
 ) -> Answer {
     let answered = async {
         let accepts = Accepts::of(request.headers())?;
+        let caller = caller(&entrance.keeper, request.headers())?;
         check_content_type(request.headers())?;
         let body = read(request, entrance.door.limits().request_body).await?;
         let request = from_json(&body).map_err(bad_request)?;
-        Ok::<_, Refused>((accepts, request))
+        Ok::<_, Refused>((accepts, request, caller))
     };
     match answered.await {
-        Ok((accepts, request)) => execute(&entrance, accepts, request, false).await,
+        Ok((accepts, request, caller)) => {
+            execute(&entrance, &caller, accepts, request, false).await
+        }
         Err(refused) => *refused,
     }
 }
@@ -61,10 +66,11 @@ pub(super) async fn get<E: Executor>(entrance: Entrance<E>, request: Request) ->
     }
     let answered = Accepts::of(request.headers()).and_then(|accepts| {
         check_was_asked_for(request.headers())?;
-        Ok((accepts, from_query(&request).map_err(bad_request)?))
+        let caller = caller(&entrance.keeper, request.headers())?;
+        Ok((accepts, from_query(&request).map_err(bad_request)?, caller))
     });
     match answered {
-        Ok((accepts, request)) => execute(&entrance, accepts, request, true).await,
+        Ok((accepts, request, caller)) => execute(&entrance, &caller, accepts, request, true).await,
         Err(refused) => *refused,
     }
 }
@@ -114,6 +120,7 @@ impl Accepts {
 
 async fn execute<E: Executor>(
     entrance: &Entrance<E>,
+    caller: &Caller,
     accepts: Accepts,
     mut request: GraphQlRequest,
     by_get: bool,
@@ -122,10 +129,10 @@ async fn execute<E: Executor>(
     if let Some(resume) = accepts.resume {
         request = request.data(resume);
     }
-    let admitted = match (door.admit(request), accepts.media) {
+    let admitted = match (door.admit(request, caller), accepts.media) {
         (Ok(admitted), _) => admitted,
         (Err(refused), Some(media)) => return graphql(media, &refused, false),
-        (Err(refused), None) => return sse::stream(entrance, refusal(refused.errors)),
+        (Err(refused), None) => return sse::stream(entrance, caller, refusal(refused.errors)),
     };
     match (admitted.operation, accepts.media) {
         (OperationType::Mutation, _) if by_get => {
@@ -139,7 +146,7 @@ async fn execute<E: Executor>(
             let ran = door.run(admitted).await;
             graphql(media, &ran.response, ran.broke_off)
         }
-        (_, _) => sse::stream(entrance, door.operate(admitted)),
+        (_, _) => sse::stream(entrance, caller, door.operate(admitted)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing else of the API knows how a request came.
 
 mod answer;
+mod credentials;
 pub(crate) mod door;
 pub(crate) mod gate;
 pub(crate) mod guard;
@@ -27,8 +28,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use answer::problem;
+pub(crate) use credentials::caller;
 use door::Door;
 use guard::Guard;
+
+use crate::auth::Keeper;
 
 /// What the two transports share.
 #[derive(Clone)]
@@ -39,6 +43,7 @@ struct Entrance<E> {
     /// The sockets that are open.
     open: TaskTracker,
     closing: CancellationToken,
+    keeper: Arc<Keeper>,
 }
 
 /// The routes of GraphQL: `/graphql` for HTTP and WebSocket. `closing` ends every socket; each of
@@ -47,9 +52,11 @@ pub(crate) fn routes<E: Executor>(
     door: Door<E>,
     closing: CancellationToken,
     open: TaskTracker,
+    keeper: Arc<Keeper>,
 ) -> Router {
     let sockets = door.limits().sockets.min(Semaphore::MAX_PERMITS);
-    let entrance = Entrance { door, sockets: Arc::new(Semaphore::new(sockets)), open, closing };
+    let entrance =
+        Entrance { door, sockets: Arc::new(Semaphore::new(sockets)), open, closing, keeper };
     Router::new()
         .route("/graphql", get(by_get::<E>).post(http::post::<E>).fallback(http::other_method))
         .with_state(entrance)

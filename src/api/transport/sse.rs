@@ -15,16 +15,18 @@ use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Response, StatusCode};
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::Entrance;
 use super::answer::problem;
+use super::credentials::unauthenticated;
 use super::door::Told;
 use crate::api::context::Resume;
 use crate::api::error::{ApiError, Code};
+use crate::auth::Caller;
 
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies of the nginx kind keep an answer back until it is whole, unless they are told.
@@ -58,15 +60,19 @@ pub(super) fn resume(headers: &HeaderMap) -> Option<Resume> {
     (!id.is_empty()).then(|| Resume(id.to_owned()))
 }
 
-/// Sends what an operation tells, as it tells it. Takes the place of a socket.
+/// Sends what an operation tells its caller, as it tells it. Takes the place of a socket.
 pub(super) fn stream<E: Executor>(
     entrance: &Entrance<E>,
+    caller: &Caller,
     told: BoxStream<'static, Told>,
 ) -> Response<Body> {
     let Ok(permit) = Arc::clone(&entrance.sockets).try_acquire_owned() else {
         let error = ApiError::new(Code::RateLimited, "as many streams are open as may be");
         return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
     };
+    let lapse = Arc::clone(&entrance.keeper).lapse(caller.clone());
+    let lapse = lapse.map(|why| Told::Error(vec![unauthenticated(&why).into_server_error()]));
+    let told = unless(lapse.boxed(), told);
     let told = told.take_until(entrance.closing.clone().cancelled_owned()).boxed();
     let ping = entrance.door.limits().ping;
     // The permit is held until the stream is dropped.
@@ -84,6 +90,21 @@ pub(super) fn stream<E: Executor>(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"));
     response
+}
+
+/// What is told, until there is a last word from elsewhere.
+fn unless(
+    word: BoxFuture<'static, Told>,
+    told: BoxStream<'static, Told>,
+) -> impl Stream<Item = Told> + Send {
+    stream::unfold(Some((word, told)), |following| async move {
+        let (mut word, mut told) = following?;
+        tokio::select! {
+            biased;
+            word = &mut word => Some((word, None)),
+            next = told.next() => Some((next?, Some((word, told)))),
+        }
+    })
 }
 
 /// As it is sent. JSON as it is written here has no line break, so that each event is one of `data`.

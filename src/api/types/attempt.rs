@@ -57,6 +57,9 @@ impl Attempt {
 
     /// Where it ran.
     async fn worker(&self, ctx: &Context<'_>) -> Option<Worker> {
+        if ctx.access().caller().is_share() {
+            return None;
+        }
         let worker = ctx.handle().worker(self.0.worker?).await.map_err(refusal::store);
         ctx.nullable(worker.map(|worker| worker.map(Worker)))
     }

@@ -21,6 +21,7 @@ use crate::api::input::{LogArguments, count};
 use crate::api::refusal;
 use crate::domain;
 use crate::domain::attempt::signal_name;
+use crate::domain::names::CallerName;
 
 /// The most events of a page, and as many where nobody says.
 pub(crate) const MAX_EVENTS: u32 = 100;
@@ -85,8 +86,7 @@ impl Job {
 
     async fn read_origin(&self, ctx: &Context<'_>) -> Result<Option<Self>> {
         let Some(id) = self.0.retry_of else { return Ok(None) };
-        let job = ctx.handle().reader().job(id).await.map_err(refusal::store)?;
-        Ok(job.map(Self))
+        Ok(ctx.access().job(id).await?.map(Self))
     }
 }
 
@@ -245,25 +245,28 @@ impl Job {
         self.0.usage.map(Usage::from)
     }
 
-    /// The worker that runs or ran it.
+    /// The worker that runs or ran it; null for who sees this job alone.
     async fn worker(&self, ctx: &Context<'_>) -> Option<Worker> {
+        if ctx.access().caller().is_share() {
+            return None;
+        }
         let worker = ctx.handle().worker(self.0.worker.as_ref()?.id).await.map_err(refusal::store);
         ctx.nullable(worker.map(|worker| worker.map(Worker)))
     }
 
     /// The key it was started with; null for whoever did not start it.
-    async fn idempotency_key(&self) -> Option<&str> {
-        self.0.idempotency_key.as_deref()
+    async fn idempotency_key(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.0.idempotency_key.as_deref().filter(|_| ctx.access().caller().started(&self.0))
     }
 
     /// The name of the token that started it; null without tokens.
     async fn started_by(&self) -> Option<&str> {
-        None
+        self.0.started_by.as_ref().map(CallerName::as_str)
     }
 
     /// The name of the token that asked to cancel it; null without tokens.
     async fn canceled_by(&self) -> Option<&str> {
-        None
+        self.0.canceled_by.as_ref().map(CallerName::as_str)
     }
 
     /// The note given with the cancel.
@@ -292,11 +295,13 @@ impl Job {
 
     /// What the caller may do with it now.
     async fn viewer_can(&self, ctx: &Context<'_>) -> JobActions {
-        let handle = ctx.handle();
-        let can_start = handle.is_accepting() && handle.catalog().kinds.contains_key(&self.0.kind);
+        let (handle, caller) = (ctx.handle(), ctx.access().caller());
+        let can_start = handle.is_accepting()
+            && handle.catalog().kinds.contains_key(&self.0.kind)
+            && caller.may_start(&self.0.kind);
         JobActions {
             // A cancel may be made a hard one while it lasts.
-            cancel: !self.0.state.is_terminal(),
+            cancel: !self.0.state.is_terminal() && caller.may_cancel(),
             retry: self.0.state.is_terminal() && can_start,
             read_log: true,
         }

@@ -120,7 +120,9 @@ impl JobKind {
 
     /// May the caller start one?
     async fn viewer_can_start(&self, ctx: &Context<'_>) -> bool {
-        self.declaration().is_some() && ctx.handle().is_accepting()
+        self.declaration().is_some()
+            && ctx.handle().is_accepting()
+            && ctx.access().caller().may_start(self.kind_name())
     }
 
     /// Never run twice, not even after a crash.

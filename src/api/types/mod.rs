@@ -15,6 +15,7 @@ pub(crate) mod payload;
 pub(crate) mod queue;
 pub(crate) mod scalar;
 pub(crate) mod server;
+pub(crate) mod token;
 pub(crate) mod wait;
 pub(crate) mod worker;
 

@@ -69,8 +69,8 @@ impl Queue {
     }
 
     /// The name of the token that paused it; null without tokens.
-    async fn paused_by(&self) -> Option<&str> {
-        None
+    async fn paused_by(&self, ctx: &Context<'_>) -> Option<String> {
+        self.pause(ctx)?.by.map(Into::into)
     }
 
     /// Since when it is paused.
@@ -85,7 +85,7 @@ impl Queue {
 
     /// May the caller pause it and change its slots?
     async fn viewer_can_manage(&self, ctx: &Context<'_>) -> bool {
-        self.is_declared(ctx)
+        self.is_declared(ctx) && ctx.access().caller().is_admin()
     }
 
     /// Its numbers now.

@@ -10,7 +10,6 @@ use super::kind::JobKind;
 use super::scalar::DateTime;
 use crate::api::context::Parts;
 use crate::api::error::Result;
-use crate::api::refusal;
 use crate::domain;
 
 /// A worker as it was kept. What is volatile about it is asked of the scheduler, which knows only
@@ -72,20 +71,21 @@ impl Worker {
         if self.is_live(ctx) { int(ctx.handle().worker_slots().1) } else { 0 }
     }
 
-    /// The kinds it takes.
+    /// The kinds it takes, as far as the caller may see them.
     async fn kinds(&self, ctx: &Context<'_>) -> Vec<JobKind> {
-        let kinds = &ctx.handle().catalog().kinds;
-        let declared = || kinds.values().cloned().map(JobKind::Declared).collect();
+        let caller = ctx.access().caller();
+        let kinds = ctx.handle().catalog().kinds.values();
+        let seen = kinds.filter(|kind| caller.sees_kind(&kind.name));
+        let declared = || seen.cloned().map(JobKind::Declared).collect();
         if self.is_live(ctx) { declared() } else { Vec::new() }
     }
 
-    /// What it runs, at most `slots`.
+    /// What it runs, at most `slots`, as far as the caller may see it.
     async fn running(&self, ctx: &Context<'_>) -> Result<Vec<Job>> {
         if !self.is_live(ctx) {
             return Ok(Vec::new());
         }
         // Attempts of a former worker that are still there hold slots of this one.
-        let open = ctx.handle().reader().open_attempts().await.map_err(refusal::store)?;
-        Ok(open.into_iter().map(|(job, _)| Job::new(job)).collect())
+        Ok(ctx.access().open_jobs().await?.into_iter().map(Job::new).collect())
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::super::operations::Operation;
 use super::super::output::say;
 use super::ws::{StreamError, Subscription};
-use super::{ClientError, Endpoint, GraphqlError, Pauses, say_lost};
+use super::{ClientError, Credentials, Endpoint, GraphqlError, Pauses, say_lost};
 
 /// A connection that lived so long ends the outage before it.
 const STEADY: Duration = Duration::from_secs(10);
@@ -22,6 +22,7 @@ const STEADY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(in crate::cli) struct Follow<'c> {
     endpoint: &'c Endpoint,
+    credentials: Option<&'c Credentials>,
     operation: Operation,
     variables: Map<String, Value>,
     connection: Option<Subscription>,
@@ -39,10 +40,12 @@ impl<'c> Follow<'c> {
     /// A subscription; nothing is sent before the first [`Follow::next`].
     pub(super) fn new(
         endpoint: &'c Endpoint,
+        credentials: Option<&'c Credentials>,
         operation: Operation,
         variables: Map<String, Value>,
     ) -> Self {
-        Self { endpoint, operation, variables, connection: None, outage: None, quiet: false }
+        let (connection, outage) = (None, None);
+        Self { endpoint, credentials, operation, variables, connection, outage, quiet: false }
     }
 
     /// The same without words about outages: another one speaks for both.
@@ -93,8 +96,9 @@ impl<'c> Follow<'c> {
             }
             // While it starts again a server has no address.
             let url = self.endpoint.url().map_err(|e| StreamError::Lost(e.to_string()))?;
-            let opened = Subscription::open(&url, self.operation, &self.variables).await?;
-            self.connection = Some(opened);
+            let opened =
+                Subscription::open(&url, self.credentials, self.operation, &self.variables);
+            self.connection = Some(opened.await?);
         }
         let connection = self.connection.as_mut().expect("it was just made");
         connection.next().await

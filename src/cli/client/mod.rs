@@ -4,6 +4,7 @@
 //! server that was reached once and is gone, perhaps with a reply on the way, is asked again for a
 //! while (P14); one that was never reached is told of at once.
 
+mod credentials;
 mod endpoint;
 mod follow;
 mod ws;
@@ -12,6 +13,7 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -21,6 +23,7 @@ use crate::config::ConfigError;
 use super::operations::Operation;
 use super::output::say;
 
+pub(in crate::cli) use credentials::Credentials;
 pub(in crate::cli) use endpoint::Endpoint;
 pub(in crate::cli) use follow::Follow;
 
@@ -49,6 +52,7 @@ impl ClientError {
 pub(in crate::cli) struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
+    credentials: Option<Credentials>,
     /// The server was there: bytes of a request or of an answer passed.
     reached: Cell<bool>,
 }
@@ -89,6 +93,9 @@ pub(in crate::cli) enum ClientError {
     /// What was given as an address is none.
     #[error("`{0}` is no address of a server: expected one like `http://127.0.0.1:8080`")]
     BadUrl(String),
+    /// What was given as a token is none.
+    #[error("{0}")]
+    BadToken(String),
     /// The configuration, which says where the server is, is not valid.
     #[error("{0}")]
     Configuration(ConfigError),
@@ -116,6 +123,12 @@ pub(in crate::cli) struct GraphqlError {
 }
 
 impl GraphqlError {
+    /// What a socket is closed with that has no token, or one that is worth nothing.
+    fn unauthenticated(message: &str) -> Self {
+        let extensions = Map::from_iter([("code".to_owned(), json!("UNAUTHENTICATED"))]);
+        Self { message: message.to_owned(), extensions }
+    }
+
     /// Its stable code.
     pub(in crate::cli) fn code(&self) -> Option<&str> {
         self.extensions.get("code")?.as_str()
@@ -143,7 +156,7 @@ impl GraphqlError {
 
 impl Client {
     /// A client of the server at `endpoint`; nothing is sent yet.
-    pub(in crate::cli) fn new(endpoint: Endpoint) -> Self {
+    pub(in crate::cli) fn new(endpoint: Endpoint, credentials: Option<Credentials>) -> Self {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
@@ -151,7 +164,7 @@ impl Client {
             .no_proxy()
             .build()
             .expect("a client without TLS can be built");
-        Self { http, endpoint, reached: Cell::new(false) }
+        Self { http, endpoint, credentials, reached: Cell::new(false) }
     }
 
     /// The `data` of an operation's answer.
@@ -188,7 +201,11 @@ impl Client {
             "query": operation.text, "operationName": operation.name, "variables": variables,
         });
         let exchanged = async {
-            let response = self.http.post(address).json(&body).send().await?;
+            let mut request = self.http.post(address).json(&body);
+            if let Some(credentials) = &self.credentials {
+                request = request.header(AUTHORIZATION, credentials.header());
+            }
+            let response = request.send().await?;
             let status = response.status();
             response.bytes().await.map(|bytes| (status, bytes))
         };
@@ -225,7 +242,7 @@ impl Client {
         operation: Operation,
         variables: Map<String, Value>,
     ) -> Follow<'_> {
-        Follow::new(&self.endpoint, operation, variables)
+        Follow::new(&self.endpoint, self.credentials.as_ref(), operation, variables)
     }
 }
 

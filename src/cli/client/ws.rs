@@ -14,13 +14,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::super::operations::Operation;
-use super::{Answer, CONNECT_TIMEOUT, GraphqlError};
+use super::{Answer, CONNECT_TIMEOUT, Credentials, GraphqlError};
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
+/// No token, or one that is worth nothing or nothing more.
+const FORBIDDEN: u16 = 4403;
 /// The id of the one operation on the socket.
 const ID: &str = "1";
 /// After so long without a word the server is asked whether it is there, and given as long again.
@@ -64,10 +67,11 @@ impl Subscription {
     /// Connects to the server whose address is `url` and subscribes.
     pub(super) async fn open(
         url: &Url,
+        credentials: Option<&Credentials>,
         operation: Operation,
         variables: &Map<String, Value>,
     ) -> Result<Self, StreamError> {
-        let opening = timeout(CONNECT_TIMEOUT, Self::handshake(url));
+        let opening = timeout(CONNECT_TIMEOUT, Self::handshake(url, credentials));
         let mut subscription =
             opening.await.map_err(|_| lost("the server does not answer in time"))??;
         let payload = json!({
@@ -77,13 +81,16 @@ impl Subscription {
         Ok(subscription)
     }
 
-    async fn handshake(url: &Url) -> Result<Self, StreamError> {
+    async fn handshake(url: &Url, credentials: Option<&Credentials>) -> Result<Self, StreamError> {
         let mut address = url.join("graphql").map_err(lost)?;
         address.set_scheme("ws").expect("http becomes ws");
         let mut request = address.as_str().into_client_request().map_err(lost)?;
         request
             .headers_mut()
             .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+        if let Some(credentials) = credentials {
+            request.headers_mut().insert(AUTHORIZATION, credentials.header());
+        }
         let (socket, _) = connect_async(request).await.map_err(lost)?;
         let now = Instant::now();
         let mut subscription = Self { socket, opened: now, heard: now, asked: false };
@@ -155,6 +162,11 @@ fn read_frame(frame: Option<Result<Message, WsError>>) -> Result<Option<FromServ
         Some(Ok(Message::Text(text))) => serde_json::from_str(&text)
             .map(Some)
             .map_err(|error| lost(format!("the server breaks the protocol: {error}"))),
+        // Another try would hear the same.
+        Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == FORBIDDEN => {
+            let message = frame.reason.strip_prefix("Forbidden: ").unwrap_or(&frame.reason);
+            Err(StreamError::Refused(vec![GraphqlError::unauthenticated(message)]))
+        }
         Some(Ok(Message::Close(Some(frame)))) => {
             Err(lost(format!("the server closed the connection: {} {}", frame.code, frame.reason)))
         }

@@ -34,7 +34,7 @@ use super::query::{JobsPage, JobsQuery};
 use super::{
     AcceptLimits, Accepted, Cancel, CancelAnswer, CancelError, Claim, ClaimRequest, CommitSink,
     EndCount, EventsPage, Finish, Guarded, Health, QueueChange, QueueCounts, QueueError, QueueRow,
-    Reader, StartError, Store, StoreError, Waiting,
+    Reader, StartError, Store, StoreError, TokenError, Waiting,
 };
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
@@ -42,12 +42,16 @@ use crate::domain::event::Event;
 use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
-use crate::domain::names::QueueName;
+use crate::domain::names::{CallerName, QueueName};
+use crate::domain::token::{Token, TokenId};
 use crate::domain::worker::Worker;
 pub use open::OpenError;
 use readers::Readers;
 use tally::Tally;
-use write::{ChangeQueue, Check, DeclareQueues, Interrupt, SeeWorker, Start, Started};
+use write::{
+    ChangeQueue, Check, CreateToken, DeclareQueues, Interrupt, RevokeToken, SeeWorker, Start,
+    Started, TokensUsed,
+};
 use writer::Writer;
 
 /// How to open it.
@@ -108,9 +112,13 @@ impl Reader for SqliteStore {
         self.readers.read(move |conn| read::job(conn, id)).await
     }
 
-    async fn job_by_key(&self, key: &str) -> Result<Option<Arc<Job>>, StoreError> {
-        let key = key.to_owned();
-        self.readers.read(move |conn| read::job_by_key(conn, &key)).await
+    async fn job_by_key(
+        &self,
+        caller: Option<&CallerName>,
+        key: &str,
+    ) -> Result<Option<Arc<Job>>, StoreError> {
+        let (caller, key) = (caller.cloned(), key.to_owned());
+        self.readers.read(move |conn| read::job_by_key(conn, caller.as_ref(), &key)).await
     }
 
     async fn args(&self, id: JobId) -> Result<Option<Value>, StoreError> {
@@ -186,6 +194,10 @@ impl Reader for SqliteStore {
         self.readers.read(read::open_attempts).await
     }
 
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.readers.read(read::tokens).await
+    }
+
     fn health(&self) -> watch::Receiver<Health> {
         self.writer.health()
     }
@@ -244,5 +256,17 @@ impl Store for SqliteStore {
         change: QueueChange,
     ) -> Result<(QueueRow, bool), QueueError> {
         self.writer.write(ChangeQueue { name, change }).await
+    }
+
+    async fn create_token(&self, token: Token, most: u64) -> Result<Token, TokenError> {
+        self.writer.write(CreateToken { token, most }).await
+    }
+
+    async fn revoke_token(&self, id: TokenId, at: Timestamp) -> Result<(Token, bool), TokenError> {
+        self.writer.write(RevokeToken { id, at }).await
+    }
+
+    async fn tokens_used(&self, used: Vec<(TokenId, Timestamp)>) -> Result<(), StoreError> {
+        self.writer.write(TokensUsed(used)).await
     }
 }

@@ -13,10 +13,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_labels.sql"),
     include_str!("migrations/0003_lists.sql"),
+    include_str!("migrations/0004_tokens.sql"),
 ];
 
 /// The oldest SQLite that is safe: before it, resetting the write-ahead log could race with a

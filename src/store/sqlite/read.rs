@@ -8,14 +8,15 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::row::{
     self, ATTEMPT_COLUMNS, EVENT_COLUMN_COUNT, EVENT_COLUMNS, JOB_COLUMN_COUNT, JOB_COLUMNS,
-    QUEUE_COLUMNS, WORKER_COLUMNS,
+    QUEUE_COLUMNS, TOKEN_COLUMNS, WORKER_COLUMNS,
 };
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::{Timestamp, from_unix_millis};
 use crate::domain::event::Event;
 use crate::domain::id::{AcceptNo, EventNo, JobId, WorkerId};
 use crate::domain::job::Job;
-use crate::domain::names::QueueName;
+use crate::domain::names::{CallerName, QueueName};
+use crate::domain::token::Token;
 use crate::domain::worker::Worker;
 use crate::store::{EventsPage, QueueCounts, QueueRow, Waiting};
 
@@ -27,11 +28,19 @@ pub(super) fn job(conn: &Connection, id: JobId) -> Result<Option<Arc<Job>>, Fail
 }
 
 /// By `jobs_key`.
-pub(super) fn job_by_key(conn: &Connection, key: &str) -> Result<Option<Arc<Job>>, Failure> {
+pub(super) fn job_by_key(
+    conn: &Connection,
+    caller: Option<&CallerName>,
+    key: &str,
+) -> Result<Option<Arc<Job>>, Failure> {
     let mut select = conn.prepare_cached(&format!(
-        "SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_key WHERE idempotency_key = ?1"
+        "SELECT {JOB_COLUMNS}
+         FROM jobs INDEXED BY jobs_key
+         WHERE idempotency_key = ?1
+           AND ifnull(started_by, '') = ?2"
     ))?;
-    Ok(select.query_one([key], row::job).optional()?.map(Arc::new))
+    let caller = caller.map_or("", CallerName::as_str);
+    Ok(select.query_one((key, caller), row::job).optional()?.map(Arc::new))
 }
 
 /// By the unique index of `id`, then by key.
@@ -125,6 +134,13 @@ pub(super) fn queues(conn: &Connection) -> Result<Vec<QueueRow>, Failure> {
     let sql = format!("SELECT {QUEUE_COLUMNS} FROM queues ORDER BY name");
     let mut select = conn.prepare_cached(&sql)?;
     Ok(select.query_map([], row::queue)?.collect::<Result<_, _>>()?)
+}
+
+/// All of them, by the key: their number is limited.
+pub(super) fn tokens(conn: &Connection) -> Result<Vec<Token>, Failure> {
+    let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens ORDER BY no DESC");
+    let mut select = conn.prepare_cached(&sql)?;
+    Ok(select.query_map([], row::token)?.collect::<Result<_, _>>()?)
 }
 
 /// By the unique index of `id`.

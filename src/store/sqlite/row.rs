@@ -12,6 +12,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, Seq, WorkerId};
 use crate::domain::job::{Delay, Job};
 use crate::domain::label::Labels;
+use crate::domain::token::{ParseScopeError, Scope, Token, TokenId};
 use crate::domain::worker::{Worker, WorkerName};
 use crate::store::{Pause, QueueRow};
 
@@ -22,9 +23,9 @@ pub(super) const JOB_COLUMNS: &str = "jobs.accept_no, jobs.id, jobs.kind, jobs.q
      jobs.exit_code, jobs.signal, jobs.attempt, jobs.open_fence, jobs.max_attempts, jobs.failures, \
      jobs.losses, jobs.timeout_ms, jobs.has_result, jobs.idempotency_key, jobs.retry_of, \
      jobs.labels, jobs.worker, jobs.worker_name, jobs.cpu_ms, jobs.peak_memory_bytes, \
-     jobs.log_bytes";
+     jobs.log_bytes, jobs.started_by, jobs.canceled_by";
 /// How many they are: what stands after them begins here.
-pub(super) const JOB_COLUMN_COUNT: usize = 33;
+pub(super) const JOB_COLUMN_COUNT: usize = 35;
 
 /// The columns of [`attempt`], in its order.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempts.number, attempts.fence, attempts.key, \
@@ -40,10 +41,15 @@ pub(super) const EVENT_COLUMNS: &str = "job_events.no, job_events.seq, job_event
 pub(super) const EVENT_COLUMN_COUNT: usize = 7;
 
 /// The columns of [`queue`], in its order.
-pub(super) const QUEUE_COLUMNS: &str = "name, file_slots, slots_override, paused_at, pause_note";
+pub(super) const QUEUE_COLUMNS: &str =
+    "name, file_slots, slots_override, paused_at, pause_note, paused_by";
 
 /// The columns of [`worker`], in its order.
 pub(super) const WORKER_COLUMNS: &str = "id, name, version, slots, started_at, last_seen_at";
+
+/// The columns of [`token`], in its order.
+pub(super) const TOKEN_COLUMNS: &str = "id, name, hash, scopes, created_at, created_by, parent, \
+     expires_at, revoked_at, last_used_at";
 
 /// A job from the columns [`JOB_COLUMNS`], of which the first is the row's first.
 pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
@@ -86,6 +92,8 @@ pub(super) fn job_from(row: &Row<'_>, at: usize) -> rusqlite::Result<Job> {
         has_result: row.get(at + 24)?,
         idempotency_key: row.get(at + 25)?,
         retry_of: row.get::<_, Option<[u8; 16]>>(at + 26)?.map(JobId::from_bytes),
+        started_by: word(row, at + 33)?,
+        canceled_by: word(row, at + 34)?,
     })
 }
 
@@ -129,11 +137,12 @@ pub(super) fn event(row: &Row<'_>, job: JobId) -> rusqlite::Result<Event> {
 pub(super) fn queue(row: &Row<'_>) -> rusqlite::Result<QueueRow> {
     let file_slots = row.get(1)?;
     let note = row.get(4)?;
+    let by = word(row, 5)?;
     Ok(QueueRow {
         name: must(row, 0)?,
         slots: row.get::<_, Option<u32>>(2)?.unwrap_or(file_slots),
         file_slots,
-        paused: instant(row, 3)?.map(|at| Pause { at, note }),
+        paused: instant(row, 3)?.map(|at| Pause { at, note, by }),
     })
 }
 
@@ -147,6 +156,37 @@ pub(super) fn worker(row: &Row<'_>) -> rusqlite::Result<Worker> {
         started_at: from_unix_millis(row.get(4)?),
         last_seen_at: from_unix_millis(row.get(5)?),
     })
+}
+
+/// A token from the columns [`TOKEN_COLUMNS`].
+pub(super) fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+    let scopes: Vec<_> = row
+        .get_ref(3)?
+        .as_str()
+        .map_err(|error| wrong(3, error))?
+        .split(' ')
+        .map(str::parse)
+        .collect();
+    Ok(Token {
+        id: TokenId::new(row.get(0)?),
+        name: must(row, 1)?,
+        hash: row.get(2)?,
+        scopes: scopes
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error: ParseScopeError| wrong(3, FromSqlError::other(error)))?,
+        created_at: from_unix_millis(row.get(4)?),
+        created_by: word(row, 5)?,
+        parent: row.get::<_, Option<[u8; 8]>>(6)?.map(TokenId::new),
+        expires_at: instant(row, 7)?,
+        revoked_at: instant(row, 8)?,
+        last_used_at: instant(row, 9)?,
+    })
+}
+
+/// Scopes as [`token`] reads them.
+pub(super) fn stored_scopes(scopes: &[Scope]) -> String {
+    scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Three columns: CPU time, peak memory, bytes of the log.

@@ -211,7 +211,7 @@ impl Desk {
         if self.conn.total_changes() != rows {
             self.become_serving();
         }
-        if !commit.changes.is_empty() || !commit.promoted.is_empty() {
+        if !commit.is_empty() {
             (self.on_commit)(&commit);
         }
         Ok(())

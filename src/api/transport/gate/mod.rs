@@ -30,6 +30,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Request, ServerError, Value, Variables};
 
 use crate::api::error::{ApiError, Code};
+use crate::api::rules::Needs;
 use crate::domain::limits::Limits;
 use cache::Cache;
 pub(crate) use shape::{PageRule, ScalarCheck, Shape};
@@ -49,6 +50,8 @@ pub(crate) struct Admitted {
     pub(crate) request: Request,
     /// What it is.
     pub(crate) operation: OperationType,
+    /// What its caller must be allowed.
+    pub(crate) needs: Needs,
 }
 
 impl Gate {
@@ -67,7 +70,8 @@ impl Gate {
         values::check_types(&self.shape, &document).map_err(unfit)?;
         let operation = choose(&document, request.operation_name.as_deref())
             .map_err(ApiError::into_server_error)?;
-        self.measure(&document, &request.variables).map_err(ApiError::into_server_error)?;
+        let needs = self.measure(&document, operation, &request.variables);
+        let needs = needs.map_err(ApiError::into_server_error)?;
         values::check_variables(&self.shape, operation, &request.variables).map_err(unfit)?;
         values::check_literals(&self.shape, &document, operation).map_err(unfit)?;
         // A stream keeps its variables for as long as it lasts, and who sends them need not declare them.
@@ -76,7 +80,7 @@ impl Gate {
         let operation = operation.ty;
         request.uploads.clear();
         request.set_parsed_query(ExecutableDocument::clone(&document));
-        Ok(Admitted { request, operation })
+        Ok(Admitted { request, operation, needs })
     }
 
     fn document(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
@@ -99,12 +103,14 @@ impl Gate {
     }
 
     /// Measures every operation of the document, not only the one that will run: the library
-    /// validates all of them.
+    /// validates all of them. Answers what the caller of `chosen` must be allowed.
     fn measure(
         &self,
         document: &ExecutableDocument,
+        chosen: &OperationDefinition,
         variables: &Variables,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Needs, ApiError> {
+        let mut needs = Needs::default();
         for (_, operation) in document.operations.iter() {
             let operation = &operation.node;
             let variable = |name: &str| number_of(operation, variables, name);
@@ -113,8 +119,11 @@ impl Gate {
                 .selection(&operation.selection_set.node, root)
                 .map_err(|e| ApiError::new(Code::GraphqlValidationFailed, e.to_string()))?;
             self.judge(operation, measure)?;
+            if std::ptr::eq(operation, chosen) {
+                needs = measure.needs;
+            }
         }
-        Ok(())
+        Ok(needs)
     }
 
     fn judge(&self, operation: &OperationDefinition, measure: Measure) -> Result<(), ApiError> {

@@ -11,6 +11,8 @@ use async_graphql::parser::types::{
     TypeSystemDefinition,
 };
 
+use crate::api::rules::{self, Need};
+
 /// How many rows a list counts as, where the caller cannot say how many it wants.
 const LIST: u64 = 10;
 
@@ -57,6 +59,8 @@ pub(super) struct FieldShape {
     pub(super) named: String,
     /// How its rows are counted.
     pub(super) rows: Rows,
+    /// What its caller must be allowed.
+    pub(super) need: Option<Need>,
     /// The types of its arguments.
     pub(super) arguments: HashMap<String, Type>,
 }
@@ -183,6 +187,7 @@ impl FieldShape {
         Self {
             named: named(&field.ty.node).to_owned(),
             rows,
+            need: rules::need(parent, &field.name.node),
             arguments: arguments
                 .map(|a| (a.node.name.node.to_string(), a.node.ty.node.clone()))
                 .collect(),

@@ -10,6 +10,7 @@ use async_graphql::parser::types::{ExecutableDocument, Field, Selection, Selecti
 use async_graphql::{Name, Positioned, Value};
 
 use super::shape::{Rows, Shape};
+use crate::api::rules::Needs;
 
 /// How often an introspection may go from a type to its fields again. The introspection of every
 /// known tool goes once; each further time multiplies the answer by the size of the schema.
@@ -35,6 +36,8 @@ pub(super) struct Measure {
     pub(super) top: u64,
     /// How often an introspection lists fields within fields.
     pub(super) introspection_lists: u64,
+    /// What the caller must be allowed for all of it.
+    pub(super) needs: Needs,
 }
 
 /// Why a document cannot be measured.
@@ -135,6 +138,7 @@ impl<'a> Walk<'a> {
             fields: below.fields.saturating_add(1),
             top: u64::from(name != "__typename"),
             introspection_lists: below.introspection_lists.saturating_add(u64::from(lists)),
+            needs: below.needs.with(shape.and_then(|shape| shape.need)),
         })
     }
 }
@@ -149,6 +153,7 @@ impl Measure {
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.fields = self.fields.saturating_add(other.fields);
         self.top = self.top.saturating_add(other.top);
+        self.needs = self.needs.and(other.needs);
     }
 
     /// The same behind a fragment, which is a selection and a level by itself.

@@ -2,6 +2,7 @@
 
 mod http;
 mod sse;
+mod tokens;
 mod ws;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use super::gate::{Gate, Shape};
 use super::guard::Guard;
 use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Code, Result};
+use crate::auth::Keeper;
+use crate::domain::clock::SystemClock;
 use crate::domain::limits::Limits;
 
 struct Query;
@@ -120,6 +123,7 @@ struct Server {
     flood_ended: CancellationToken,
     reached: Reached,
     closing: CancellationToken,
+    keeper: Arc<Keeper>,
 }
 
 /// A server with room for one socket of two operations.
@@ -141,9 +145,12 @@ async fn serve_with(limits: Limits) -> Server {
     let schema =
         Schema::build(Query, Mutation, Streams).data(reached.clone()).data(ended.clone()).finish();
     let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits);
-    let guard = Arc::new(Guard::new(&[], &["http://localhost:5173".to_owned()]));
+    let door = Door::new(schema, gate, Arc::new(|request, _| request));
+    let keeper = Arc::new(Keeper::new(Arc::new(SystemClock)));
+    let guard = Guard::new(&[], &["http://localhost:5173".to_owned()]);
+    let guard = Arc::new(guard.kept_by(Arc::clone(&keeper)));
     let routes = super::guarded(
-        super::routes(Door::new(schema, gate), closing.clone(), TaskTracker::new()),
+        super::routes(door, closing.clone(), TaskTracker::new(), Arc::clone(&keeper)),
         &guard,
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -151,5 +158,5 @@ async fn serve_with(limits: Limits) -> Server {
     let serving = axum::serve(listener, routes);
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     tokio::spawn(async move { serving.await });
-    Server { address, flood_ended: ended.0, reached, closing }
+    Server { address, flood_ended: ended.0, reached, closing, keeper }
 }

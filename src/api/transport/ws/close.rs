@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::extract::ws::CloseFrame;
 
+use crate::auth::NotKnown;
+
 /// A close frame carries so many bytes of reason at most (RFC 6455, section 5.5).
 const MAX_REASON: usize = 123;
 
@@ -27,6 +29,11 @@ impl Close {
     /// An operation before the session.
     pub(super) fn unauthorized() -> Self {
         Self::new(4401, "Unauthorized: send connection_init and await connection_ack first")
+    }
+
+    /// No token, or one that is worth nothing or nothing more. Clients may try again with another.
+    pub(super) fn forbidden(why: &NotKnown) -> Self {
+        Self::new(4403, format!("Forbidden: {why}"))
     }
 
     /// No subprotocol that both speak.

@@ -15,8 +15,8 @@ const MAX_ID: usize = 1024;
 /// What a client says.
 #[derive(Debug)]
 pub(super) enum FromClient {
-    /// It begins its session. What it says of itself is not asked for yet.
-    Init,
+    /// It begins its session, and says who it is.
+    Init(Option<Map<String, Value>>),
     /// It asks whether the server is there.
     Ping(Option<Map<String, Value>>),
     /// It is there.
@@ -37,7 +37,7 @@ impl FromClient {
             return Err(Close::malformed("a message needs a `type`, a string"));
         };
         match name.as_str() {
-            "connection_init" => payload(&mut fields).map(|_| Self::Init),
+            "connection_init" => payload(&mut fields).map(Self::Init),
             "ping" => payload(&mut fields).map(Self::Ping),
             "pong" => payload(&mut fields).map(|_| Self::Pong),
             "complete" => id(&mut fields).map(Self::Complete),

@@ -31,22 +31,24 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
-use futures::StreamExt;
-use futures::stream::SplitStream;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{SplitStream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
 use super::answer::problem;
+use super::credentials;
 use super::door::Door;
 use crate::api::error::{ApiError, Code};
+use crate::auth::{Caller, Keeper, NotKnown};
 use crate::domain::limits::Limits;
 use close::Close;
 use message::FromServer;
 use operations::Operations;
 use outgoing::Outgoing;
-use session::{Act, Session};
+use session::{Act, Session, Shown};
 
 /// The only subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -84,6 +86,7 @@ pub(super) async fn upgrade<E: Executor>(
         let error = ApiError::new(Code::RateLimited, "as many sockets are open as may be");
         return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
     };
+    let shown = credentials::of_headers(&parts.headers).map(|token| Shown(token.to_owned()));
     let max = entrance.door.limits().websocket_message;
     let token = entrance.open.token();
     let upgrade = upgrade
@@ -93,7 +96,8 @@ pub(super) async fn upgrade<E: Executor>(
         .max_message_size(max)
         .max_frame_size(max);
     upgrade.on_upgrade(move |socket| async move {
-        let connection = Connection::new(socket, entrance.door, permit);
+        let known = Known { keeper: entrance.keeper, shown, caller: None };
+        let connection = Connection::new(socket, entrance.door, known, permit);
         // Of a refused upgrade a page would learn nothing.
         let refusal = (!is_offered).then(Close::subprotocol);
         connection.serve(entrance.closing, refusal).await;
@@ -109,9 +113,38 @@ struct Connection<E> {
     outgoing: Outgoing,
     session: Session,
     operations: Operations,
+    known: Known,
     /// The library reads no more: what came was no message, and what follows cannot be told from it.
     is_deaf: bool,
     _permit: OwnedSemaphorePermit,
+}
+
+/// Who is at the other end.
+struct Known {
+    keeper: Arc<Keeper>,
+    /// A token of the request that became the socket: no page can send one there.
+    shown: Option<Shown>,
+    /// Since it was judged, and how long it lasts.
+    caller: Option<(Caller, BoxFuture<'static, NotKnown>)>,
+}
+
+impl Known {
+    /// Judges who begins the session; what stands in its beginning counts more.
+    fn judge(&mut self, shown: Option<Shown>) -> Result<(), NotKnown> {
+        let shown = shown.or(self.shown.take());
+        let caller = self.keeper.judge(shown.as_ref().map(|Shown(token)| token.as_str()))?;
+        let lapse = Arc::clone(&self.keeper).lapse(caller.clone()).boxed();
+        self.caller = Some((caller, lapse));
+        Ok(())
+    }
+
+    /// Returns when whoever was judged is nobody any more.
+    async fn lapse(&mut self) -> NotKnown {
+        match &mut self.caller {
+            Some((_, lapse)) => lapse.await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// Why nothing more is done on a socket.
@@ -125,12 +158,21 @@ enum End {
 }
 
 impl<E: Executor> Connection<E> {
-    fn new(socket: WebSocket, door: Door<E>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(socket: WebSocket, door: Door<E>, known: Known, permit: OwnedSemaphorePermit) -> Self {
         let (sink, incoming) = socket.split();
         let outgoing = Outgoing::new(sink);
         let session = Session::new(door.limits().subscriptions_per_socket);
         let operations = Operations::default();
-        Self { door, incoming, outgoing, session, operations, is_deaf: false, _permit: permit }
+        Self {
+            door,
+            incoming,
+            outgoing,
+            session,
+            operations,
+            known,
+            is_deaf: false,
+            _permit: permit,
+        }
     }
 
     async fn serve(mut self, closing: CancellationToken, refusal: Option<Close>) {
@@ -164,6 +206,7 @@ impl<E: Executor> Connection<E> {
             let act = tokio::select! {
                 biased;
                 () = &mut closing => return self.stop().await,
+                why = self.known.lapse() => Act::Close(Close::forbidden(&why)),
                 sent = self.outgoing.flush(), if untaken.is_some() => match sent {
                     Ok(()) => Act::Nothing,
                     Err(_) => return End::Gone,
@@ -225,7 +268,22 @@ impl<E: Executor> Connection<E> {
         match act {
             Act::Nothing => {}
             Act::Say(text) => self.outgoing.push(Message::Text(text.into())),
-            Act::Begin(id, request) => self.operations.add(&id, self.door.begin(*request)),
+            Act::Judge(shown) => {
+                let judged = self.known.judge(shown);
+                return match self.session.judged(judged) {
+                    Ok(text) => {
+                        self.outgoing.push(Message::Text(text.into()));
+                        Act::Nothing
+                    }
+                    Err(close) => Act::Close(close),
+                };
+            }
+            Act::Begin(id, request) => {
+                // The session begins no operation before its caller is known.
+                if let Some((caller, _)) = &self.known.caller {
+                    self.operations.add(&id, self.door.begin(*request, caller));
+                }
+            }
             Act::Refuse(id) => {
                 let refusal = FromServer::Error { id: &id, payload: &self.door.too_many() };
                 self.outgoing.push(Message::Text(refusal.text().into()));

@@ -13,13 +13,17 @@ use async_graphql::Request;
 
 use super::close::Close;
 use super::message::{FromClient, FromServer};
+use crate::api::transport::credentials;
 use crate::api::transport::door::Told;
+use crate::auth::NotKnown;
 
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Act {
     /// Nothing.
     Nothing,
+    /// Judge who begins its session by what it shows, and tell by [`Session::judged`].
+    Judge(Option<Shown>),
     /// Send this message.
     Say(String),
     /// Begin this operation.
@@ -32,10 +36,20 @@ pub(super) enum Act {
     Close(Close),
 }
 
+/// A token as it was shown.
+pub(super) struct Shown(pub(super) String);
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shown(…)")
+    }
+}
+
 /// Where a session stands.
 #[derive(Debug)]
 pub(super) struct Session {
-    has_begun: bool,
+    /// It began, and its caller is known; `None`: it did not begin.
+    is_known: Option<bool>,
     running: HashSet<String>,
     /// So many operations may run at a time.
     most: usize,
@@ -46,21 +60,24 @@ pub(super) struct Session {
 impl Session {
     /// A new one, in which so many operations may run at a time.
     pub(super) fn new(most: usize) -> Self {
-        Self { has_begun: false, running: HashSet::new(), most, is_asked: false }
+        Self { is_known: None, running: HashSet::new(), most, is_asked: false }
     }
 
     /// The client sent a message.
     pub(super) fn hear(&mut self, text: &str) -> Act {
         match FromClient::read(text) {
             Err(close) => Act::Close(close),
-            Ok(FromClient::Init) if self.has_begun => Act::Close(Close::second_init()),
-            Ok(FromClient::Init) => {
-                self.has_begun = true;
-                Act::Say(FromServer::ConnectionAck.text())
+            Ok(FromClient::Init(_)) if self.is_known.is_some() => Act::Close(Close::second_init()),
+            Ok(FromClient::Init(payload)) => {
+                self.is_known = Some(false);
+                let shown = credentials::of_payload(payload.as_ref());
+                Act::Judge(shown.map(|token| Shown(token.to_owned())))
             }
             Ok(FromClient::Ping(payload)) => Act::Say(FromServer::Pong { payload }.text()),
             Ok(FromClient::Pong) => Act::Nothing,
-            Ok(FromClient::Subscribe(..)) if !self.has_begun => Act::Close(Close::unauthorized()),
+            Ok(FromClient::Subscribe(..)) if self.is_known != Some(true) => {
+                Act::Close(Close::unauthorized())
+            }
             Ok(FromClient::Subscribe(id, _)) if self.running.contains(&id) => {
                 Act::Close(Close::taken(&id))
             }
@@ -78,6 +95,13 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Who begins was judged; what to say, or why the socket ends.
+    pub(super) fn judged(&mut self, judged: Result<(), NotKnown>) -> Result<String, Close> {
+        judged.map_err(|why| Close::forbidden(&why))?;
+        self.is_known = Some(true);
+        Ok(FromServer::ConnectionAck.text())
     }
 
     /// Anything came, a frame of the protocol below included: the client is there.
@@ -103,7 +127,7 @@ impl Session {
 
     /// The time to begin is over.
     pub(super) fn must_have_begun(&self) -> Act {
-        if self.has_begun { Act::Nothing } else { Act::Close(Close::init_timeout()) }
+        if self.is_known.is_some() { Act::Nothing } else { Act::Close(Close::init_timeout()) }
     }
 
     /// It is time for a ping, `patience` after the last one; the error: nothing came since then.

@@ -5,13 +5,15 @@ use futures::{FutureExt, StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::operations::Operations;
-use super::session::{Act, Session};
+use super::session::{Act, Session, Shown};
 use crate::api::transport::door::Told;
+use crate::auth::NotKnown;
 
 /// What is done, short enough for a table.
 fn short(act: &Act) -> String {
     match act {
         Act::Nothing => "nothing".to_owned(),
+        Act::Judge(shown) => format!("judge {}", shown.as_ref().map_or("nothing", |s| &s.0)),
         Act::Say(text) => format!("say {text}"),
         Act::Refuse(id) => format!("refuse {id}"),
         Act::Begin(id, request) => format!("begin {id} {}", request.query),
@@ -20,8 +22,13 @@ fn short(act: &Act) -> String {
     }
 }
 
+/// Anybody is let in, but for one that shows `stale`.
 fn hear(session: &mut Session, message: &Value) -> String {
-    short(&session.hear(&message.to_string()))
+    let act = session.hear(&message.to_string());
+    let Act::Judge(shown) = act else { return short(&act) };
+    let is_stale = shown.is_some_and(|Shown(token)| token == "stale");
+    let judged = session.judged(if is_stale { Err(NotKnown::Wrong) } else { Ok(()) });
+    short(&judged.map_or_else(Act::Close, Act::Say))
 }
 
 fn init() -> Value {
@@ -80,6 +87,10 @@ fn a_dialogue_is_answered_by_the_rules() {
             (json!({"type": "connection_init", "payload": {"token": "x"}}), ACK),
             (json!({"type": "ping", "more": 1}), r#"say {"type":"pong"}"#),
         ],
+        vec![(
+            json!({"type": "connection_init", "payload": {"token": "stale"}}),
+            "close 4403 Forbidden: the token is none of this server's, or was revoked: ask whoever gave it for another",
+        )],
     ];
     for dialogue in dialogues {
         let mut session = Session::new(3);
@@ -87,6 +98,16 @@ fn a_dialogue_is_answered_by_the_rules() {
             assert_eq!(hear(&mut session, &message), act, "{message}");
         }
     }
+}
+
+#[test]
+fn nothing_begins_while_the_caller_is_being_judged() {
+    let mut session = Session::new(3);
+    assert!(matches!(session.hear(&init().to_string()), Act::Judge(None)));
+    let early = short(&session.hear(&subscribe("1").to_string()));
+    assert!(early.starts_with("close 4401"), "{early}");
+    let again = short(&session.hear(&init().to_string()));
+    assert!(again.starts_with("close 4429"), "{again}");
 }
 
 #[test]

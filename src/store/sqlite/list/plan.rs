@@ -1,8 +1,8 @@
 //! Which sources hold what a filter lets through.
 //!
 //! In the orders by acceptance any of several sets of sources will do: the one by state, queue and
-//! kind, which alone may hold just what matches; that of a label; that of a reason; that of a
-//! text. The one with the fewest entries is taken. In the other orders there is one set; where its
+//! kind, which alone may hold just what matches; that of a caller, likewise; that of a label; that of a
+//! reason; that of a text. The one with the fewest entries is taken. In the other orders there is one set; where its
 //! walk finds too little, a set of the others that is small is read whole and sorted.
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension};
 use strum::IntoEnumIterator;
 
-use super::sets::{by_end, queue_order, structure, with_text};
+use super::sets::{by_end, of_starter, queue_order, structure, with_text};
 use super::source::{Range, Source, Way};
 use super::walk::entries;
 use crate::domain::clock::Timestamp;
@@ -114,6 +114,10 @@ fn by_acceptance(conn: &Connection, query: &JobsQuery) -> Result<Plan, Failure> 
         let sources = structure(conn, &query.filter)?;
         return Ok(Plan { sources, is_exact: true, clip });
     }
+    if let Some(name) = asks_only_whose(&query.filter) {
+        let sources = of_starter(&query.filter, name);
+        return Ok(Plan { sources, is_exact: true, clip });
+    }
     let most = usize::try_from(query.examine).unwrap_or(usize::MAX);
     let fewest = fewest(conn, &query.filter, most)?;
     let sources = fewest.map(|(_, sources)| sources).unwrap_or_default();
@@ -137,6 +141,7 @@ fn fewest(
     if let Some(text) = &filter.text {
         sets.extend(with_text(conn, filter, text)?);
     }
+    sets.extend(filter.started_by.as_ref().map(|name| of_starter(filter, name)));
     sets.push(structure(conn, filter)?);
     let mut best: Option<(usize, Vec<Source>)> = None;
     for set in sets {
@@ -152,10 +157,19 @@ fn fewest(
 /// than states do.
 fn asks_more_than_structure(filter: &JobFilter) -> bool {
     filter.workers.is_some()
+        || filter.started_by.is_some()
         || filter.labels.is_some()
         || filter.text.is_some()
         || filter.reasons.iter().flatten().any(|reason| state_of(*reason) == JobState::Failed)
             && states(filter).contains(&JobState::Failed)
+}
+
+/// The caller, where no other condition is asked than whose a job is, its state and times.
+fn asks_only_whose(filter: &JobFilter) -> Option<&String> {
+    let others = JobFilter { started_by: None, ..filter.clone() };
+    let only =
+        !asks_more_than_structure(&others) && filter.kinds.is_none() && filter.queues.is_none();
+    filter.started_by.as_ref().filter(|_| only)
 }
 
 fn has_time(filter: &JobFilter) -> bool {
@@ -166,8 +180,7 @@ fn matches_nothing(conn: &Connection, filter: &JobFilter) -> Result<bool, Failur
     fn is_empty<T>(list: Option<&Vec<T>>) -> bool {
         list.is_some_and(Vec::is_empty)
     }
-    if is_empty(filter.labels.as_ref()) || filter.started_by.is_some() || states(filter).is_empty()
-    {
+    if is_empty(filter.labels.as_ref()) || states(filter).is_empty() {
         return Ok(true);
     }
     // By `workers_by_name`. A name that no worker ever had must not be looked for in all jobs.

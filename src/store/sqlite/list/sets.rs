@@ -55,6 +55,12 @@ pub(super) fn structure(conn: &Connection, filter: &JobFilter) -> Result<Vec<Sou
     Ok(ranges.into_iter().map(Source::Index).collect())
 }
 
+/// What a caller started, each job in one source.
+pub(super) fn of_starter(filter: &JobFilter, name: &str) -> Vec<Source> {
+    let range = |state| Source::Index(Range::StarterState(name.to_owned(), state));
+    states(filter).into_iter().map(range).collect()
+}
+
 /// What ended, by its end.
 pub(super) fn by_end(conn: &Connection, filter: &JobFilter) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();

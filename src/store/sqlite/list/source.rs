@@ -67,6 +67,8 @@ pub(in crate::store::sqlite) enum Range {
     Label(Label),
     /// FAILED jobs by acceptance, by `jobs_by_reason`.
     Reason(EndReason),
+    /// Those of one caller by acceptance, by `jobs_by_starter`.
+    StarterState(String, JobState),
     /// What is in line, by acceptance, by `jobs_line`.
     Line(QueueName),
     /// What is delayed, by when it comes into line, by `jobs_delayed`.
@@ -114,6 +116,9 @@ impl Range {
             Self::Reason(_) => {
                 "jobs INDEXED BY jobs_by_reason WHERE reason = :reason AND state = 'FAILED'"
             }
+            Self::StarterState(..) => {
+                "jobs INDEXED BY jobs_by_starter WHERE started_by = :starter AND state = :state"
+            }
             Self::Line(_) => {
                 "jobs INDEXED BY jobs_line WHERE queue = :queue \
                  AND state = 'QUEUED' AND open_fence IS NULL AND delayed_until IS NULL"
@@ -135,6 +140,7 @@ impl Range {
             | Self::KindQueueState(..)
             | Self::Label(_)
             | Self::Reason(_)
+            | Self::StarterState(..)
             | Self::Line(_) => None,
             Self::Delayed => Some("delayed_until"),
             Self::Ended(..) => Some("ended_at"),
@@ -158,6 +164,9 @@ impl Range {
                 vec![(":key", Box::new(&label.key)), (":value", Box::new(&label.value))]
             }
             Self::Reason(reason) => vec![(":reason", word(*reason))],
+            Self::StarterState(starter, state) => {
+                vec![(":starter", Box::new(starter)), (":state", word(*state))]
+            }
             Self::Line(queue) => vec![(":queue", Box::new(queue.as_str()))],
         };
         let no = if self.rank().is_some() {

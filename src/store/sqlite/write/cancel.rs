@@ -38,6 +38,7 @@ impl Cancel {
         let mut job = Job {
             cancel_requested_at: Some(self.at),
             cancel_note: self.note.clone(),
+            canceled_by: self.by.clone(),
             ..before.clone()
         };
         if before.open.is_some() {

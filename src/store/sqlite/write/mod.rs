@@ -8,6 +8,7 @@ mod interrupt;
 mod queue;
 mod start;
 mod started;
+mod token;
 mod worker;
 
 use std::sync::Arc;
@@ -21,13 +22,16 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event::{Change, Commit, Event, JobChange, Promoted};
 use crate::domain::id::{EventNo, JobId};
 use crate::domain::job::Job;
+use crate::domain::names::CallerName;
 use crate::domain::state::JobState;
+use crate::domain::token::Token;
 use crate::store::StoreError;
 
 pub(super) use interrupt::Interrupt;
 pub(super) use queue::{ChangeQueue, DeclareQueues};
 pub(super) use start::{Check, Start};
 pub(super) use started::Started;
+pub(super) use token::{CreateToken, RevokeToken, TokensUsed};
 pub(super) use worker::SeeWorker;
 #[cfg(test)]
 pub(super) use {claim::CLAIM, claim::PROMOTE, start::INSERT_JOB};
@@ -88,6 +92,11 @@ impl<'a> Tx<'a> {
         self.commit.promoted.extend(promoted);
     }
 
+    /// Tells of a token that was made or revoked.
+    fn token(&mut self, token: Token) {
+        self.commit.tokens.push(token);
+    }
+
     /// The job as this transaction sees it.
     fn job(&self, id: JobId) -> Result<Option<Job>, Failure> {
         // By the unique index of `id`.
@@ -111,6 +120,7 @@ impl<'a> Tx<'a> {
             ":delay": job.delayed.map(|(_, why)| <&str>::from(why)),
             ":cancel_requested_at": job.cancel_requested_at.map(|at| at.timestamp_millis()),
             ":cancel_note": job.cancel_note,
+            ":canceled_by": job.canceled_by.as_ref().map(CallerName::as_str),
             ":ended_at": job.ended_at.map(|at| at.timestamp_millis()),
             ":reason": job.reason.map(<&str>::from),
             ":reason_text": job.reason_text,
@@ -183,6 +193,7 @@ SET state = :state,
     delay = :delay,
     cancel_requested_at = :cancel_requested_at,
     cancel_note = :cancel_note,
+    canceled_by = :canceled_by,
     ended_at = :ended_at,
     reason = :reason,
     reason_text = :reason_text,

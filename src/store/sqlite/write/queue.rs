@@ -4,10 +4,10 @@ use rusqlite::OptionalExtension;
 
 use super::{Operation, Tx};
 use crate::domain::kind::QueueSpec;
-use crate::domain::names::QueueName;
+use crate::domain::names::{CallerName, QueueName};
 use crate::store::sqlite::failure::{Failure, one_row};
 use crate::store::sqlite::row::{self, QUEUE_COLUMNS};
-use crate::store::{Pause, QueueChange, QueueError, QueueRow, StoreError};
+use crate::store::{QueueChange, QueueError, QueueRow, StoreError};
 
 /// The queues that the configuration declares.
 pub(in crate::store::sqlite) struct DeclareQueues(pub(in crate::store::sqlite) Vec<QueueSpec>);
@@ -51,7 +51,10 @@ impl Operation for ChangeQueue {
             let slots = (after.slots != after.file_slots).then_some(after.slots);
             let paused_at = after.paused.as_ref().map(|pause| pause.at.timestamp_millis());
             let note = after.paused.as_ref().and_then(|pause| pause.note.as_deref());
-            let rows = tx.prepare(CHANGE)?.execute((self.name.as_str(), slots, paused_at, note))?;
+            let by = after.paused.as_ref().and_then(|pause| pause.by.as_ref());
+            let by = by.map(CallerName::as_str);
+            let change = (self.name.as_str(), slots, paused_at, note, by);
+            let rows = tx.prepare(CHANGE)?.execute(change)?;
             one_row("the change of a queue", rows)?;
         }
         Ok(Ok((after, is_new)))
@@ -62,8 +65,8 @@ impl Operation for ChangeQueue {
 fn changed(before: &QueueRow, change: &QueueChange) -> QueueRow {
     let mut after = before.clone();
     match change {
-        QueueChange::Pause(Pause { at, note }) => {
-            after.paused.get_or_insert_with(|| Pause { at: *at, note: note.clone() });
+        QueueChange::Pause(pause) => {
+            after.paused.get_or_insert_with(|| pause.clone());
         }
         QueueChange::Resume => after.paused = None,
         QueueChange::Slots(slots) => after.slots = *slots,
@@ -78,12 +81,13 @@ VALUES (?1, ?2)
 ON CONFLICT (name) DO UPDATE
 SET slots_override = iif(file_slots = excluded.file_slots, slots_override, NULL),
     file_slots = excluded.file_slots
-RETURNING name, file_slots, slots_override, paused_at, pause_note";
+RETURNING name, file_slots, slots_override, paused_at, pause_note, paused_by";
 
 /// By its key.
 const CHANGE: &str = "
 UPDATE queues
 SET slots_override = ?2,
     paused_at = ?3,
-    pause_note = ?4
+    pause_note = ?4,
+    paused_by = ?5
 WHERE name = ?1";

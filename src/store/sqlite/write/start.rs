@@ -9,6 +9,7 @@ use crate::domain::clock::{from_unix_millis, to_millis};
 use crate::domain::event::JobChange;
 use crate::domain::id::{AcceptNo, Seq};
 use crate::domain::job::{Delay, Idempotency, Job, NewJob};
+use crate::domain::names::CallerName;
 use crate::domain::state::JobState;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::row::{self, JOB_COLUMN_COUNT, JOB_COLUMNS};
@@ -36,10 +37,14 @@ impl Start {
         let mut select = tx.prepare(&format!(
             "SELECT {JOB_COLUMNS}, fingerprint
              FROM jobs INDEXED BY jobs_key
-             WHERE idempotency_key = ?1"
+             WHERE idempotency_key = ?1
+               AND ifnull(started_by, '') = ?2"
         ))?;
+        let caller = self.job.started_by.as_ref().map_or("", CallerName::as_str);
         let found = select
-            .query_one([key], |row| Ok((row::job(row)?, row.get::<_, [u8; 32]>(JOB_COLUMN_COUNT)?)))
+            .query_one((key, caller), |row| {
+                Ok((row::job(row)?, row.get::<_, [u8; 32]>(JOB_COLUMN_COUNT)?))
+            })
             .optional()?;
         Ok(found.map(|(job, same)| {
             if same == *fingerprint {
@@ -110,6 +115,8 @@ impl Start {
             has_result: false,
             idempotency_key: new.idempotency.as_ref().map(|i| i.key.clone()),
             retry_of: new.retry_of,
+            started_by: new.started_by.clone(),
+            canceled_by: None,
         })
     }
 
@@ -133,6 +140,7 @@ impl Start {
             ":fingerprint": self.job.idempotency.as_ref().map(|i| i.fingerprint),
             ":retry_of": job.retry_of.map(|id| *id.as_bytes()),
             ":labels": row::stored_labels(&job.labels)?,
+            ":started_by": job.started_by.as_ref().map(CallerName::as_str),
         })?;
         job.accepted = AcceptNo(accept_no);
         for label in job.labels.as_slice() {
@@ -182,10 +190,11 @@ impl Operation for Check {
 pub(in crate::store::sqlite) const INSERT_JOB: &str = "
 INSERT INTO jobs (
     id, kind, queue, state, seq, created_at, not_before, delayed_until, delay, max_attempts,
-    timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of, labels)
+    timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of, labels, started_by)
 VALUES (
     :id, :kind, :queue, :state, :seq, :created_at, :not_before, :delayed_until, :delay,
-    :max_attempts, :timeout_ms, :args_bytes, :idempotency_key, :fingerprint, :retry_of, :labels)";
+    :max_attempts, :timeout_ms, :args_bytes, :idempotency_key, :fingerprint, :retry_of, :labels,
+    :started_by)";
 
 /// By the key. Instants never fall along it, so that a time is a place in it (list/plan.rs).
 const LAST_CREATED: &str = "SELECT created_at FROM jobs ORDER BY accept_no DESC LIMIT 1";

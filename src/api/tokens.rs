@@ -1,0 +1,145 @@
+//! Making tokens and shares, and revoking them.
+
+use async_graphql::Context;
+use chrono::TimeDelta;
+
+use crate::api::context::{Parts, job_id};
+use crate::api::error::{ApiError, Code, Result};
+use crate::api::refusal;
+use crate::api::types::scalar::DateTime;
+use crate::api::types::token::{CreateTokenInput, CreateTokenPayload, Token, TokenPayload};
+use crate::auth::Secret;
+use crate::domain;
+use crate::domain::clock::Timestamp;
+use crate::domain::names::CallerName;
+use crate::domain::token::{Scope, TokenId};
+
+/// A share lasts so long where nobody says, and no longer than a share may.
+const DEFAULT_SHARE: TimeDelta = TimeDelta::days(1);
+/// The most scopes of a token: more kinds than that are better said as `start:*`.
+const MAX_SCOPES: usize = 100;
+
+/// What is to be made, but for its id and its secret.
+struct Wanted {
+    name: CallerName,
+    scopes: Vec<Scope>,
+    parent: Option<TokenId>,
+    expires_at: Option<Timestamp>,
+}
+
+pub(crate) async fn create(
+    ctx: &Context<'_>,
+    input: CreateTokenInput,
+) -> Result<CreateTokenPayload> {
+    let name = input.name.parse().map_err(|error: domain::names::ParseNameError| {
+        ApiError::invalid_input("name", error.to_string())
+    })?;
+    let expires_at = later(ctx, input.expires_at)?;
+    make(ctx, Wanted { name, scopes: scopes(&input.scopes)?, parent: None, expires_at }).await
+}
+
+/// A token that sees this one job. It ends with the token that shares it.
+pub(crate) async fn share(
+    ctx: &Context<'_>,
+    id: &str,
+    expires_at: Option<DateTime>,
+) -> Result<CreateTokenPayload> {
+    let job = ctx.access().must(job_id(id)?).await?;
+    let Some(own) = ctx.access().caller().token() else {
+        let message = "this server asks nobody for a token, so whoever reaches it sees every job: make the first token, and share then";
+        return Err(ApiError::new(Code::Forbidden, message).with("scope", "read"));
+    };
+    let now = ctx.clock().now();
+    let most = TimeDelta::from_std(ctx.handle().limits().share_time).unwrap_or(TimeDelta::MAX);
+    let latest = now.checked_add_signed(most).unwrap_or(Timestamp::MAX_UTC);
+    let asked = later(ctx, expires_at)?;
+    if let Some(at) = asked.filter(|at| *at > latest) {
+        let message = format!(
+            "a share may last until {} at most (`limits.share_time`), and {} is after that",
+            latest.to_rfc3339(),
+            at.to_rfc3339()
+        );
+        return Err(ApiError::invalid_input("expiresAt", message));
+    }
+    let until = asked.unwrap_or_else(|| latest.min(now + DEFAULT_SHARE));
+    let until = own.expires_at.map_or(until, |own| own.min(until));
+    let wanted = Wanted {
+        name: own.name.clone(),
+        scopes: vec![Scope::Job(job.id)],
+        parent: Some(own.id),
+        expires_at: Some(until),
+    };
+    make(ctx, wanted).await
+}
+
+pub(crate) async fn revoke(ctx: &Context<'_>, id: &str) -> Result<TokenPayload> {
+    let id = id.parse().map_err(|error: domain::token::ParseTokenIdError| {
+        ApiError::invalid_input("id", error.to_string())
+    })?;
+    let revoked = ctx.handle().revoke_token(id).await.map_err(refusal::token);
+    revoked.map(|(token, changed)| TokenPayload { token: Token(token), changed })
+}
+
+async fn make(ctx: &Context<'_>, wanted: Wanted) -> Result<CreateTokenPayload> {
+    let Wanted { name, scopes, parent, expires_at } = wanted;
+    let id = TokenId::new(rand::random());
+    let (secret, hash) = Secret::new(id, rand::random());
+    let token = domain::token::Token {
+        id,
+        name,
+        scopes,
+        hash,
+        created_at: ctx.clock().now(),
+        created_by: ctx.access().caller().name().cloned(),
+        parent,
+        expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    let token = ctx.handle().create_token(token).await.map_err(refusal::token)?;
+    Ok(CreateTokenPayload { token: Token(token), secret: secret.reveal() })
+}
+
+fn scopes(words: &[String]) -> Result<Vec<Scope>> {
+    let wrong = |message: String| ApiError::invalid_input("scopes", message);
+    if words.is_empty() || words.len() > MAX_SCOPES {
+        return Err(wrong(format!(
+            "`scopes` must list 1 to {MAX_SCOPES} of `read`, `start:KIND`, `start:*`, `cancel` and `admin`, and lists {}",
+            words.len()
+        )));
+    }
+    let mut scopes = Vec::new();
+    for word in words {
+        match word
+            .parse()
+            .map_err(|error: domain::token::ParseScopeError| wrong(error.to_string()))?
+        {
+            // Only `shareJob` makes these: they end with the token that shares.
+            Scope::Job(_) => {
+                return Err(wrong(format!("`{word}` is what a share has: use `shareJob`")));
+            }
+            scope @ (Scope::Read | Scope::Start(_) | Scope::Cancel | Scope::Admin) => {
+                scopes.push(scope);
+            }
+        }
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(scopes)
+}
+
+/// An end that is not over yet.
+fn later(ctx: &Context<'_>, at: Option<DateTime>) -> Result<Option<Timestamp>> {
+    let now = ctx.clock().now();
+    match at {
+        Some(DateTime(at)) if at <= now => {
+            let message = format!(
+                "`expiresAt` is {}, which is past: expected an instant after now, {}",
+                at.to_rfc3339(),
+                now.to_rfc3339()
+            );
+            Err(ApiError::invalid_input("expiresAt", message))
+        }
+        at => Ok(at.map(|DateTime(at)| at)),
+    }
+}
