@@ -12,14 +12,15 @@ use async_graphql::{Executor, Request as GraphQlRequest, Variables};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
-    LOCATION, ORIGIN, VARY,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, LOCATION,
+    ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use futures::StreamExt;
 use serde_json::{Map, Value};
 
 use super::Entrance;
+use super::accept::Accept;
 use super::answer::{Media, graphql, problem};
 use super::door::refusal;
 use super::{pages, sse};
@@ -102,7 +103,9 @@ struct Accepts {
 
 impl Accepts {
     fn of(headers: &HeaderMap) -> Result<Self, Refused> {
-        let (media, events) = (Media::accepted(text(headers, &ACCEPT)), sse::is_accepted(headers));
+        let accept = Accept::of(headers);
+        let media = Media::accepted(accept.as_ref());
+        let events = accept.is_some_and(|accept| accept.names(sse::MEDIA));
         if media.is_none() && !events {
             let message = "the answer is `application/json` or `application/graphql-response+json`, or a stream of `text/event-stream`: accept one of them";
             let error = ApiError::invalid_input("accept", message);

@@ -3,6 +3,7 @@
 //!
 //! Nothing else of the API knows how a request came.
 
+mod accept;
 mod answer;
 pub(crate) mod door;
 pub(crate) mod gate;
@@ -19,14 +20,16 @@ use std::sync::Arc;
 use async_graphql::Executor;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use answer::problem;
+use crate::api::error::{ApiError, Code};
+pub(crate) use answer::{answer, problem};
 use door::Door;
 use guard::Guard;
 
@@ -39,6 +42,17 @@ struct Entrance<E> {
     /// The sockets that are open.
     open: TaskTracker,
     closing: CancellationToken,
+}
+
+impl<E: Executor> Entrance<E> {
+    /// A place for one more socket, or for a stream, which takes one too.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Box<Response>> {
+        Arc::clone(&self.sockets).try_acquire_owned().map_err(|_| {
+            let message = "as many sockets and streams are open as may be";
+            let error = ApiError::new(Code::RateLimited, message).retry_after_ms(1_000);
+            problem(StatusCode::SERVICE_UNAVAILABLE, error).into()
+        })
+    }
 }
 
 /// The routes of GraphQL: `/graphql` for HTTP and WebSocket. `closing` ends every socket; each of

@@ -21,15 +21,14 @@ mod session;
 mod tests;
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Executor;
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request};
+use axum::http::Response;
 use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
-use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use futures::StreamExt;
 use futures::stream::SplitStream;
@@ -38,9 +37,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
-use super::answer::problem;
 use super::door::Door;
-use crate::api::error::{ApiError, Code};
 use crate::domain::limits::Limits;
 use close::Close;
 use message::FromServer;
@@ -80,9 +77,9 @@ pub(super) async fn upgrade<E: Executor>(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let Ok(permit) = Arc::clone(&entrance.sockets).try_acquire_owned() else {
-        let error = ApiError::new(Code::RateLimited, "as many sockets are open as may be");
-        return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
+    let permit = match entrance.place() {
+        Ok(permit) => permit,
+        Err(refused) => return *refused,
     };
     let max = entrance.door.limits().websocket_message;
     let token = entrance.open.token();
