@@ -39,6 +39,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::scheduler::Handle;
 use crate::store::Health;
 use schema::Ingredients;
+pub use transport::listen::serve;
 pub use transport::pages::Pages;
 use transport::{guard::Guard, pages};
 

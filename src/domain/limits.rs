@@ -5,6 +5,8 @@ use std::time::Duration;
 /// The limits in force. Each field is a key of `[limits]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// The most bytes of a request's head: its line and its headers.
+    pub request_head: usize,
     /// The most bytes of a request's body.
     pub request_body: usize,
     /// The deepest that a query may nest its fields.
@@ -66,6 +68,9 @@ pub struct Limits {
     pub wait_ms: u32,
     /// The most bytes of a message that a socket takes.
     pub websocket_message: usize,
+    /// How long a client may take to send the head of a request, and then its body. It may leave a
+    /// connection idle for so long, too.
+    pub read_timeout: Duration,
     /// How long a new socket has to begin its session.
     pub init_timeout: Duration,
     /// How often a socket is asked whether its client is there, and how long that may take.
@@ -82,6 +87,7 @@ const MIB: u64 = 1024 * 1024;
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            request_head: 64 * KIB,
             request_body: 256 * KIB,
             query_depth: 16,
             query_cost: 2_000,
@@ -112,6 +118,7 @@ impl Default for Limits {
             sockets: 10_000,
             wait_ms: 60_000,
             websocket_message: 256 * KIB,
+            read_timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(3),
             ping: Duration::from_secs(15),
             slow_reader: Duration::from_secs(10),

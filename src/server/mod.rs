@@ -14,7 +14,6 @@ mod signals;
 mod stop;
 mod trouble;
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -34,6 +33,7 @@ pub use trouble::Trouble;
 use crate::api::{self, Pages};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::limits::Limits;
 use crate::runner::process::{self, ProcessRunner};
 use crate::scheduler::{self, Board, Scheduler};
 use crate::store::sqlite::{self, SqliteStore};
@@ -86,9 +86,9 @@ pub enum ServerError {
     /// A part of the scheduler panicked; the next start recovers.
     #[error("go on: {0} panicked, which is a fault of Longhaul")]
     Scheduler(&'static str),
-    /// The listener failed.
-    #[error("serve")]
-    Serve(#[source] io::Error),
+    /// The listener ended without being told to.
+    #[error("go on: the listener ended by itself, which is a fault of Longhaul")]
+    Listener,
 }
 
 /// A server that is ready: recovered, listening, claiming.
@@ -100,8 +100,7 @@ pub struct Server {
     app: axum::Router,
     address: SocketAddr,
     drain_timeout: Duration,
-    /// How long a client may leave what was sent to it untaken, before its connection is cut.
-    patience: Duration,
+    limits: Limits,
     folder: DataFolder,
     signals: Signals,
     closing: CancellationToken,
@@ -141,8 +140,6 @@ impl Server {
         });
         folder.say(Some(url(address)))?;
         let drain_timeout = config.server.drain_timeout;
-        // A socket says why it is closed, and is given the time for that.
-        let patience = config.limits.slow_reader.saturating_mul(2);
         Ok(Self {
             scheduler,
             health,
@@ -151,7 +148,7 @@ impl Server {
             app,
             address,
             drain_timeout,
-            patience,
+            limits: config.limits,
             folder,
             signals,
             closing,
@@ -173,12 +170,11 @@ impl Server {
     /// end within the drain timeout, the second kills it, a third waits for nothing more.
     pub async fn run_until_stopped(self) -> Result<(), ServerError> {
         let mut signals = self.signals;
+        // A socket says why it is closed, and is given the time for that.
+        let patience = self.limits.slow_reader.saturating_mul(2);
+        let listener = self.listener.tap_io(move |tcp| patience::cut_when_untaken(tcp, patience));
         let closing = self.closing.clone();
-        let until = async move { closing.cancelled().await };
-        let listener =
-            self.listener.tap_io(move |tcp| patience::cut_when_untaken(tcp, self.patience));
-        let serve = axum::serve(listener, self.app).with_graceful_shutdown(until);
-        let mut serving = pin!(serve.into_future());
+        let mut serving = pin!(api::serve(listener, self.app, &self.limits, closing));
         let mut health = self.health;
         let mut failure = pin!(async {
             tokio::select! {
@@ -186,14 +182,10 @@ impl Server {
                 part = self.scheduler.failure() => ServerError::Scheduler(part),
             }
         });
-        let listener_ended = |served: io::Result<()>| {
-            let by_itself = || io::Error::other("the listener ended by itself");
-            ServerError::Serve(served.err().unwrap_or_else(by_itself))
-        };
         let ended = tokio::select! {
             stop = signals.next() => Ok(stop),
             failure = &mut failure => Err(failure),
-            served = &mut serving => Err(listener_ended(served)),
+            () = &mut serving => Err(ServerError::Listener),
         };
         // Requests are answered while what runs comes to its end.
         let stopped = match ended {
@@ -201,7 +193,7 @@ impl Server {
             Ok(stop) => tokio::select! {
                 () = stop::stop_what_runs(&self.scheduler, self.drain_timeout, stop, &mut signals) => Ok(()),
                 failure = &mut failure => Err(failure),
-                served = &mut serving => Err(listener_ended(served)),
+                () = &mut serving => Err(ServerError::Listener),
             },
         };
         self.scheduler.close();

@@ -6,6 +6,7 @@
 //! browser says whence it comes must show that it is none that an image or a link could send.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request as GraphQlRequest, Variables};
@@ -18,6 +19,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use futures::StreamExt;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use super::Entrance;
 use super::accept::Accept;
@@ -45,7 +47,9 @@ pub(super) async fn post<E: Executor>(
     let answered = async {
         let accepts = Accepts::of(request.headers())?;
         check_content_type(request.headers())?;
-        let body = read(request, entrance.door.limits().request_body).await?;
+        let limits = entrance.door.limits();
+        let reading = timeout(limits.read_timeout, read(request, limits.request_body));
+        let body = reading.await.unwrap_or_else(|_| Err(too_slow(limits.read_timeout)))?;
         let request = from_json(&body).map_err(bad_request)?;
         Ok::<_, Refused>((accepts, request))
     };
@@ -219,6 +223,15 @@ fn too_large(max: usize) -> Refused {
     let error = ApiError::new(Code::RequestTooLarge, message).with("max", max);
     let mut response = problem(StatusCode::PAYLOAD_TOO_LARGE, error);
     // Maybe not all of it was read, so no other request can follow here.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response.into()
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "it is always one of the refusals")]
+fn too_slow(most: Duration) -> Refused {
+    let message = format!("the body was not sent within {most:?}: send it without a pause");
+    let error = ApiError::new(Code::DeadlineExceeded, message);
+    let mut response = problem(StatusCode::REQUEST_TIMEOUT, error);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response.into()
 }

@@ -9,6 +9,7 @@ pub(crate) mod door;
 pub(crate) mod gate;
 pub(crate) mod guard;
 mod http;
+pub(crate) mod listen;
 pub(crate) mod pages;
 mod sse;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The transports over a real socket, before a schema that counts what reaches it.
 
 mod http;
+mod slow;
 mod sse;
 mod ws;
 
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::door::Door;
 use super::gate::{Gate, Shape};
 use super::guard::Guard;
+use super::listen::serve as serve_routes;
 use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Code, Result};
 use crate::domain::limits::Limits;
@@ -140,7 +142,7 @@ async fn serve_with(limits: Limits) -> Server {
     let limits = Limits { subscriptions_per_socket: 2, sockets: 1, ..limits };
     let schema =
         Schema::build(Query, Mutation, Streams).data(reached.clone()).data(ended.clone()).finish();
-    let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits);
+    let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits.clone());
     let guard = Arc::new(Guard::new(&[], &["http://localhost:5173".to_owned()]));
     let routes = super::guarded(
         super::routes(Door::new(schema, gate), closing.clone(), TaskTracker::new()),
@@ -148,8 +150,9 @@ async fn serve_with(limits: Limits) -> Server {
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let serving = axum::serve(listener, routes);
+    // Its own: what a test closes may still be asked.
+    let never = CancellationToken::new();
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(async move { serving.await });
+    tokio::spawn(async move { serve_routes(listener, routes, &limits, never).await });
     Server { address, flood_ended: ended.0, reached, closing }
 }
