@@ -41,7 +41,7 @@ use crate::store::Health;
 use schema::Ingredients;
 pub use transport::listen::serve;
 pub use transport::pages::Pages;
-use transport::{guard::Guard, pages};
+use transport::{callers::Callers, guard::Guard, pages};
 
 /// What the API is built from.
 pub struct Options {
@@ -76,6 +76,7 @@ pub fn router(options: Options) -> Router {
         Guard::new(&options.allowed_hosts, &options.allowed_origins)
             .by_any_address(options.for_other_machines),
     );
+    let callers = Arc::new(Callers::new(handle.limits()));
     let door = schema::door(Ingredients {
         handle: options.handle,
         clock: options.clock,
@@ -91,7 +92,9 @@ pub fn router(options: Options) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(handle);
-    transport::guarded(guarded, &guard).merge(probes).merge(pages::routes(options.pages, &guard))
+    transport::guarded(guarded, &guard, &callers)
+        .merge(probes)
+        .merge(pages::routes(options.pages, &guard))
 }
 
 type Plain = (StatusCode, [(HeaderName, HeaderValue); 1], String);

@@ -70,6 +70,8 @@ macro_rules! limits {
 
 limits! {
     numbers {
+        requests_per_second: 1..=1_000_000, "Requests and operations of one caller in a second.";
+        requests_at_once: 1..=1_000_000, "Requests and operations of one caller that are under way at once; subscriptions do not count.";
         request_head: 8 * KIB..=MIB, "Bytes of a request's line and headers.";
         request_body: KIB..=64 * MIB, "Bytes of a request's body.";
         query_depth: 1..=1_000, "How deep a query may nest its fields.";

@@ -5,6 +5,11 @@ use std::time::Duration;
 /// The limits in force. Each field is a key of `[limits]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// The most requests and operations of one caller in a second.
+    pub requests_per_second: u32,
+    /// The most requests and operations of one caller that are under way at once; what is followed
+    /// does not count.
+    pub requests_at_once: usize,
     /// The most bytes of a request's head: its line and its headers.
     pub request_head: usize,
     /// The most bytes of a request's body.
@@ -87,6 +92,8 @@ const MIB: u64 = 1024 * 1024;
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            requests_per_second: 10_000,
+            requests_at_once: 1_000,
             request_head: 64 * KIB,
             request_body: 256 * KIB,
             query_depth: 16,

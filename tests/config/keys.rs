@@ -47,6 +47,8 @@ pub(super) const KEYS: &[Key] = &[
     ("retention", "age", "30", &["\"0s\"", "\"30d\""]),
     ("retention", "jobs", "\"all\"", &["0", "1_000_000_001"]),
     ("retention", "log_bytes", "\"10GiB\"", &["1_048_575", "1_125_899_906_842_625"]),
+    ("limits", "requests_per_second", "\"1\"", &["0", "1_000_001"]),
+    ("limits", "requests_at_once", "\"1\"", &["0", "1_000_001"]),
     ("limits", "request_head", "\"1\"", &["8_191", "1_048_577"]),
     ("limits", "request_body", "\"1\"", &["1_023", "67_108_865"]),
     ("limits", "query_depth", "\"1\"", &["0", "1_001"]),

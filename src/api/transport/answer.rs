@@ -1,13 +1,15 @@
 //! Answers of HTTP: GraphQL's own, and the same shape for what is refused before GraphQL.
 
-use async_graphql::Response as GraphQlResponse;
+use async_graphql::{Response as GraphQlResponse, ServerError};
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{Response, StatusCode};
 
 use super::accept::Accept;
 use super::door::has_no_data;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, retry_after_ms};
 
 /// The two media types that a client may accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +60,28 @@ pub(super) fn graphql(media: Media, response: &GraphQlResponse, broke_off: bool)
     } else {
         serde_json::to_vec(response)
     };
-    answer(media.name(), status, body.expect("a response is JSON"))
+    let mut answer = answer(media.name(), status, body.expect("a response is JSON"));
+    say_when(&mut answer, &response.errors);
+    answer
 }
 
 /// What is refused by HTTP itself, with a body like GraphQL's.
 pub(crate) fn problem(status: StatusCode, error: ApiError) -> Response<Body> {
-    let body = serde_json::json!({ "errors": [error.into_server_error()] });
-    answer(Media::Json.name(), status, serde_json::to_vec(&body).expect("an error is JSON"))
+    let errors = [error.into_server_error()];
+    let body = serde_json::json!({ "errors": errors });
+    let body = serde_json::to_vec(&body).expect("an error is JSON");
+    let mut answer = answer(Media::Json.name(), status, body);
+    say_when(&mut answer, &errors);
+    answer
+}
+
+/// Says by `Retry-After` when the same request may work, for who reads headers: in whole seconds, so
+/// never too early.
+fn say_when(answer: &mut Response<Body>, errors: &[ServerError]) {
+    if let Some(millis) = errors.iter().filter_map(retry_after_ms).max() {
+        let seconds = millis.div_ceil(1_000).max(1);
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
 }
 
 /// An answer that is made of data: it is what it says, and nobody keeps it.
@@ -88,6 +105,7 @@ mod tests {
     use axum::http::header::ACCEPT;
 
     use super::*;
+    use crate::api::error::Code;
 
     #[test]
     fn the_media_type_is_the_one_that_the_client_prefers() {
@@ -115,5 +133,26 @@ mod tests {
             let found = Media::accepted(Accept::of(&headers).as_ref());
             assert_eq!(found, media, "{accept:?}");
         }
+    }
+
+    #[test]
+    fn what_may_work_later_says_when() {
+        let error = |millis: Option<u64>| {
+            let error = ApiError::new(Code::Unavailable, "not now");
+            millis.map_or(error.clone(), |millis| error.retry_after_ms(millis))
+        };
+        for (millis, seconds) in
+            [(None, None), (Some(0), Some("1")), (Some(1_000), Some("1")), (Some(1_001), Some("2"))]
+        {
+            let refused = problem(StatusCode::SERVICE_UNAVAILABLE, error(millis));
+            let found = refused.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!(found, seconds, "{millis:?}");
+        }
+        // The last of several, whatever the status is.
+        let errors = [Some(500), Some(4_200), None].map(|millis| error(millis).into_server_error());
+        let response = GraphQlResponse::from_errors(errors.to_vec());
+        let answered = graphql(Media::Json, &response, false);
+        assert_eq!(answered.status(), 200);
+        assert_eq!(answered.headers()[RETRY_AFTER], "5");
     }
 }

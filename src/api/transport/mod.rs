@@ -5,6 +5,8 @@
 
 mod accept;
 mod answer;
+pub(crate) mod callers;
+mod counted;
 pub(crate) mod door;
 pub(crate) mod gate;
 pub(crate) mod guard;
@@ -16,11 +18,12 @@ mod sse;
 mod tests;
 mod ws;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use async_graphql::Executor;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -31,6 +34,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::error::{ApiError, Code};
 pub(crate) use answer::{answer, problem};
+use callers::{Caller, Callers};
 use door::Door;
 use guard::Guard;
 
@@ -70,13 +74,30 @@ pub(crate) fn routes<E: Executor>(
         .with_state(entrance)
 }
 
-/// Puts the guard before every route of `router`.
-pub(crate) fn guarded(router: Router, guard: &Arc<Guard>) -> Router {
-    router.layer(middleware::from_fn_with_state(Arc::clone(guard), stand_guard))
+/// Puts the guard before every route of `router`, and behind it the limits of one caller: who is
+/// refused by those is told so in a way that an allowed page may read.
+pub(crate) fn guarded(router: Router, guard: &Arc<Guard>, callers: &Arc<Callers>) -> Router {
+    router
+        .layer(middleware::from_fn_with_state(Arc::clone(callers), count))
+        .layer(middleware::from_fn_with_state(Arc::clone(guard), stand_guard))
 }
 
 async fn stand_guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     guard.pass(request, next).await
+}
+
+/// Counts a request for its caller until it is answered.
+async fn count(State(callers): State<Arc<Callers>>, mut request: Request, next: Next) -> Response {
+    let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = client.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(client)| client.ip());
+    let account = callers.account(Caller::at(address));
+    match account.admit() {
+        Ok(under_way) => {
+            request.extensions_mut().insert(account);
+            under_way.until_taken(next.run(request).await)
+        }
+        Err(error) => problem(StatusCode::TOO_MANY_REQUESTS, error),
+    }
 }
 
 async fn stand_page_guard(

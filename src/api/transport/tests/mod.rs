@@ -1,20 +1,23 @@
 //! The transports over a real socket, before a schema that counts what reaches it.
 
+mod callers;
 mod http;
 mod slow;
 mod sse;
 mod ws;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::{Context, Object, Schema, Subscription};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::callers::Callers;
 use super::door::Door;
 use super::gate::{Gate, Shape};
 use super::guard::Guard;
@@ -23,22 +26,35 @@ use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Code, Result};
 use crate::domain::limits::Limits;
 
+/// Far above what anything takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 struct Query;
 struct Mutation;
 struct Streams;
 
 /// How many resolvers ran.
 #[derive(Clone, Default)]
-struct Reached(Arc<AtomicUsize>);
+struct Reached(Arc<watch::Sender<usize>>);
 
 impl Reached {
     fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        *self.0.borrow()
+    }
+
+    /// Waits until so many ran.
+    async fn until(&self, count: usize) {
+        let mut seen = self.0.subscribe();
+        let reached = seen.wait_for(|seen| *seen >= count);
+        timeout(PATIENCE, reached).await.expect("they run").unwrap();
     }
 }
 
 fn reached(ctx: &Context<'_>) -> i32 {
-    let before = ctx.data_unchecked::<Reached>().0.fetch_add(1, Ordering::SeqCst);
+    let mut before = 0;
+    ctx.data_unchecked::<Reached>()
+        .0
+        .send_modify(|count| before = std::mem::replace(count, *count + 1));
     i32::try_from(before).unwrap()
 }
 
@@ -147,6 +163,7 @@ async fn serve_with(limits: Limits) -> Server {
     let routes = super::guarded(
         super::routes(Door::new(schema, gate), closing.clone(), TaskTracker::new()),
         &guard,
+        &Arc::new(Callers::timeless(&limits)),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

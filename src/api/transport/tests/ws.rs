@@ -15,13 +15,16 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::{Server, serve, serve_impatiently, serve_with};
 use crate::domain::limits::Limits;
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-type Headers<'a> = &'a [(&'static str, &'static str)];
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Headers<'a> = &'a [(&'static str, &'static str)];
 
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 
 /// A socket, or the status and the code of the refusal.
-async fn connect(server: &Server, headers: Headers<'_>) -> Result<Socket, (u16, String)> {
+pub(super) async fn connect(
+    server: &Server,
+    headers: Headers<'_>,
+) -> Result<Socket, (u16, String)> {
     let mut request = format!("ws://{}/graphql", server.address).into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -38,12 +41,12 @@ async fn connect(server: &Server, headers: Headers<'_>) -> Result<Socket, (u16, 
     }
 }
 
-async fn say(socket: &mut Socket, message: &Value) {
+pub(super) async fn say(socket: &mut Socket, message: &Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
 /// The next message, or the code of the close.
-async fn hear(socket: &mut Socket) -> Value {
+pub(super) async fn hear(socket: &mut Socket) -> Value {
     let message = timeout(Duration::from_secs(10), socket.next()).await.expect("an answer");
     match message.unwrap().unwrap() {
         Message::Text(text) => serde_json::from_str(&text).unwrap(),
@@ -66,11 +69,11 @@ async fn next_text(socket: &mut Socket) -> Value {
     }
 }
 
-fn subscribe(id: &str, query: &str) -> Value {
+pub(super) fn subscribe(id: &str, query: &str) -> Value {
     json!({"type": "subscribe", "id": id, "payload": {"query": query}})
 }
 
-async fn open(server: &Server) -> Socket {
+pub(super) async fn open(server: &Server) -> Socket {
     let mut socket = connect(server, &[PROTOCOL]).await.unwrap();
     say(&mut socket, &json!({"type": "connection_init"})).await;
     assert_eq!(hear(&mut socket).await["type"], "connection_ack");

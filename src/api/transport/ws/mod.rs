@@ -21,6 +21,7 @@ mod session;
 mod tests;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Executor;
@@ -37,7 +38,8 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
-use super::door::Door;
+use super::callers::Account;
+use super::door::{Door, Told};
 use crate::domain::limits::Limits;
 use close::Close;
 use message::FromServer;
@@ -81,6 +83,8 @@ pub(super) async fn upgrade<E: Executor>(
         Ok(permit) => permit,
         Err(refused) => return *refused,
     };
+    // Its operations count for whoever opened it.
+    let account = parts.extensions.remove::<Arc<Account>>().expect("who asks is counted");
     let max = entrance.door.limits().websocket_message;
     let token = entrance.open.token();
     let upgrade = upgrade
@@ -90,7 +94,7 @@ pub(super) async fn upgrade<E: Executor>(
         .max_message_size(max)
         .max_frame_size(max);
     upgrade.on_upgrade(move |socket| async move {
-        let connection = Connection::new(socket, entrance.door, permit);
+        let connection = Connection::new(socket, entrance.door, account, permit);
         // Of a refused upgrade a page would learn nothing.
         let refusal = (!is_offered).then(Close::subprotocol);
         connection.serve(entrance.closing, refusal).await;
@@ -102,6 +106,7 @@ pub(super) async fn upgrade<E: Executor>(
 /// A socket, and what is done on it.
 struct Connection<E> {
     door: Door<E>,
+    account: Arc<Account>,
     incoming: SplitStream<WebSocket>,
     outgoing: Outgoing,
     session: Session,
@@ -122,12 +127,26 @@ enum End {
 }
 
 impl<E: Executor> Connection<E> {
-    fn new(socket: WebSocket, door: Door<E>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(
+        socket: WebSocket,
+        door: Door<E>,
+        account: Arc<Account>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         let (sink, incoming) = socket.split();
         let outgoing = Outgoing::new(sink);
         let session = Session::new(door.limits().subscriptions_per_socket);
         let operations = Operations::default();
-        Self { door, incoming, outgoing, session, operations, is_deaf: false, _permit: permit }
+        Self {
+            door,
+            account,
+            incoming,
+            outgoing,
+            session,
+            operations,
+            is_deaf: false,
+            _permit: permit,
+        }
     }
 
     async fn serve(mut self, closing: CancellationToken, refusal: Option<Close>) {
@@ -222,7 +241,16 @@ impl<E: Executor> Connection<E> {
         match act {
             Act::Nothing => {}
             Act::Say(text) => self.outgoing.push(Message::Text(text.into())),
-            Act::Begin(id, request) => self.operations.add(&id, self.door.begin(*request)),
+            Act::Begin(id, request) => match self.account.admit() {
+                Ok(under_way) => {
+                    self.operations.add(&id, self.door.begin(*request, under_way));
+                }
+                Err(error) => {
+                    let refused = Told::Error(vec![error.into_server_error()]);
+                    let act = self.session.tell(&id, &refused);
+                    return self.act(act);
+                }
+            },
             Act::Refuse(id) => {
                 let refusal = FromServer::Error { id: &id, payload: &self.door.too_many() };
                 self.outgoing.push(Message::Text(refusal.text().into()));
