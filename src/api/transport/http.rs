@@ -13,8 +13,8 @@ use async_graphql::{Executor, Request as GraphQlRequest, Variables};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, LOCATION,
-    ORIGIN, VARY,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, EXPECT, HeaderValue, LOCATION, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use futures::StreamExt;
@@ -35,6 +35,9 @@ static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How much of a body that is too large is read and dropped before it is refused.
 const LINGER: usize = 8 * 1024 * 1024;
 
+/// The only coding of a body.
+const IDENTITY: &str = "identity";
+
 type Answer = Response<Body>;
 /// An answer that came before its time.
 type Refused = Box<Answer>;
@@ -44,12 +47,17 @@ pub(super) async fn post<E: Executor>(
     State(entrance): State<Entrance<E>>,
     request: Request,
 ) -> Answer {
+    let limits = entrance.door.limits();
+    let asks_first = request.headers().contains_key(EXPECT);
     let answered = async {
-        let accepts = Accepts::of(request.headers())?;
-        check_content_type(request.headers())?;
-        let limits = entrance.door.limits();
+        let accepts = match judge_head(request.headers()) {
+            // Others must have sent their body to hear of it: see `read`.
+            Err(refused) if asks_first => return Err(refused),
+            accepts => accepts,
+        };
         let reading = timeout(limits.read_timeout, read(request, limits.request_body));
-        let body = reading.await.unwrap_or_else(|_| Err(too_slow(limits.read_timeout)))?;
+        let body = reading.await.unwrap_or_else(|_| Err(too_slow(limits.read_timeout)));
+        let (accepts, body) = (accepts?, body?);
         let request = from_json(&body).map_err(bad_request)?;
         Ok::<_, Refused>((accepts, request))
     };
@@ -166,6 +174,27 @@ fn check_was_asked_for(headers: &HeaderMap) -> Result<(), Refused> {
     }
     let message = "a GET must show that no page sent it unasked: add the header `Content-Type: application/json` or `GraphQL-Require-Preflight: 1`, or use POST";
     Err(bad_request(ApiError::invalid_input("content-type", message)))
+}
+
+/// What the head of a POST says, or why its body is not read.
+fn judge_head(headers: &HeaderMap) -> Result<Accepts, Refused> {
+    let accepts = Accepts::of(headers)?;
+    check_content_type(headers)?;
+    check_is_plain(headers)?;
+    Ok(accepts)
+}
+
+/// A body is taken as it is: what a few compressed bytes become has no bound.
+fn check_is_plain(headers: &HeaderMap) -> Result<(), Refused> {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(IDENTITY.as_bytes());
+    if headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
+        return Ok(());
+    }
+    let message = "the body must not be compressed: send it without `Content-Encoding`";
+    let error = ApiError::invalid_input("content-encoding", message);
+    let mut response = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, error);
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(IDENTITY));
+    Err(response.into())
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {

@@ -31,12 +31,17 @@ use axum::routing::get;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::api::error::{ApiError, Code};
 pub(crate) use answer::{answer, problem};
 use callers::{Caller, Callers};
 use door::Door;
 use guard::Guard;
+
+/// An answer of so many bytes fits into one packet, or nearly so: making it smaller gains nothing.
+const COMPRESSED_FROM: u16 = 1_024;
 
 /// What the two transports share.
 #[derive(Clone)]
@@ -72,6 +77,14 @@ pub(crate) fn routes<E: Executor>(
     Router::new()
         .route("/graphql", get(by_get::<E>).post(http::post::<E>).fallback(http::other_method))
         .with_state(entrance)
+        .layer(compression())
+}
+
+/// Gzip for answers that are worth it, where the client takes it. Events of a stream are small, and
+/// would wait in the compressor for one another.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worth_it = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::const_new(sse::MEDIA));
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }
 
 /// Puts the guard before every route of `router`, and behind it the limits of one caller: who is

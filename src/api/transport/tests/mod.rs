@@ -1,6 +1,7 @@
 //! The transports over a real socket, before a schema that counts what reaches it.
 
 mod callers;
+mod compression;
 mod http;
 mod slow;
 mod sse;
