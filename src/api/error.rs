@@ -14,6 +14,8 @@ pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 /// The key of `extensions` that is true where a mutation failed and may have been done all the same.
 pub(crate) const OUTCOME_UNKNOWN: &str = "outcomeUnknown";
 
+const RETRY_AFTER_MS: &str = "retryAfterMs";
+
 // Renaming a code breaks clients.
 /// Every value that `extensions.code` of an error can take; the words in brackets are further keys of `extensions`. May grow.
 /// `extensions.retryAfterMs` stands wherever the same request may work later.
@@ -88,7 +90,7 @@ impl ApiError {
 
     /// The same request may work after this time.
     pub(crate) fn retry_after_ms(self, millis: u64) -> Self {
-        self.with("retryAfterMs", millis)
+        self.with(RETRY_AFTER_MS, millis)
     }
 
     /// What was asked for may have been done all the same: only asking, or the same idempotency
@@ -143,6 +145,20 @@ impl ApiError {
         let mut error = ServerError::new(self.message, None);
         error.extensions = Some(extensions(self.code, self.details));
         error
+    }
+}
+
+/// After how many milliseconds the same request may work, where an error says so.
+pub(crate) fn retry_after_ms(error: &ServerError) -> Option<u64> {
+    match error.extensions.as_ref()?.get(RETRY_AFTER_MS)? {
+        Value::Number(millis) => millis.as_u64(),
+        Value::Null
+        | Value::String(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::Enum(_)
+        | Value::List(_)
+        | Value::Object(_) => None,
     }
 }
 

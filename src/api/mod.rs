@@ -43,8 +43,9 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::scheduler::Handle;
 use crate::store::Health;
 use schema::Ingredients;
+pub use transport::listen::serve;
 pub use transport::pages::Pages;
-use transport::{guard::Guard, pages};
+use transport::{callers::Callers, guard::Guard, pages};
 
 /// What the API is built from.
 pub struct Options {
@@ -82,6 +83,7 @@ pub fn router(options: Options) -> Router {
             .by_any_address(options.for_other_machines)
             .kept_by(Arc::clone(&options.keeper)),
     );
+    let callers = Arc::new(Callers::new(handle.limits()));
     let door = schema::door(Ingredients {
         handle: options.handle,
         clock: options.clock,
@@ -92,13 +94,15 @@ pub fn router(options: Options) -> Router {
     });
     let guarded =
         transport::routes(door, options.closing, options.sockets, Arc::clone(&options.keeper))
-            .merge(raw_log::routes(handle.clone(), options.keeper));
+            .merge(raw_log::routes(handle.clone(), Arc::clone(&options.keeper)));
     // Probes come from machines, by any name, and learn nothing but a state.
     let probes = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(handle);
-    transport::guarded(guarded, &guard).merge(probes).merge(pages::routes(options.pages, &guard))
+    transport::guarded(guarded, &guard, &callers, &options.keeper)
+        .merge(probes)
+        .merge(pages::routes(options.pages, &guard))
 }
 
 type Plain = (StatusCode, [(HeaderName, HeaderValue); 1], String);

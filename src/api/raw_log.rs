@@ -5,10 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::get;
 use futures::stream;
@@ -18,7 +15,7 @@ use crate::api::access::Access;
 use crate::api::context::job_id;
 use crate::api::error::{ApiError, Code, Result};
 use crate::api::refusal;
-use crate::api::transport::{caller, problem};
+use crate::api::transport::{answer, caller, problem};
 use crate::auth::Keeper;
 use crate::domain::log::LogStream;
 use crate::scheduler::Handle;
@@ -129,12 +126,8 @@ fn respond(log: RawLog, slice: Slice) -> Response<Body> {
             pieces.next().await?.map(|(piece, rest)| (Bytes::from(piece), rest)),
         )
     });
-    let mut response = Response::new(Body::from_stream(pieces));
-    *response.status_mut() = status;
+    let mut response = answer("text/plain; charset=utf-8", status, Body::from_stream(pieces));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(to - from));
     let range = match slice {

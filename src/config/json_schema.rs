@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::suggest::nearest;
+use crate::domain::json::push_pointer;
 use crate::domain::kind::SchemaError;
 
 /// The only dialect.
@@ -11,6 +12,10 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 /// What holds values and no schemas.
 const DATA: [&str; 5] = ["const", "default", "enum", "examples", "example"];
+
+/// What holds schemas by names of the author's own, any of which may be that of a keyword.
+const NAMED: [&str; 5] =
+    ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 
 /// The first fault of a schema.
 pub(super) fn check(schema: &Value) -> Result<(), SchemaError> {
@@ -45,27 +50,52 @@ fn fault(pointer: &str, message: impl Into<String>) -> Result<(), SchemaError> {
 }
 
 fn walk(schema: &Value, has_id: bool, pointer: &mut String) -> Result<(), SchemaError> {
-    let length = pointer.len();
-    let below = |name: &str, value: &Value, pointer: &mut String| {
-        pointer.push('/');
-        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-        let found = keyword(name, value, has_id, pointer).and_then(|()| {
-            if DATA.contains(&name) { Ok(()) } else { walk(value, has_id, pointer) }
-        });
-        pointer.truncate(length);
-        found
-    };
     match schema {
-        Value::Object(map) => map.iter().try_for_each(|(name, value)| below(name, value, pointer)),
-        Value::Array(items) => {
-            let mut items = items.iter().enumerate();
-            items.try_for_each(|(at, value)| below(&at.to_string(), value, pointer))
-        }
+        Value::Object(map) => map.iter().try_for_each(|(name, value)| {
+            below(pointer, name, |pointer| member(name, value, has_id, pointer))
+        }),
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(at, value)| {
+            below(pointer, &at.to_string(), |pointer| walk(value, has_id, pointer))
+        }),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
 }
 
-/// A property may have the name of a keyword, but its schema is never a text.
+/// A keyword of a schema, and the schemas below it.
+fn member(
+    name: &str,
+    value: &Value,
+    has_id: bool,
+    pointer: &mut String,
+) -> Result<(), SchemaError> {
+    if DATA.contains(&name) {
+        return Ok(());
+    }
+    if NAMED.contains(&name)
+        && let Value::Object(schemas) = value
+    {
+        return schemas.iter().try_for_each(|(name, schema)| {
+            below(pointer, name, |pointer| walk(schema, has_id, pointer))
+        });
+    }
+    keyword(name, value, has_id, pointer)?;
+    walk(value, has_id, pointer)
+}
+
+/// Looks at what stands at `name`, with a pointer that leads there.
+fn below(
+    pointer: &mut String,
+    name: &str,
+    look: impl FnOnce(&mut String) -> Result<(), SchemaError>,
+) -> Result<(), SchemaError> {
+    let length = pointer.len();
+    push_pointer(pointer, name);
+    let found = look(pointer);
+    pointer.truncate(length);
+    found
+}
+
+/// What is wrong with the text that a keyword has for a value.
 fn keyword(name: &str, value: &Value, has_id: bool, pointer: &str) -> Result<(), SchemaError> {
     let Value::String(text) = value else { return Ok(()) };
     match name {
@@ -111,6 +141,14 @@ mod tests {
             // Data is no schema, and a property may have any name.
             (json!({"default": {"type": "x"}, "properties": {"type": {"enum": ["x"]}}}), "good"),
             (json!({"properties": {"$ref": {"type": "string"}, "type": {}}}), "good"),
+            (
+                json!({"properties": {"default": {"type": "sting"}}}),
+                "/properties/default/type: `sting` is no type: did you mean `string`?",
+            ),
+            (
+                json!({"$defs": {"properties": {"properties": {"enum": {"type": "sting"}}}}}),
+                "/$defs/properties/properties/enum/type: `sting` is no type: did you mean `string`?",
+            ),
             (
                 json!({"type": "string"}),
                 "/type: no arguments would ever fit, since they are an object: expected `\"object\"`",

@@ -70,6 +70,9 @@ macro_rules! limits {
 
 limits! {
     numbers {
+        requests_per_second: 1..=1_000_000, "Requests and operations of one caller in a second.";
+        requests_at_once: 1..=1_000_000, "Requests and operations of one caller that are under way at once; subscriptions do not count.";
+        request_head: 8 * KIB..=MIB, "Bytes of a request's line and headers.";
         request_body: KIB..=64 * MIB, "Bytes of a request's body.";
         query_depth: 1..=1_000, "How deep a query may nest its fields.";
         query_cost: 1..=1_000_000_000, "What a query may cost: one for each field with a selection, times the size of its page.";
@@ -106,6 +109,7 @@ limits! {
         websocket_message: KIB..=64 * MIB, "Bytes of a message on a WebSocket.";
     }
     durations {
+        read_timeout: "How long a client may take to send the head of a request, and then its body; an idle connection is closed after it, too.";
         init_timeout: "How long a new WebSocket has for its `connection_init`.";
         ping: "How often a WebSocket's client is asked whether it is there, and how long it has to answer.";
         slow_reader: "How long a client of a WebSocket may leave a message untaken.";

@@ -1,4 +1,4 @@
-//! JSON as it is stored and compared: one text for one value.
+//! JSON as it is stored and compared: one text for one value, and one for a place in it.
 
 use serde_json::Value;
 
@@ -32,6 +32,12 @@ fn exact(value: &Value) -> Value {
     }
 }
 
+/// Lengthens a JSON Pointer by one name (RFC 6901, section 3).
+pub fn push_pointer(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +51,15 @@ mod tests {
             canonical(&json!(9_007_199_254_740_994_u64)),
         );
         assert_ne!(canonical(&json!("1")), canonical(&json!(1)));
+    }
+
+    #[test]
+    fn a_pointer_finds_what_it_was_made_for() {
+        let value = json!({"a/b": {"~1": {"": 7}}});
+        let mut pointer = String::new();
+        for name in ["a/b", "~1", ""] {
+            push_pointer(&mut pointer, name);
+        }
+        assert_eq!(value.pointer(&pointer), Some(&json!(7)), "{pointer}");
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::argv::{ExpandError, Template};
 use super::attempt::Policy;
+use super::json::push_pointer;
 use super::names::{KindName, QueueName};
 
 /// What a command reads on its standard input.
@@ -168,11 +169,12 @@ impl Kind {
         }
         match self.argv(map) {
             Ok(_) => Vec::new(),
-            Err(error) => vec![ArgProblem {
-                pointer: format!("/{}", error.name.replace('~', "~0").replace('/', "~1")),
-                keyword: "command".to_owned(),
-                message: error.message,
-            }],
+            Err(error) => {
+                let mut pointer = String::new();
+                push_pointer(&mut pointer, &error.name);
+                let keyword = "command".to_owned();
+                vec![ArgProblem { pointer, keyword, message: error.message }]
+            }
         }
     }
 

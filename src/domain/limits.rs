@@ -5,6 +5,13 @@ use std::time::Duration;
 /// The limits in force. Each field is a key of `[limits]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// The most requests and operations of one caller in a second.
+    pub requests_per_second: u32,
+    /// The most requests and operations of one caller that are under way at once; what is followed
+    /// does not count.
+    pub requests_at_once: usize,
+    /// The most bytes of a request's head: its line and its headers.
+    pub request_head: usize,
     /// The most bytes of a request's body.
     pub request_body: usize,
     /// The deepest that a query may nest its fields.
@@ -68,6 +75,9 @@ pub struct Limits {
     pub wait_ms: u32,
     /// The most bytes of a message that a socket takes.
     pub websocket_message: usize,
+    /// How long a client may take to send the head of a request, and then its body. It may leave a
+    /// connection idle for so long, too.
+    pub read_timeout: Duration,
     /// How long a new socket has to begin its session.
     pub init_timeout: Duration,
     /// How often a socket is asked whether its client is there, and how long that may take.
@@ -86,6 +96,9 @@ const MIB: u64 = 1024 * 1024;
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            requests_per_second: 10_000,
+            requests_at_once: 1_000,
+            request_head: 64 * KIB,
             request_body: 256 * KIB,
             query_depth: 16,
             query_cost: 2_000,
@@ -117,6 +130,7 @@ impl Default for Limits {
             sockets: 10_000,
             wait_ms: 60_000,
             websocket_message: 256 * KIB,
+            read_timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(3),
             ping: Duration::from_secs(15),
             slow_reader: Duration::from_secs(10),

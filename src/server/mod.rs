@@ -15,7 +15,6 @@ mod stop;
 mod tokens;
 mod trouble;
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -38,6 +37,7 @@ use crate::api::{self, Pages};
 use crate::auth::Keeper;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::limits::Limits;
 use crate::runner::process::{self, ProcessRunner};
 use crate::scheduler::{self, Board, Scheduler};
 use crate::store::sqlite::{self, SqliteStore};
@@ -95,9 +95,9 @@ pub enum ServerError {
     /// A part of the scheduler panicked; the next start recovers.
     #[error("go on: {0} panicked, which is a fault of Longhaul")]
     Scheduler(&'static str),
-    /// The listener failed.
-    #[error("serve")]
-    Serve(#[source] io::Error),
+    /// The listener ended without being told to.
+    #[error("go on: the listener ended by itself, which is a fault of Longhaul")]
+    Listener,
 }
 
 /// A server that is ready: recovered, listening, claiming.
@@ -110,8 +110,7 @@ pub struct Server {
     address: SocketAddr,
     keeper: Arc<Keeper>,
     drain_timeout: Duration,
-    /// How long a client may leave what was sent to it untaken, before its connection is cut.
-    patience: Duration,
+    limits: Limits,
     folder: DataFolder,
     signals: Signals,
     closing: CancellationToken,
@@ -155,8 +154,6 @@ impl Server {
         });
         folder.say(Some(url(address)))?;
         let drain_timeout = config.server.drain_timeout;
-        // A socket says why it is closed, and is given the time for that.
-        let patience = config.limits.slow_reader.saturating_mul(2);
         Ok(Self {
             scheduler,
             health,
@@ -166,7 +163,7 @@ impl Server {
             address,
             keeper,
             drain_timeout,
-            patience,
+            limits: config.limits,
             folder,
             signals,
             closing,
@@ -193,12 +190,11 @@ impl Server {
     /// end within the drain timeout, the second kills it, a third waits for nothing more.
     pub async fn run_until_stopped(self) -> Result<(), ServerError> {
         let mut signals = self.signals;
+        // A socket says why it is closed, and is given the time for that.
+        let patience = self.limits.slow_reader.saturating_mul(2);
+        let listener = self.listener.tap_io(move |tcp| patience::cut_when_untaken(tcp, patience));
         let closing = self.closing.clone();
-        let until = async move { closing.cancelled().await };
-        let listener =
-            self.listener.tap_io(move |tcp| patience::cut_when_untaken(tcp, self.patience));
-        let serve = axum::serve(listener, self.app).with_graceful_shutdown(until);
-        let mut serving = pin!(serve.into_future());
+        let mut serving = pin!(api::serve(listener, self.app, &self.limits, closing));
         let mut health = self.health;
         let mut failure = pin!(async {
             tokio::select! {
@@ -206,14 +202,10 @@ impl Server {
                 part = self.scheduler.failure() => ServerError::Scheduler(part),
             }
         });
-        let listener_ended = |served: io::Result<()>| {
-            let by_itself = || io::Error::other("the listener ended by itself");
-            ServerError::Serve(served.err().unwrap_or_else(by_itself))
-        };
         let ended = tokio::select! {
             stop = signals.next() => Ok(stop),
             failure = &mut failure => Err(failure),
-            served = &mut serving => Err(listener_ended(served)),
+            () = &mut serving => Err(ServerError::Listener),
         };
         // Requests are answered while what runs comes to its end.
         let stopped = match ended {
@@ -221,7 +213,7 @@ impl Server {
             Ok(stop) => tokio::select! {
                 () = stop::stop_what_runs(&self.scheduler, self.drain_timeout, stop, &mut signals) => Ok(()),
                 failure = &mut failure => Err(failure),
-                served = &mut serving => Err(listener_ended(served)),
+                () = &mut serving => Err(ServerError::Listener),
             },
         };
         self.scheduler.close();

@@ -64,7 +64,7 @@ pub(super) async fn farewell(sockets: &TaskTracker) {
 /// Lets connections and the last threads of the runner end, each for a bounded time; cut short by a
 /// signal.
 pub(super) async fn close(
-    serving: impl Future<Output = std::io::Result<()>>,
+    serving: impl Future<Output = ()>,
     sockets: &TaskTracker,
     runner: &ProcessRunner,
     signals: &mut Signals,

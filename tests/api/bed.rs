@@ -144,9 +144,11 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = axum::serve(listener, routes);
+    let limits = Limits::default();
+    // Its own: what a test closes may still be asked.
+    let never = CancellationToken::new();
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(async move { serving.await });
+    tokio::spawn(async move { api::serve(listener, routes, &limits, never).await });
     let seen = Mutex::new(seen);
     let client = reqwest::Client::new();
     Server { address, closing, scheduler, store, _data: data, runner, seen, client }

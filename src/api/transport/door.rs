@@ -9,6 +9,7 @@ use async_graphql::{Executor, Request, Response, ServerError, Value};
 use futures::future::{self, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 
+use super::callers::UnderWay;
 use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
 use crate::api::deadline::Deadline;
@@ -102,10 +103,19 @@ impl<E: Executor> Door<E> {
         Ran { response: refuse(error), broke_off: true }
     }
 
-    /// Judges and runs an operation whose results are told one by one; the last is its end.
-    pub(super) fn begin(&self, request: Request, caller: &Caller) -> BoxStream<'static, Told> {
+    /// Judges and runs an operation whose results are told one by one; the last is its end. A stream
+    /// is not under way any more once it began.
+    pub(super) fn begin(
+        &self,
+        request: Request,
+        caller: &Caller,
+        under_way: UnderWay,
+    ) -> BoxStream<'static, Told> {
         match self.admit(request, caller) {
-            Ok(admitted) => self.operate(admitted),
+            Ok(admitted) if admitted.operation == OperationType::Subscription => {
+                self.operate(admitted)
+            }
+            Ok(admitted) => self.operate(admitted).inspect(move |_| _ = &under_way).boxed(),
             Err(refused) => refusal(refused.errors),
         }
     }

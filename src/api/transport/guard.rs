@@ -94,8 +94,8 @@ impl Guard {
             if request.method() == Method::OPTIONS { preflight() } else { next.run(request).await };
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        // What a page may read of a raw log beside its bytes and its length.
-        let exposed = HeaderValue::from_static("accept-ranges, content-range");
+        // What a page may read of a raw log beside its bytes and its length, and of a refusal.
+        let exposed = HeaderValue::from_static("accept-ranges, content-range, retry-after");
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         headers.append(VARY, HeaderValue::from_static("Origin"));
         response

@@ -6,33 +6,39 @@
 //! browser says whence it comes must show that it is none that an image or a link could send.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request as GraphQlRequest, Variables};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue,
-    LOCATION, ORIGIN, VARY,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, EXPECT, HeaderValue, LOCATION, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use futures::StreamExt;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use super::Entrance;
+use super::accept::Accept;
 use super::answer::{Media, graphql, problem};
 use super::credentials::caller;
 use super::door::refusal;
 use super::{pages, sse};
 use crate::api::context::Resume;
 use crate::api::error::{ApiError, Code};
-use crate::auth::Caller;
+use crate::auth::{Caller, Keeper};
 
 /// A header that no page can add without a preflight; any value but an empty one will do.
 static REQUIRE_PREFLIGHT: HeaderName = HeaderName::from_static("graphql-require-preflight");
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How much of a body that is too large is read and dropped before it is refused.
 const LINGER: usize = 8 * 1024 * 1024;
+
+/// The only coding of a body.
+const IDENTITY: &str = "identity";
 
 type Answer = Response<Body>;
 /// An answer that came before its time.
@@ -43,11 +49,17 @@ pub(super) async fn post<E: Executor>(
     State(entrance): State<Entrance<E>>,
     request: Request,
 ) -> Answer {
+    let limits = entrance.door.limits();
+    let asks_first = request.headers().contains_key(EXPECT);
     let answered = async {
-        let accepts = Accepts::of(request.headers())?;
-        let caller = caller(&entrance.keeper, request.headers())?;
-        check_content_type(request.headers())?;
-        let body = read(request, entrance.door.limits().request_body).await?;
+        let judged = match judge_head(&entrance.keeper, request.headers()) {
+            // Others must have sent their body to hear of it: see `read`.
+            Err(refused) if asks_first => return Err(refused),
+            judged => judged,
+        };
+        let reading = timeout(limits.read_timeout, read(request, limits.request_body));
+        let body = reading.await.unwrap_or_else(|_| Err(too_slow(limits.read_timeout)));
+        let ((accepts, caller), body) = (judged?, body?);
         let request = from_json(&body).map_err(bad_request)?;
         Ok::<_, Refused>((accepts, request, caller))
     };
@@ -108,7 +120,9 @@ struct Accepts {
 
 impl Accepts {
     fn of(headers: &HeaderMap) -> Result<Self, Refused> {
-        let (media, events) = (Media::accepted(text(headers, &ACCEPT)), sse::is_accepted(headers));
+        let accept = Accept::of(headers);
+        let media = Media::accepted(accept.as_ref());
+        let events = accept.is_some_and(|accept| accept.names(sse::MEDIA));
         if media.is_none() && !events {
             let message = "the answer is `application/json` or `application/graphql-response+json`, or a stream of `text/event-stream`: accept one of them";
             let error = ApiError::invalid_input("accept", message);
@@ -168,6 +182,28 @@ fn check_was_asked_for(headers: &HeaderMap) -> Result<(), Refused> {
     Err(bad_request(ApiError::invalid_input("content-type", message)))
 }
 
+/// What the head of a POST says and who sends it, or why its body is not read.
+fn judge_head(keeper: &Keeper, headers: &HeaderMap) -> Result<(Accepts, Caller), Refused> {
+    let accepts = Accepts::of(headers)?;
+    let caller = caller(keeper, headers)?;
+    check_content_type(headers)?;
+    check_is_plain(headers)?;
+    Ok((accepts, caller))
+}
+
+/// A body is taken as it is: what a few compressed bytes become has no bound.
+fn check_is_plain(headers: &HeaderMap) -> Result<(), Refused> {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(IDENTITY.as_bytes());
+    if headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
+        return Ok(());
+    }
+    let message = "the body must not be compressed: send it without `Content-Encoding`";
+    let error = ApiError::invalid_input("content-encoding", message);
+    let mut response = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, error);
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(IDENTITY));
+    Err(response.into())
+}
+
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
     let mut parts = text(headers, &CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|ty| ty.eq_ignore_ascii_case("application/json"));
@@ -223,6 +259,15 @@ fn too_large(max: usize) -> Refused {
     let error = ApiError::new(Code::RequestTooLarge, message).with("max", max);
     let mut response = problem(StatusCode::PAYLOAD_TOO_LARGE, error);
     // Maybe not all of it was read, so no other request can follow here.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response.into()
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "it is always one of the refusals")]
+fn too_slow(most: Duration) -> Refused {
+    let message = format!("the body was not sent within {most:?}: send it without a pause");
+    let error = ApiError::new(Code::DeadlineExceeded, message);
+    let mut response = problem(StatusCode::REQUEST_TIMEOUT, error);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response.into()
 }

@@ -3,36 +3,48 @@
 //!
 //! Nothing else of the API knows how a request came.
 
+mod accept;
 mod answer;
+pub(crate) mod callers;
+mod counted;
 mod credentials;
 pub(crate) mod door;
 pub(crate) mod gate;
 pub(crate) mod guard;
 mod http;
+pub(crate) mod listen;
 pub(crate) mod pages;
 mod sse;
 #[cfg(test)]
 mod tests;
 mod ws;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use async_graphql::Executor;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
-pub(crate) use answer::problem;
+use crate::api::error::{ApiError, Code};
+use crate::auth::Keeper;
+pub(crate) use answer::{answer, problem};
+use callers::{Asker, Callers};
 pub(crate) use credentials::caller;
 use door::Door;
 use guard::Guard;
 
-use crate::auth::Keeper;
+/// An answer of so many bytes fits into one packet, or nearly so: making it smaller gains nothing.
+const COMPRESSED_FROM: u16 = 1_024;
 
 /// What the two transports share.
 #[derive(Clone)]
@@ -44,6 +56,17 @@ struct Entrance<E> {
     open: TaskTracker,
     closing: CancellationToken,
     keeper: Arc<Keeper>,
+}
+
+impl<E: Executor> Entrance<E> {
+    /// A place for one more socket, or for a stream, which takes one too.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Box<Response>> {
+        Arc::clone(&self.sockets).try_acquire_owned().map_err(|_| {
+            let message = "as many sockets and streams are open as may be";
+            let error = ApiError::new(Code::RateLimited, message).retry_after_ms(1_000);
+            problem(StatusCode::SERVICE_UNAVAILABLE, error).into()
+        })
+    }
 }
 
 /// The routes of GraphQL: `/graphql` for HTTP and WebSocket. `closing` ends every socket; each of
@@ -60,15 +83,53 @@ pub(crate) fn routes<E: Executor>(
     Router::new()
         .route("/graphql", get(by_get::<E>).post(http::post::<E>).fallback(http::other_method))
         .with_state(entrance)
+        .layer(compression())
 }
 
-/// Puts the guard before every route of `router`.
-pub(crate) fn guarded(router: Router, guard: &Arc<Guard>) -> Router {
-    router.layer(middleware::from_fn_with_state(Arc::clone(guard), stand_guard))
+/// Gzip for answers that are worth it, where the client takes it. Events of a stream are small, and
+/// would wait in the compressor for one another.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worth_it = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::const_new(sse::MEDIA));
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
+}
+
+/// Puts the guard before every route of `router`, and behind it the limits of one caller: who is
+/// refused by those is told so in a way that an allowed page may read.
+pub(crate) fn guarded(
+    router: Router,
+    guard: &Arc<Guard>,
+    callers: &Arc<Callers>,
+    keeper: &Arc<Keeper>,
+) -> Router {
+    let counting = (Arc::clone(callers), Arc::clone(keeper));
+    router
+        .layer(middleware::from_fn_with_state(counting, count))
+        .layer(middleware::from_fn_with_state(Arc::clone(guard), stand_guard))
 }
 
 async fn stand_guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     guard.pass(request, next).await
+}
+
+/// Counts a request for its caller until it is answered: for the token that it shows, where that is a
+/// good one, else for the address that it comes from.
+async fn count(
+    State((callers, keeper)): State<(Arc<Callers>, Arc<Keeper>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let shown = keeper.judge(credentials::of_headers(request.headers())).ok();
+    let token = shown.as_ref().and_then(|caller| caller.token()).map(|token| token.id);
+    let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = client.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(client)| client.ip());
+    let account = callers.account(token.map_or_else(|| Asker::at(address), Asker::Token));
+    match account.admit() {
+        Ok(under_way) => {
+            request.extensions_mut().insert(account);
+            under_way.until_taken(next.run(request).await)
+        }
+        Err(error) => problem(StatusCode::TOO_MANY_REQUESTS, error),
+    }
 }
 
 async fn stand_page_guard(

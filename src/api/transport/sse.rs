@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use async_graphql::{Executor, Response as GraphQlResponse, Value};
 use axum::body::Body;
-use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Response, StatusCode};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -21,13 +19,14 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::Entrance;
-use super::answer::problem;
+use super::answer::answer;
 use super::credentials::unauthenticated;
 use super::door::Told;
 use crate::api::context::Resume;
-use crate::api::error::{ApiError, Code};
 use crate::auth::Caller;
 
+/// What a client must name to get a stream.
+pub(super) const MEDIA: &str = "text/event-stream";
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies of the nginx kind keep an answer back until it is whole, unless they are told.
 static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -39,20 +38,6 @@ const STILL_HERE: &str = ":\n\n";
 const CURSOR: &str = "cursor";
 /// More than a position of ours has.
 const MAX_CURSOR: usize = 128;
-
-/// Does the client take a stream of events? It must say so by name.
-pub(super) fn is_accepted(headers: &HeaderMap) -> bool {
-    let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accept.flat_map(|value| value.split(',')).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let is_ours = parts.next().is_some_and(|ty| ty.eq_ignore_ascii_case("text/event-stream"));
-        is_ours && !parts.any(|part| part.strip_prefix("q=").is_some_and(is_zero))
-    })
-}
-
-fn is_zero(weight: &str) -> bool {
-    weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0)
-}
 
 /// Where the client was cut off, if it says so.
 pub(super) fn resume(headers: &HeaderMap) -> Option<Resume> {
@@ -66,9 +51,9 @@ pub(super) fn stream<E: Executor>(
     caller: &Caller,
     told: BoxStream<'static, Told>,
 ) -> Response<Body> {
-    let Ok(permit) = Arc::clone(&entrance.sockets).try_acquire_owned() else {
-        let error = ApiError::new(Code::RateLimited, "as many streams are open as may be");
-        return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
+    let permit = match entrance.place() {
+        Ok(permit) => permit,
+        Err(refused) => return *refused,
     };
     let lapse = Arc::clone(&entrance.keeper).lapse(caller.clone());
     let lapse = lapse.map(|why| Told::Error(vec![unauthenticated(&why).into_server_error()]));
@@ -83,12 +68,8 @@ pub(super) fn stream<E: Executor>(
         };
         Some((Ok::<_, Infallible>(piece), (told, permit)))
     });
-    let mut response = Response::new(Body::from_stream(pieces));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"));
+    let mut response = answer(MEDIA, StatusCode::OK, Body::from_stream(pieces));
+    response.headers_mut().insert(&ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }
 

@@ -54,6 +54,12 @@ fn from_pages() -> Vec<Row> {
         typed("multipart", "multipart/form-data; boundary=x"),
         typed("another charset", "application/json; charset=utf-16"),
         post("no type at all", &[], ACT, (415, "INVALID_INPUT")),
+        post(
+            "a compressed body",
+            &[JSON, ("content-encoding", "gzip")],
+            ACT,
+            (415, "INVALID_INPUT"),
+        ),
         marked("a foreign page", "origin", "http://evil.example"),
         marked("a page without a name", "origin", "null"),
         marked("a rebound name", "host", "evil.example"),

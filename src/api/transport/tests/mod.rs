@@ -1,28 +1,37 @@
 //! The transports over a real socket, before a schema that counts what reaches it.
 
+mod callers;
+mod compression;
 mod http;
+mod slow;
 mod sse;
 mod tokens;
 mod ws;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::{Context, Object, Schema, Subscription};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::callers::Callers;
 use super::door::Door;
 use super::gate::{Gate, Shape};
 use super::guard::Guard;
+use super::listen::serve as serve_routes;
 use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Code, Result};
 use crate::auth::Keeper;
 use crate::domain::clock::SystemClock;
 use crate::domain::limits::Limits;
+
+/// Far above what anything takes.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Query;
 struct Mutation;
@@ -30,16 +39,26 @@ struct Streams;
 
 /// How many resolvers ran.
 #[derive(Clone, Default)]
-struct Reached(Arc<AtomicUsize>);
+struct Reached(Arc<watch::Sender<usize>>);
 
 impl Reached {
     fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        *self.0.borrow()
+    }
+
+    /// Waits until so many ran.
+    async fn until(&self, count: usize) {
+        let mut seen = self.0.subscribe();
+        let reached = seen.wait_for(|seen| *seen >= count);
+        timeout(PATIENCE, reached).await.expect("they run").unwrap();
     }
 }
 
 fn reached(ctx: &Context<'_>) -> i32 {
-    let before = ctx.data_unchecked::<Reached>().0.fetch_add(1, Ordering::SeqCst);
+    let mut before = 0;
+    ctx.data_unchecked::<Reached>()
+        .0
+        .send_modify(|count| before = std::mem::replace(count, *count + 1));
     i32::try_from(before).unwrap()
 }
 
@@ -144,7 +163,7 @@ async fn serve_with(limits: Limits) -> Server {
     let limits = Limits { subscriptions_per_socket: 2, sockets: 1, ..limits };
     let schema =
         Schema::build(Query, Mutation, Streams).data(reached.clone()).data(ended.clone()).finish();
-    let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits);
+    let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits.clone());
     let door = Door::new(schema, gate, Arc::new(|request, _| request));
     let keeper = Arc::new(Keeper::new(Arc::new(SystemClock)));
     let guard = Guard::new(&[], &["http://localhost:5173".to_owned()]);
@@ -152,11 +171,14 @@ async fn serve_with(limits: Limits) -> Server {
     let routes = super::guarded(
         super::routes(door, closing.clone(), TaskTracker::new(), Arc::clone(&keeper)),
         &guard,
+        &Arc::new(Callers::timeless(&limits)),
+        &keeper,
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let serving = axum::serve(listener, routes);
+    // Its own: what a test closes may still be asked.
+    let never = CancellationToken::new();
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(async move { serving.await });
+    tokio::spawn(async move { serve_routes(listener, routes, &limits, never).await });
     Server { address, flood_ended: ended.0, reached, closing, keeper }
 }

@@ -162,3 +162,18 @@ async fn a_stream_ends_with_its_token_and_says_why() {
     assert!(rest.contains(r#""code":"UNAUTHENTICATED""#), "{rest}");
     assert!(rest.ends_with("event: complete\ndata: \n\n"), "{rest}");
 }
+
+#[tokio::test]
+async fn each_token_may_ask_so_much_and_whoever_has_none_by_address() {
+    // P12
+    let server = serve_with(Limits { requests_per_second: 2, ..Limits::default() }).await;
+    let (first, second) = (known(&server, 1, None).0, known(&server, 2, None).0);
+    let ask = async |token: &str| post(&server, &[("authorization", token)]).await.0;
+    let (first, second) = (format!("Bearer {first}"), format!("Bearer {second}"));
+    assert_eq!([ask(&first).await, ask(&first).await, ask(&first).await], [200, 200, 429]);
+    assert_eq!(ask(&second).await, 200);
+    // Who guesses gets no account for each guess.
+    let guess = |n: u8| second.replace("0202", &format!("{n:02}00"));
+    let guesses = [ask(&guess(5)).await, ask(&guess(6)).await, ask(&guess(7)).await];
+    assert_eq!(guesses, [401, 401, 429]);
+}

@@ -73,7 +73,7 @@ pub(super) fn subscribe(id: &str, query: &str) -> Value {
     json!({"type": "subscribe", "id": id, "payload": {"query": query}})
 }
 
-async fn open(server: &Server) -> Socket {
+pub(super) async fn open(server: &Server) -> Socket {
     let mut socket = connect(server, &[PROTOCOL]).await.unwrap();
     say(&mut socket, &json!({"type": "connection_init"})).await;
     assert_eq!(hear(&mut socket).await["type"], "connection_ack");

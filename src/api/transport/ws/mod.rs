@@ -24,12 +24,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Executor;
+use async_graphql::{Executor, Request as GraphQlRequest};
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request};
+use axum::http::Response;
 use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
-use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{SplitStream, StreamExt};
@@ -38,10 +38,9 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
-use super::answer::problem;
+use super::callers::Account;
 use super::credentials;
-use super::door::Door;
-use crate::api::error::{ApiError, Code};
+use super::door::{Door, Told};
 use crate::auth::{Caller, Keeper, NotKnown};
 use crate::domain::limits::Limits;
 use close::Close;
@@ -82,11 +81,13 @@ pub(super) async fn upgrade<E: Executor>(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let Ok(permit) = Arc::clone(&entrance.sockets).try_acquire_owned() else {
-        let error = ApiError::new(Code::RateLimited, "as many sockets are open as may be");
-        return problem(StatusCode::SERVICE_UNAVAILABLE, error.retry_after_ms(1_000));
+    let permit = match entrance.place() {
+        Ok(permit) => permit,
+        Err(refused) => return *refused,
     };
     let shown = credentials::of_headers(&parts.headers).map(|token| Shown(token.to_owned()));
+    // Its operations count for whoever opened it.
+    let account = parts.extensions.remove::<Arc<Account>>().expect("who asks is counted");
     let max = entrance.door.limits().websocket_message;
     let token = entrance.open.token();
     let upgrade = upgrade
@@ -96,7 +97,7 @@ pub(super) async fn upgrade<E: Executor>(
         .max_message_size(max)
         .max_frame_size(max);
     upgrade.on_upgrade(move |socket| async move {
-        let known = Known { keeper: entrance.keeper, shown, caller: None };
+        let known = Known { keeper: entrance.keeper, shown, account, caller: None };
         let connection = Connection::new(socket, entrance.door, known, permit);
         // Of a refused upgrade a page would learn nothing.
         let refusal = (!is_offered).then(Close::subprotocol);
@@ -124,6 +125,8 @@ struct Known {
     keeper: Arc<Keeper>,
     /// A token of the request that became the socket: no page can send one there.
     shown: Option<Shown>,
+    /// What is done on the socket counts for whoever opened it.
+    account: Arc<Account>,
     /// Since it was judged, and how long it lasts.
     caller: Option<(Caller, BoxFuture<'static, NotKnown>)>,
 }
@@ -263,6 +266,23 @@ impl<E: Executor> Connection<E> {
         })
     }
 
+    /// Begins an operation, unless its caller asks too much.
+    fn begin(&mut self, id: &str, request: GraphQlRequest) -> Act {
+        // The session begins no operation before its caller is known.
+        let Some((caller, _)) = &self.known.caller else { return Act::Nothing };
+        match self.known.account.admit() {
+            Ok(under_way) => {
+                self.operations.add(id, self.door.begin(request, caller, under_way));
+                Act::Nothing
+            }
+            Err(error) => {
+                let refused = Told::Error(vec![error.into_server_error()]);
+                let act = self.session.tell(id, &refused);
+                self.act(act)
+            }
+        }
+    }
+
     /// Does what can be done here; what ends the socket is handed back.
     fn act(&mut self, act: Act) -> Act {
         match act {
@@ -278,12 +298,7 @@ impl<E: Executor> Connection<E> {
                     Err(close) => Act::Close(close),
                 };
             }
-            Act::Begin(id, request) => {
-                // The session begins no operation before its caller is known.
-                if let Some((caller, _)) = &self.known.caller {
-                    self.operations.add(&id, self.door.begin(*request, caller));
-                }
-            }
+            Act::Begin(id, request) => return self.begin(&id, *request),
             Act::Refuse(id) => {
                 let refusal = FromServer::Error { id: &id, payload: &self.door.too_many() };
                 self.outgoing.push(Message::Text(refusal.text().into()));
