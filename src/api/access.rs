@@ -15,7 +15,7 @@ use crate::domain::job::Job;
 use crate::domain::names::{CallerName, KindName};
 use crate::domain::token::Scope;
 use crate::scheduler::Handle;
-use crate::scheduler::handle::{StartRefusal, StartRequest};
+use crate::scheduler::handle::{RetryRefusal, StartRefusal, StartRequest};
 use crate::store::filter::JobFilter;
 use crate::store::query::{JobsPage, JobsQuery};
 use crate::store::{Accepted, CancelAnswer};
@@ -109,7 +109,12 @@ impl Access {
     pub(crate) async fn retry(&self, id: JobId, key: Option<String>) -> Result<Accepted> {
         let job = self.must(id).await?;
         self.may_start(job.kind.as_str())?.map_err(refusal::start)?;
-        self.handle.retry_job(id, key).await.map_err(refusal::retry)
+        self.handle.retry_job(id, key).await.map_err(|refusal| {
+            refusal::retry(match refusal {
+                RetryRefusal::Start(refusal) => RetryRefusal::Start(self.blind(refusal)),
+                refusal @ (RetryRefusal::NotFound(_) | RetryRefusal::NotEnded(_)) => refusal,
+            })
+        })
     }
 
     /// Asks a job to stop. That the caller may stop jobs at all was judged at the gate.

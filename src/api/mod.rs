@@ -86,6 +86,7 @@ pub fn router(options: Options) -> Router {
     let callers = Arc::new(Callers::new(handle.limits()));
     let door = schema::door(Ingredients {
         handle: options.handle,
+        keeper: Arc::clone(&options.keeper),
         clock: options.clock,
         version: options.version,
         started_at: options.started_at,

@@ -62,7 +62,7 @@ async fn read_kind(ctx: &Context<'_>, name: &str) -> Result<Option<JobKind>> {
         examine: EXAMINE,
     };
     let page = access.jobs(query).await?;
-    Ok(page.jobs.first().map(|job| JobKind::of(job, handle.catalog())))
+    Ok(page.jobs.first().map(|job| JobKind::of(job, handle.catalog(), access.caller())))
 }
 
 fn read_queue(ctx: &Context<'_>, name: &str) -> Option<Queue> {
@@ -231,9 +231,9 @@ impl Query {
         ctx.access().caller().token().cloned().map(Token)
     }
 
-    /// All tokens that are known, the one made last first; shares go a day after their end. Needs the scope `admin`.
+    /// All tokens that are kept, but for shares, the one made last first: those that are live, and the last 1,000 that are over. Needs the scope `admin`.
     async fn tokens(&self, ctx: &Context<'_>) -> Result<Vec<Token>> {
         let tokens = ctx.handle().reader().tokens().await.map_err(refusal::store)?;
-        Ok(tokens.into_iter().map(Token).collect())
+        Ok(tokens.into_iter().filter(|token| token.parent.is_none()).map(Token).collect())
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::get;
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use serde::Deserialize;
 
 use crate::api::access::Access;
@@ -16,7 +16,7 @@ use crate::api::context::job_id;
 use crate::api::error::{ApiError, Code, Result};
 use crate::api::refusal;
 use crate::api::transport::{answer, caller, problem};
-use crate::auth::Keeper;
+use crate::auth::{Keeper, NotKnown};
 use crate::domain::log::LogStream;
 use crate::scheduler::Handle;
 use crate::scheduler::raw_log::RawLog;
@@ -57,10 +57,11 @@ async fn raw_log(
     part: std::result::Result<Query<Part>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let access = match caller(&keeper, &headers) {
-        Ok(caller) => Access::new(&handle, caller),
+    let caller = match caller(&keeper, &headers) {
+        Ok(caller) => caller,
         Err(refused) => return *refused,
     };
+    let access = Access::new(&handle, caller.clone());
     let opened = async {
         let Path(id) = id.map_err(|_| {
             ApiError::invalid_input("id", "the id in the path is no UTF-8: expected a UUID")
@@ -74,7 +75,7 @@ async fn raw_log(
         Ok(log) => {
             let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
             let slice = slice(range, log.length());
-            respond(log, slice)
+            respond(log, slice, keeper.lapse(caller))
         }
         Err(error) => problem(status_of(error.code()), error),
     }
@@ -112,7 +113,11 @@ fn stream_named(name: &str) -> Result<LogStream> {
         .map_err(|_| ApiError::invalid_input("stream", "`stream` must be stdout, stderr or system"))
 }
 
-fn respond(log: RawLog, slice: Slice) -> Response<Body> {
+fn respond(
+    log: RawLog,
+    slice: Slice,
+    lapse: impl Future<Output = NotKnown> + Send + 'static,
+) -> Response<Body> {
     let size = log.length();
     let (status, from, to) = match slice {
         Slice::Whole => (StatusCode::OK, 0, size),
@@ -120,13 +125,14 @@ fn respond(log: RawLog, slice: Slice) -> Response<Body> {
         Slice::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
     };
     // Piece by piece: a log is larger than what a request may hold. Should one be missing, the
-    // transfer breaks off and does not look whole.
+    // transfer breaks off and does not look whole; so it does where its caller may read no more.
     let pieces = stream::try_unfold(log.read(from..to), |pieces| async move {
         Ok::<_, std::io::Error>(
             pieces.next().await?.map(|(piece, rest)| (Bytes::from(piece), rest)),
         )
     });
-    let mut response = answer("text/plain; charset=utf-8", status, Body::from_stream(pieces));
+    let mut response =
+        answer("text/plain; charset=utf-8", status, Body::from_stream(pieces.take_until(lapse)));
     let headers = response.headers_mut();
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(to - from));

@@ -125,7 +125,8 @@ pub(crate) fn token(error: TokenError) -> ApiError {
     match error {
         TokenError::NotFound(id) => ApiError::not_found("token has the id", &id.to_string()),
         TokenError::AdminFirst => ApiError::invalid_input("scopes", error.to_string()),
-        TokenError::TooMany(_) => ApiError::new(Code::RateLimited, error.to_string()),
+        TokenError::MakerGone => ApiError::new(Code::Unauthenticated, error.to_string()),
+        TokenError::TooMany { .. } => ApiError::new(Code::RateLimited, error.to_string()),
         TokenError::Store(error) => store(error),
     }
 }

@@ -17,6 +17,7 @@ use crate::api::transport::gate::{Gate, PageRule, Shape};
 use crate::api::types::job::MAX_EVENTS;
 use crate::api::types::scalar;
 use crate::api::wait::Closing;
+use crate::auth::Keeper;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::limits::Limits;
 use crate::scheduler::Handle;
@@ -48,6 +49,7 @@ fn sdl_of(schema: &LonghaulSchema) -> String {
 /// What a schema is built from.
 pub(crate) struct Ingredients {
     pub(crate) handle: Handle,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) version: String,
     pub(crate) started_at: Timestamp,
@@ -67,8 +69,11 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
     let limits = from.handle.limits().clone();
     let slots = from.handle.worker_slots().0;
     let handle = from.handle.clone();
-    let welcome: Welcome =
-        Arc::new(move |request, caller| request.data(Access::new(&handle, caller.clone())));
+    let keeper = from.keeper;
+    let welcome: Welcome = Arc::new(move |request, caller| {
+        keeper.check(caller)?;
+        Ok(request.data(Access::new(&handle, caller.clone())))
+    });
     let schema = builder()
         // The gate has judged the depth already, and says so with a code.
         .limit_recursive_depth(limits.query_nesting.saturating_add(1))

@@ -12,12 +12,12 @@ use crate::auth::Secret;
 use crate::domain;
 use crate::domain::clock::Timestamp;
 use crate::domain::names::CallerName;
-use crate::domain::token::{Scope, TokenId};
+use crate::domain::token::{Maker, Scope, TokenId};
 
 /// A share lasts so long where nobody says, and no longer than a share may.
 const DEFAULT_SHARE: TimeDelta = TimeDelta::days(1);
-/// The most scopes of a token: more kinds than that are better said as `start:*`.
-const MAX_SCOPES: usize = 100;
+/// A share lasts so long at least: making and forgetting them must not be a way to keep the store busy.
+const LEAST_SHARE: TimeDelta = TimeDelta::minutes(1);
 
 /// What is to be made, but for its id and its secret.
 struct Wanted {
@@ -61,6 +61,11 @@ pub(crate) async fn share(
         );
         return Err(ApiError::invalid_input("expiresAt", message));
     }
+    if let Some(at) = asked.filter(|at| *at < now + LEAST_SHARE) {
+        let message =
+            format!("a share must last a minute at least, and {} is sooner", at.to_rfc3339());
+        return Err(ApiError::invalid_input("expiresAt", message));
+    }
     let until = asked.unwrap_or_else(|| latest.min(now + DEFAULT_SHARE));
     let until = own.expires_at.map_or(until, |own| own.min(until));
     let wanted = Wanted {
@@ -96,36 +101,19 @@ async fn make(ctx: &Context<'_>, wanted: Wanted) -> Result<CreateTokenPayload> {
         revoked_at: None,
         last_used_at: None,
     };
-    let token = ctx.handle().create_token(token).await.map_err(refusal::token)?;
+    let maker = ctx.access().caller().token();
+    let maker = maker.map_or(Maker::Anybody, |own| Maker::Holder(own.id));
+    let token = ctx.handle().create_token(token, maker).await.map_err(refusal::token)?;
     Ok(CreateTokenPayload { token: Token(token), secret: secret.reveal() })
 }
 
 fn scopes(words: &[String]) -> Result<Vec<Scope>> {
     let wrong = |message: String| ApiError::invalid_input("scopes", message);
-    if words.is_empty() || words.len() > MAX_SCOPES {
-        return Err(wrong(format!(
-            "`scopes` must list 1 to {MAX_SCOPES} of `read`, `start:KIND`, `start:*`, `cancel` and `admin`, and lists {}",
-            words.len()
-        )));
-    }
-    let mut scopes = Vec::new();
-    for word in words {
-        match word
-            .parse()
-            .map_err(|error: domain::token::ParseScopeError| wrong(error.to_string()))?
-        {
-            // Only `shareJob` makes these: they end with the token that shares.
-            Scope::Job(_) => {
-                return Err(wrong(format!("`{word}` is what a share has: use `shareJob`")));
-            }
-            scope @ (Scope::Read | Scope::Start(_) | Scope::Cancel | Scope::Admin) => {
-                scopes.push(scope);
-            }
-        }
-    }
-    scopes.sort_unstable();
-    scopes.dedup();
-    Ok(scopes)
+    let parsed: std::result::Result<Vec<Scope>, _> =
+        words.iter().map(|word| word.parse()).collect();
+    let parsed =
+        parsed.map_err(|error: domain::token::ParseScopeError| wrong(error.to_string()))?;
+    domain::token::scopes(parsed).map_err(|error| wrong(error.to_string()))
 }
 
 /// An end that is not over yet.

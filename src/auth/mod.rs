@@ -31,6 +31,8 @@ use crate::domain::token::{Token, TokenId};
 
 /// How long an instant of the wall clock is waited for by the other clock, at most.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How long what a caller did is still answered when the caller is nobody any more.
+const LAST_WORD: Duration = Duration::from_millis(250);
 /// How long a token that expired is still told from one that never was.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
 
@@ -38,9 +40,7 @@ const REMEMBERED: TimeDelta = TimeDelta::days(1);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotKnown {
     /// It shows no token.
-    #[error(
-        "this server asks for a token: send the header `Authorization: Bearer lh_…`, or `token` in the payload of `connection_init`"
-    )]
+    #[error("{MISSING}: send the header `Authorization: Bearer lh_…`, or {IN_PAYLOAD}")]
     Missing,
     /// It shows one that is none, or that was revoked.
     #[error("the token is none of this server's, or was revoked: ask whoever gave it for another")]
@@ -48,6 +48,20 @@ pub enum NotKnown {
     /// It shows one whose time is over.
     #[error("the token expired at {}: ask whoever gave it for another", .0.to_rfc3339())]
     Expired(Timestamp),
+}
+
+const MISSING: &str = "this server asks for a token";
+const IN_PAYLOAD: &str = "`token` in the payload of `connection_init`";
+
+impl NotKnown {
+    /// The same in so few words that a socket can be closed with them.
+    pub fn short(&self) -> String {
+        match self {
+            Self::Missing => format!("{MISSING}: give {IN_PAYLOAD}"),
+            Self::Wrong => "the token is none of this server's, or was revoked".to_owned(),
+            Self::Expired(at) => format!("the token expired at {}", at.to_rfc3339()),
+        }
+    }
 }
 
 /// A token in memory.
@@ -67,6 +81,9 @@ impl Held {
 #[derive(Debug, Default)]
 struct Tokens {
     is_required: bool,
+    /// The last instant that the store knows of: time was later than that once, so a clock that was set
+    /// back makes no token live again that had expired by then.
+    latest: Timestamp,
     held: HashMap<TokenId, Arc<Held>>,
 }
 
@@ -88,18 +105,24 @@ impl Keeper {
         if learned.is_empty() {
             return;
         }
+        let mut ends_some = false;
         {
             let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
-            tokens.is_required = true;
+            ends_some |= !std::mem::replace(&mut tokens.is_required, true);
             for token in learned {
+                let stored = [Some(token.created_at), token.last_used_at, token.revoked_at];
+                tokens.latest = stored.into_iter().flatten().fold(tokens.latest, Timestamp::max);
                 if token.revoked_at.is_some() {
-                    tokens.held.remove(&token.id);
+                    ends_some |= tokens.held.remove(&token.id).is_some();
                 } else {
                     tokens.held.insert(token.id, Arc::new(Held::new(token.clone())));
                 }
             }
         }
-        self.changes.send_replace(());
+        // Those who last need not wake for a token that was made.
+        if ends_some {
+            self.changes.send_replace(());
+        }
     }
 
     /// A token was made once: nobody is let in without one.
@@ -120,7 +143,7 @@ impl Keeper {
         if !bool::from(held.token.hash.ct_eq(&hash)) {
             return Err(NotKnown::Wrong);
         }
-        let now = self.clock.now();
+        let now = self.clock.now().max(tokens.latest);
         if let Some(at) = held.token.expires_at.filter(|at| *at <= now) {
             return Err(NotKnown::Expired(at));
         }
@@ -138,16 +161,19 @@ impl Keeper {
             return Err(NotKnown::Wrong);
         }
         match held.token.expires_at {
-            Some(at) if at <= self.clock.now() => Err(NotKnown::Expired(at)),
+            Some(at) if at <= self.clock.now().max(tokens.latest) => Err(NotKnown::Expired(at)),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Returns when the caller would no longer be let in, with the reason: for what lasts.
+    /// Returns when the caller would no longer be let in, with the reason: for what lasts. A moment
+    /// later, so that what ended the caller is still answered where the caller did it: who makes the
+    /// first token must get to see it.
     pub async fn lapse(self: Arc<Self>, caller: Caller) -> NotKnown {
         let mut changes = self.changes.subscribe();
         loop {
             if let Err(why) = self.check(&caller) {
+                sleep(LAST_WORD).await;
                 return why;
             }
             let left =
@@ -163,8 +189,12 @@ impl Keeper {
     /// The tokens that were used since the last call, and when: for the store. Forgets those that
     /// expired long ago.
     pub fn take_used(&self) -> Vec<(TokenId, Timestamp)> {
-        let over = self.clock.now() - REMEMBERED;
-        let is_over = |held: &Held| held.token.expires_at.is_some_and(|at| at < over);
+        let now = self.clock.now();
+        let is_over = |held: &Held| {
+            // Of shares there may be many, and nobody asks why one is over.
+            let kept = if held.token.parent.is_some() { TimeDelta::zero() } else { REMEMBERED };
+            held.token.expires_at.is_some_and(|at| at < now - kept)
+        };
         let used = |held: &Arc<Held>| {
             let at = held.used.swap(0, Ordering::Relaxed);
             (at != 0).then(|| (held.token.id, from_unix_millis(at)))
@@ -256,6 +286,37 @@ mod tests {
         clock.advance(REMEMBERED + TimeDelta::milliseconds(1));
         keeper.take_used();
         assert_eq!(keeper.judge(Some(&secret)).unwrap_err(), NotKnown::Wrong, "P12: forgotten");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_token_live_again() {
+        let (keeper, clock) = keeper();
+        let (secret, token) = token(1, Some(2_000));
+        // Something was stored when it had expired already.
+        let later = Token { last_used_at: Some(from_unix_millis(2_000)), ..self::token(2, None).1 };
+        keeper.learn(&[token, later]);
+        assert_eq!(clock.now(), from_unix_millis(1_000));
+        let expired = NotKnown::Expired(from_unix_millis(2_000));
+        assert_eq!(keeper.judge(Some(&secret)).unwrap_err(), expired);
+    }
+
+    #[test]
+    fn why_a_socket_is_closed_fits_into_its_last_frame() {
+        for why in [NotKnown::Missing, NotKnown::Wrong, NotKnown::Expired(Timestamp::UNIX_EPOCH)] {
+            assert!("Forbidden: ".len() + why.short().len() <= 123, "{}", why.short());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_is_made_wakes_nobody() {
+        // P12: tens of thousands may last.
+        let (keeper, _clock) = keeper();
+        keeper.learn(&[token(1, None).1]);
+        let changes = keeper.changes.subscribe();
+        keeper.learn(&[token(2, None).1]);
+        assert!(!changes.has_changed().unwrap());
+        keeper.learn(&[Token { revoked_at: Some(from_unix_millis(7)), ..token(2, None).1 }]);
+        assert!(changes.has_changed().unwrap());
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) fn failure(error: &dyn Error, trouble: &Trouble, given: &Given) -> Fa
         Trouble::PortNotAllowed => Failure::new(NOT_ALLOWED, format!("this user may not listen on port {}", listen.port()))
             .hint("choose a port above 1023 with `--listen`, like `127.0.0.1:8080`"),
         Trouble::Unguarded => Failure::new(CONFIGURATION, format!("other machines could reach `{listen}`, and there is no token yet, so nobody would be asked for one"))
-            .hint("make the first token with `longhaul token create NAME --scope admin`, listen on a loopback address like `127.0.0.1:8080`, or let everybody in with `--insecure-no-auth`"),
+            .hint("make the first token with `longhaul token create NAME --scope admin` and the same `--data` or `--config`, listen on a loopback address like `127.0.0.1:8080`, or let everybody in with `--insecure-no-auth`"),
         Trouble::Other => told(FAILED, "the server cannot start".to_owned()),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{SecondsFormat, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::config::value::positive_duration;
 use crate::config::{Config, Environment, Overrides};
 use crate::domain::clock::Timestamp;
 use crate::domain::names::CallerName;
-use crate::domain::token::{Scope, Token, TokenId};
+use crate::domain::token::{Scope, Token, TokenId, scopes};
 use crate::server::OfflineTokens;
 
 /// What `token` does.
@@ -69,6 +69,9 @@ pub(super) async fn run(
     overrides: &Overrides,
     command: &TokenCommand,
 ) -> Result<u8, Failure> {
+    if let TokenCommand::Create(args) = command {
+        scopes(args.scopes.clone()).map_err(|error| Failure::new(USAGE, error.to_string()))?;
+    }
     match asked(context, command).await {
         // Nobody holds the folder, so it may be held for a moment.
         Err(Refused::NoServer) => offline(context, overrides, command).await,
@@ -80,7 +83,7 @@ pub(super) async fn run(
 /// Makes a token that sees one job, and prints it.
 pub(super) async fn share(context: &Context, args: &ShareArgs) -> Result<u8, Failure> {
     let variables = json!({"id": args.id, "expiresAt": end(args.expires)?});
-    let made = context.client.field(SHARE_JOB, &variables, "shareJob").await?;
+    let made = context.client.once(SHARE_JOB, &variables, "shareJob").await?;
     show_made(context, &made)
 }
 
@@ -112,11 +115,11 @@ async fn asked(context: &Context, command: &TokenCommand) -> Result<u8, Refused>
     let client = &context.client;
     match command {
         TokenCommand::Create(args) => {
-            let scopes: Vec<_> = args.scopes.iter().map(ToString::to_string).collect();
+            let words: Vec<_> = args.scopes.iter().map(ToString::to_string).collect();
             let input = json!({
-                "name": args.name.as_str(), "scopes": scopes, "expiresAt": end(args.expires)?,
+                "name": args.name.as_str(), "scopes": words, "expiresAt": end(args.expires)?,
             });
-            let made = client.field(CREATE_TOKEN, &json!({"input": input}), "createToken").await?;
+            let made = client.once(CREATE_TOKEN, &json!({"input": input}), "createToken").await?;
             Ok(show_made(context, &made)?)
         }
         TokenCommand::List => {
@@ -124,14 +127,21 @@ async fn asked(context: &Context, command: &TokenCommand) -> Result<u8, Refused>
             Ok(show_all(context, &tokens)?)
         }
         TokenCommand::Revoke(args) => {
-            let all = client.field(TOKENS, &json!({}), "tokens").await?;
+            let mut data = client.execute(TOKENS, &json!({})).await?;
+            let mut ids = meant(&args.tokens, &data["tokens"].take())?;
+            // Our own goes last, or the others would be out of our reach.
+            ids.sort_by_key(|id| data["viewer"]["id"] == id.as_str());
             let mut revoked = Vec::new();
-            for id in meant(&args.tokens, &all)? {
+            for id in ids {
                 let variables = json!({"id": id});
                 let mut payload = client.field(REVOKE_TOKEN, &variables, "revokeToken").await?;
-                revoked.push(payload["token"].take());
+                let token = payload["token"].take();
+                if !context.json {
+                    show_revoked(&token)?;
+                }
+                revoked.push(token);
             }
-            Ok(show_revoked(context, &revoked)?)
+            Ok(end_revoked(context, &revoked)?)
         }
     }
 }
@@ -146,13 +156,18 @@ async fn offline(
         .map_err(|error| super::config::invalid(&error))?;
     let given =
         not_started::Given { data: config.server.data.clone(), listen: config.server.listen };
+    if matches!(command, TokenCommand::List) && !config.server.data.join("longhaul.db").exists() {
+        return show_all(context, &json!([]));
+    }
     let tokens = OfflineTokens::open(&config.server.data, &config.limits)
         .map_err(|error| not_started::failure(&error, &error.trouble(), &given))?;
     let refused = |error: crate::server::TokenError| Failure::new(FAILED, error.to_string());
     match command {
         TokenCommand::Create(args) => {
             let expires_at = ends_at(args.expires)?;
-            let created = tokens.create(args.name.clone(), args.scopes.clone(), expires_at).await;
+            let wanted = scopes(args.scopes.clone());
+            let wanted = wanted.map_err(|error| Failure::new(USAGE, error.to_string()))?;
+            let created = tokens.create(args.name.clone(), wanted, expires_at).await;
             let (token, secret) = created.map_err(refused)?;
             show_made(context, &json!({"token": value(&token), "secret": secret}))
         }
@@ -165,21 +180,25 @@ async fn offline(
             let mut revoked = Vec::new();
             for id in meant(&args.tokens, &all)? {
                 let id: TokenId = id.parse().expect("the id of a token that was listed");
-                revoked.push(value(&tokens.revoke(id).await.map_err(refused)?.0));
+                let token = value(&tokens.revoke(id).await.map_err(refused)?.0);
+                if !context.json {
+                    show_revoked(&token)?;
+                }
+                revoked.push(token);
             }
-            show_revoked(context, &revoked)
+            end_revoked(context, &revoked)
         }
     }
 }
 
 /// A token as the API shows it.
 fn value(token: &Token) -> Value {
-    let at = |at: Option<Timestamp>| at.map(|at| at.to_rfc3339());
+    let at = |at: Option<Timestamp>| at.map(instant);
     json!({
         "id": token.id.to_string(),
         "name": token.name.as_str(),
         "scopes": token.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "createdAt": token.created_at.to_rfc3339(),
+        "createdAt": instant(token.created_at),
         "createdBy": token.created_by.as_ref().map(CallerName::as_str),
         "expiresAt": at(token.expires_at),
         "revokedAt": at(token.revoked_at),
@@ -188,13 +207,18 @@ fn value(token: &Token) -> Value {
     })
 }
 
+/// As the API writes it.
+fn instant(at: Timestamp) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 #[expect(clippy::disallowed_methods, reason = "a command line has no other clock")]
 fn now() -> Timestamp {
     Utc::now()
 }
 
 fn end(lasts: Option<Duration>) -> Result<Option<String>, Failure> {
-    Ok(ends_at(lasts)?.map(|at| at.to_rfc3339()))
+    Ok(ends_at(lasts)?.map(instant))
 }
 
 fn ends_at(lasts: Option<Duration>) -> Result<Option<Timestamp>, Failure> {
@@ -235,7 +259,7 @@ fn show_made(context: &Context, made: &Value) -> Result<u8, Failure> {
         "longhaul: token {} of {} may {}{}; it is shown this once",
         text(&token["id"]),
         text(&token["name"]),
-        scopes(token),
+        words(token),
         token["expiresAt"].as_str().map(|at| format!(", until {at}")).unwrap_or_default(),
     ));
     Ok(DONE)
@@ -256,13 +280,16 @@ fn show_all(context: &Context, tokens: &Value) -> Result<u8, Failure> {
     Ok(DONE)
 }
 
-fn show_revoked(context: &Context, revoked: &[Value]) -> Result<u8, Failure> {
+/// One after the other: should the next one fail, this one is done.
+fn show_revoked(token: &Value) -> Result<(), Failure> {
+    output::line(&format!("{}  {}  revoked", text(&token["id"]), text(&token["name"])))
+}
+
+fn end_revoked(context: &Context, revoked: &[Value]) -> Result<u8, Failure> {
     if context.json {
         output::document(&revoked)?;
-        return Ok(DONE);
-    }
-    for token in revoked {
-        output::line(&format!("{}  {}  revoked", text(&token["id"]), text(&token["name"])))?;
+    } else if revoked.is_empty() {
+        say("longhaul: all of them were revoked before");
     }
     Ok(DONE)
 }
@@ -277,14 +304,14 @@ fn row(token: &Value) -> Vec<String> {
     vec![
         text(&token["id"]),
         text(&token["name"]),
-        scopes(token),
+        words(token),
         state,
         text(&token["createdAt"]),
         token["lastUsedAt"].as_str().unwrap_or("never").to_owned(),
     ]
 }
 
-fn scopes(token: &Value) -> String {
+fn words(token: &Value) -> String {
     let scopes = token["scopes"].as_array().into_iter().flatten();
     scopes.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -103,7 +103,8 @@ limits! {
         progress_bytes: KIB..=GIB, "Bytes that are read of a progress file.";
         work_bytes: 0..=1024 * 1024 * GIB, "Bytes that a command's own folder may keep after the end.";
         subscriptions_per_socket: 1..=100_000, "Subscriptions of one WebSocket.";
-        tokens: 1..=1_000_000, "Tokens that are live at once, shares included.";
+        tokens: 1..=100_000, "Tokens that are live at once, without shares.";
+        shares_per_token: 0..=100_000, "Shares of one token that are live at once.";
         sockets: 1..=1_000_000, "WebSockets open at once.";
         wait_ms: 0..=3_600_000, "Milliseconds that `waitJob` waits at most.";
         websocket_message: KIB..=64 * MIB, "Bytes of a message on a WebSocket.";

@@ -67,8 +67,10 @@ pub struct Limits {
     pub work_bytes: u64,
     /// The most subscriptions of one socket.
     pub subscriptions_per_socket: usize,
-    /// The most tokens that are live, shares included.
+    /// The most tokens that are live, without shares.
     pub tokens: u64,
+    /// The most shares of one token that are live.
+    pub shares_per_token: u64,
     /// The most sockets.
     pub sockets: usize,
     /// The longest that `waitJob` waits, in milliseconds.
@@ -126,7 +128,8 @@ impl Default for Limits {
             progress_bytes: MIB,
             work_bytes: 1024 * MIB,
             subscriptions_per_socket: 100,
-            tokens: 10_000,
+            tokens: 1_000,
+            shares_per_token: 1_000,
             sockets: 10_000,
             wait_ms: 60_000,
             websocket_message: 256 * KIB,

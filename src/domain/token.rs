@@ -13,7 +13,7 @@ pub struct TokenId([u8; 8]);
 
 /// What was written is no id of a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the id of a token: expected 16 hexadecimal digits")]
+#[error("`{0}` is not the id of a token: expected 16 hexadecimal digits in lower case")]
 pub struct ParseTokenIdError(String);
 
 impl TokenId {
@@ -102,6 +102,48 @@ impl FromStr for Scope {
     }
 }
 
+/// The most scopes of a token: more kinds than that are better said as `start:*`.
+pub const MAX_SCOPES: usize = 100;
+
+/// These are no scopes of a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScopesError {
+    /// None, or too many.
+    #[error(
+        "`scopes` must list 1 to {MAX_SCOPES} of `read`, `start:KIND`, `start:*`, `cancel` and `admin`, and lists {0}"
+    )]
+    Count(usize),
+    /// One that only a share has, which ends with the token that shares.
+    #[error("`job:{0}` is what a share has: use `shareJob`, or `longhaul share`")]
+    Share(JobId),
+}
+
+/// The scopes of a token that somebody asks for: in order, each once.
+pub fn scopes(mut wanted: Vec<Scope>) -> Result<Vec<Scope>, ScopesError> {
+    if wanted.is_empty() || wanted.len() > MAX_SCOPES {
+        return Err(ScopesError::Count(wanted.len()));
+    }
+    for scope in &wanted {
+        if let Scope::Job(id) = scope {
+            return Err(ScopesError::Share(*id));
+        }
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    Ok(wanted)
+}
+
+/// Who makes a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// Whoever may write the data folder.
+    Owner,
+    /// Anybody, as long as no token was ever made.
+    Anybody,
+    /// Who holds this one, as long as it is worth something.
+    Holder(TokenId),
+}
+
 /// A token as it is kept: everything but its secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
@@ -172,6 +214,20 @@ mod tests {
             let error = wrong.parse::<Scope>().unwrap_err().to_string();
             assert!(error.contains("expected `read`, `start:KIND`"), "{error}");
         }
+    }
+
+    #[test]
+    fn scopes_are_asked_for_in_any_order_and_no_share_is() {
+        let read =
+            |words: &[&str]| scopes(words.iter().map(|word| word.parse().unwrap()).collect());
+        let sorted = read(&["admin", "start:b", "read", "start:a", "read"]).unwrap();
+        let words: Vec<_> = sorted.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["read", "start:a", "start:b", "admin"]);
+        assert_eq!(read(&[]), Err(ScopesError::Count(0)));
+        assert!(read(&["read"; MAX_SCOPES]).is_ok());
+        assert_eq!(read(&["read"; MAX_SCOPES + 1]), Err(ScopesError::Count(MAX_SCOPES + 1)));
+        let share = "job:019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77";
+        assert!(matches!(read(&["admin", share]), Err(ScopesError::Share(_))));
     }
 
     #[test]

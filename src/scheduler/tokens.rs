@@ -3,13 +3,15 @@
 
 use super::Handle;
 use crate::domain::clock::Timestamp;
-use crate::domain::token::{Token, TokenId};
+use crate::domain::token::{Maker, Token, TokenId};
 use crate::store::{StoreError, TokenError};
 
 impl Handle {
     /// Keeps a new token. It is worth something once this is durable, before it returns.
-    pub async fn create_token(&self, token: Token) -> Result<Token, TokenError> {
-        self.core.store.create_token(token, self.core.limits.tokens).await
+    pub async fn create_token(&self, token: Token, maker: Maker) -> Result<Token, TokenError> {
+        let limits = &self.core.limits;
+        let most = if token.parent.is_some() { limits.shares_per_token } else { limits.tokens };
+        self.core.store.create_token(token, maker, most).await
     }
 
     /// Makes a token worth nothing, and every share of it; the flag tells whether that is new.

@@ -14,7 +14,7 @@ use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::event::Commit;
 use crate::domain::limits::Limits;
 use crate::domain::names::CallerName;
-use crate::domain::token::{Scope, Token, TokenId};
+use crate::domain::token::{Maker, Scope, Token, TokenId};
 use crate::scheduler::{Board, Handle};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{CommitSink, Reader, Store, TokenError};
@@ -69,15 +69,14 @@ impl OfflineTokens {
         Ok(Self { store, clock: SystemClock, most: limits.tokens, _folder: folder })
     }
 
-    /// Makes a token; the text is its secret, and is told to nobody else.
+    /// Makes a token with scopes that were [judged](crate::domain::token::scopes); the text is its secret,
+    /// and is told to nobody else.
     pub async fn create(
         &self,
         name: CallerName,
-        mut scopes: Vec<Scope>,
+        scopes: Vec<Scope>,
         expires_at: Option<Timestamp>,
     ) -> Result<(Token, String), TokenError> {
-        scopes.sort_unstable();
-        scopes.dedup();
         let id = TokenId::new(rand::random());
         let (secret, hash) = Secret::new(id, rand::random());
         let token = Token {
@@ -92,13 +91,14 @@ impl OfflineTokens {
             revoked_at: None,
             last_used_at: None,
         };
-        let token = self.store.create_token(token, self.most).await?;
+        let token = self.store.create_token(token, Maker::Owner, self.most).await?;
         Ok((token, secret.reveal()))
     }
 
-    /// All tokens, the one made last first.
+    /// All tokens but shares, the one made last first.
     pub async fn list(&self) -> Result<Vec<Token>, TokenError> {
-        Ok(self.store.tokens().await?)
+        let all = self.store.tokens().await?;
+        Ok(all.into_iter().filter(|token| token.parent.is_none()).collect())
     }
 
     /// Makes a token worth nothing; the flag tells whether that is new.

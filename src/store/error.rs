@@ -99,9 +99,17 @@ pub enum TokenError {
         "no token has the scope `admin` yet: make one that has it first, or nobody could make another"
     )]
     AdminFirst,
+    /// Who makes it is nobody any more, by now.
+    #[error("the token was revoked, has expired, or one is asked for by now")]
+    MakerGone,
     /// As many are live as may be.
-    #[error("{0} tokens are live, as many as may be (`limits.tokens`): revoke some")]
-    TooMany(u64),
+    #[error("{most} {} are live, as many as may be (`limits.{}`): revoke some", if *shares { "shares of one token" } else { "tokens" }, if *shares { "shares_per_token" } else { "tokens" })]
+    TooMany {
+        /// How many may be.
+        most: u64,
+        /// Of the shares of one token.
+        shares: bool,
+    },
     /// The store itself is in the way.
     #[error(transparent)]
     Store(#[from] StoreError),

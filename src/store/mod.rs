@@ -41,7 +41,7 @@ use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::{CallerName, KindName, QueueName};
-use crate::domain::token::{Token, TokenId};
+use crate::domain::token::{Maker, Token, TokenId};
 use crate::domain::worker::{Worker, WorkerName};
 
 pub use error::{CancelError, QueueError, StartError, StoreError, TokenError};
@@ -264,8 +264,7 @@ pub trait Reader: Send + Sync {
     /// All open attempts with their jobs, by rising fence.
     async fn open_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError>;
 
-    /// All tokens that are kept, the one made last first. There are at most as many as
-    /// [`create_token`](Store::create_token) was given, and the revoked ones.
+    /// All tokens that are kept, the one made last first, shares included.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
 
     /// Whether it does its work; changes as that changes.
@@ -345,11 +344,18 @@ pub trait Store: Reader {
         change: QueueChange,
     ) -> Result<(QueueRow, bool), QueueError>;
 
-    /// Keeps a new token, where fewer than `most` are live. The first of all, and any while no
-    /// other that is live has it, must have the scope `admin`. Shares that were over a day before go.
-    async fn create_token(&self, token: Token, most: u64) -> Result<Token, TokenError>;
+    /// Keeps a new token, where its maker may make one and fewer than `most` are live: of shares, those
+    /// of one parent; else, those that are no shares. A token that is none must have the scope `admin`
+    /// while no other one that is live has it. Shares of its parent that are over go, and so do the
+    /// oldest of very many other tokens that are.
+    async fn create_token(
+        &self,
+        token: Token,
+        maker: Maker,
+        most: u64,
+    ) -> Result<Token, TokenError>;
 
-    /// Makes a token worth nothing, and every share of it; the flag tells whether that is new.
+    /// Makes a token worth nothing, and every share of it; the flag tells whether it was worth something.
     async fn revoke_token(&self, id: TokenId, at: Timestamp) -> Result<(Token, bool), TokenError>;
 
     /// Records when tokens were last used. Those that are gone are passed over.

@@ -10,11 +10,12 @@ use futures::future::{self, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::callers::UnderWay;
+use super::credentials::unauthenticated;
 use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
 use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, OUTCOME_UNKNOWN};
-use crate::auth::Caller;
+use crate::auth::{Caller, NotKnown};
 use crate::domain::limits::Limits;
 
 /// A schema behind the gate.
@@ -25,8 +26,9 @@ pub(crate) struct Door<E> {
     welcome: Welcome,
 }
 
-/// Puts into a request what its resolvers reach for its caller.
-pub(crate) type Welcome = Arc<dyn Fn(Request, &Caller) -> Request + Send + Sync>;
+/// Puts into a request what its resolvers reach for its caller, who must be let in still: much may have
+/// happened since its head was read.
+pub(crate) type Welcome = Arc<dyn Fn(Request, &Caller) -> Result<Request, NotKnown> + Send + Sync>;
 
 /// What an operation tells as it runs, whatever it is.
 #[derive(Debug)]
@@ -65,7 +67,8 @@ impl<E: Executor> Door<E> {
     ) -> Result<Admitted, Box<Response>> {
         let admitted = self.gate.admit(request).and_then(|mut admitted| {
             admitted.needs.check(caller).map_err(ApiError::into_server_error)?;
-            admitted.request = (self.welcome)(admitted.request, caller);
+            admitted.request = (self.welcome)(admitted.request, caller)
+                .map_err(|why| unauthenticated(&why).into_server_error())?;
             Ok(admitted)
         });
         admitted.map_err(|error| Response::from_errors(vec![error]).into())

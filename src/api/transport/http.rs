@@ -6,6 +6,7 @@
 //! browser says whence it comes must show that it is none that an image or a link could send.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -24,7 +25,7 @@ use tokio::time::timeout;
 use super::Entrance;
 use super::accept::Accept;
 use super::answer::{Media, graphql, problem};
-use super::credentials::caller;
+use super::credentials::{caller, refuse};
 use super::door::refusal;
 use super::{pages, sse};
 use crate::api::context::Resume;
@@ -157,8 +158,14 @@ async fn execute<E: Executor>(
             *bad_request(ApiError::invalid_input("query", message))
         }
         (OperationType::Query | OperationType::Mutation, Some(media)) => {
-            let ran = door.run(admitted).await;
-            graphql(media, &ran.response, ran.broke_off)
+            let asks = admitted.operation == OperationType::Query;
+            let lapse = Arc::clone(&entrance.keeper).lapse(caller.clone());
+            tokio::select! {
+                biased;
+                ran = door.run(admitted) => graphql(media, &ran.response, ran.broke_off),
+                // What a mutation did is told, whatever became of its caller.
+                why = lapse, if asks => refuse(&why),
+            }
         }
         (_, _) => sse::stream(entrance, caller, door.operate(admitted)),
     }

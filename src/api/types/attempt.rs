@@ -57,7 +57,7 @@ impl Attempt {
 
     /// Where it ran.
     async fn worker(&self, ctx: &Context<'_>) -> Option<Worker> {
-        if ctx.access().caller().is_share() {
+        if !ctx.access().caller().sees_all() {
             return None;
         }
         let worker = ctx.handle().worker(self.0.worker?).await.map_err(refusal::store);

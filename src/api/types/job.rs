@@ -120,7 +120,7 @@ impl Job {
 
     /// Its kind; `declared` is false where the configuration no longer has it.
     async fn kind(&self, ctx: &Context<'_>) -> JobKind {
-        JobKind::of(&self.0, ctx.handle().catalog())
+        JobKind::of(&self.0, ctx.handle().catalog(), ctx.access().caller())
     }
 
     /// Its queue.
@@ -245,9 +245,9 @@ impl Job {
         self.0.usage.map(Usage::from)
     }
 
-    /// The worker that runs or ran it; null for who sees this job alone.
+    /// The worker that runs or ran it; null for who may not see all.
     async fn worker(&self, ctx: &Context<'_>) -> Option<Worker> {
-        if ctx.access().caller().is_share() {
+        if !ctx.access().caller().sees_all() {
             return None;
         }
         let worker = ctx.handle().worker(self.0.worker.as_ref()?.id).await.map_err(refusal::store);

@@ -9,6 +9,7 @@ use super::queue::Queue;
 use super::scalar::{Json, Long};
 use crate::api::context::Parts;
 use crate::api::error::Result;
+use crate::auth::Caller;
 use crate::domain;
 use crate::domain::names::{KindName, QueueName};
 
@@ -16,19 +17,25 @@ use crate::domain::names::{KindName, QueueName};
 pub(crate) enum JobKind {
     /// The configuration has it.
     Declared(Arc<domain::kind::Kind>),
-    /// Only a job still has it: what is known is what the job knows.
-    Former { name: KindName, queue: QueueName, max_attempts: u32 },
+    /// What a job knows of it: all there is where the configuration has it no more, and all that is told
+    /// to who may not see the kind itself.
+    OfJob { name: KindName, queue: QueueName, max_attempts: u32, declared: bool },
 }
 
 impl JobKind {
-    /// The kind of a job.
-    pub(crate) fn of(job: &domain::job::Job, catalog: &domain::kind::Catalog) -> Self {
+    /// The kind of a job, for this caller.
+    pub(crate) fn of(
+        job: &domain::job::Job,
+        catalog: &domain::kind::Catalog,
+        caller: &Caller,
+    ) -> Self {
         match catalog.kinds.get(&job.kind) {
-            Some(kind) => Self::Declared(Arc::clone(kind)),
-            None => Self::Former {
+            Some(kind) if caller.sees_kind(&job.kind) => Self::Declared(Arc::clone(kind)),
+            kind => Self::OfJob {
                 name: job.kind.clone(),
                 queue: job.queue.clone(),
                 max_attempts: job.max_attempts,
+                declared: kind.is_some(),
             },
         }
     }
@@ -36,14 +43,14 @@ impl JobKind {
     fn declaration(&self) -> Option<&domain::kind::Kind> {
         match self {
             Self::Declared(kind) => Some(kind),
-            Self::Former { .. } => None,
+            Self::OfJob { .. } => None,
         }
     }
 
     fn kind_name(&self) -> &KindName {
         match self {
             Self::Declared(kind) => &kind.name,
-            Self::Former { name, .. } => name,
+            Self::OfJob { name, .. } => name,
         }
     }
 }
@@ -73,10 +80,13 @@ impl JobKind {
 
     /// false: no worker declares it any more; only old jobs have it.
     async fn declared(&self) -> bool {
-        self.declaration().is_some()
+        match self {
+            Self::Declared(_) => true,
+            Self::OfJob { declared, .. } => *declared,
+        }
     }
 
-    /// JSON Schema 2020-12 of `args`; `{}` where the kind is no longer declared.
+    /// JSON Schema 2020-12 of `args`; `{}` where the kind is no longer declared, or not to be seen.
     #[expect(clippy::unused_async, reason = "a resolver is async")]
     async fn args_schema(&self, ctx: &Context<'_>) -> Result<Json> {
         let none = serde_json::json!({});
@@ -95,7 +105,7 @@ impl JobKind {
     async fn queue(&self) -> Queue {
         Queue::named(match self {
             Self::Declared(kind) => kind.queue.clone(),
-            Self::Former { queue, .. } => queue.clone(),
+            Self::OfJob { queue, .. } => queue.clone(),
         })
     }
 
@@ -108,12 +118,15 @@ impl JobKind {
     async fn max_attempts(&self) -> i32 {
         int(match self {
             Self::Declared(kind) => kind.max_attempts(),
-            Self::Former { max_attempts, .. } => *max_attempts,
+            Self::OfJob { max_attempts, .. } => *max_attempts,
         })
     }
 
     /// The median of its recent runs that ended well; null before the first.
     async fn typical_run_ms(&self, ctx: &Context<'_>) -> Option<Long> {
+        if !ctx.access().caller().sees_kind(self.kind_name()) {
+            return None;
+        }
         let typical = ctx.handle().typical_run(self.kind_name())?;
         Some(Long::of(typical.as_millis()))
     }

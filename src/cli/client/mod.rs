@@ -236,6 +236,17 @@ impl Client {
         Ok(data.get_mut(name).map(Value::take).unwrap_or_default())
     }
 
+    /// As [`field`](Self::field), for what is not safe to repeat: a lost answer is told at once.
+    pub(in crate::cli) async fn once(
+        &self,
+        operation: Operation,
+        variables: &Value,
+        name: &str,
+    ) -> Result<Value, ClientError> {
+        let mut data = self.send(operation, variables).await?;
+        Ok(data.get_mut(name).map(Value::take).unwrap_or_default())
+    }
+
     /// A subscription that outlives its connection.
     pub(in crate::cli) fn follow(
         &self,

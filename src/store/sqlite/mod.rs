@@ -43,7 +43,7 @@ use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::{CallerName, QueueName};
-use crate::domain::token::{Token, TokenId};
+use crate::domain::token::{Maker, Token, TokenId};
 use crate::domain::worker::Worker;
 pub use open::OpenError;
 use readers::Readers;
@@ -258,8 +258,13 @@ impl Store for SqliteStore {
         self.writer.write(ChangeQueue { name, change }).await
     }
 
-    async fn create_token(&self, token: Token, most: u64) -> Result<Token, TokenError> {
-        self.writer.write(CreateToken { token, most }).await
+    async fn create_token(
+        &self,
+        token: Token,
+        maker: Maker,
+        most: u64,
+    ) -> Result<Token, TokenError> {
+        self.writer.write(CreateToken { token, maker, most }).await
     }
 
     async fn revoke_token(&self, id: TokenId, at: Timestamp) -> Result<(Token, bool), TokenError> {

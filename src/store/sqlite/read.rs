@@ -136,7 +136,7 @@ pub(super) fn queues(conn: &Connection) -> Result<Vec<QueueRow>, Failure> {
     Ok(select.query_map([], row::queue)?.collect::<Result<_, _>>()?)
 }
 
-/// All of them, by the key: their number is limited.
+/// All of them, by the key: for the start of a server, and for whoever may see them.
 pub(super) fn tokens(conn: &Connection) -> Result<Vec<Token>, Failure> {
     let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens ORDER BY no DESC");
     let mut select = conn.prepare_cached(&sql)?;

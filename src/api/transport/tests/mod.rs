@@ -164,8 +164,10 @@ async fn serve_with(limits: Limits) -> Server {
     let schema =
         Schema::build(Query, Mutation, Streams).data(reached.clone()).data(ended.clone()).finish();
     let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits.clone());
-    let door = Door::new(schema, gate, Arc::new(|request, _| request));
     let keeper = Arc::new(Keeper::new(Arc::new(SystemClock)));
+    let known = Arc::clone(&keeper);
+    let welcome = Arc::new(move |request, caller: &_| known.check(caller).map(|()| request));
+    let door = Door::new(schema, gate, welcome);
     let guard = Guard::new(&[], &["http://localhost:5173".to_owned()]);
     let guard = Arc::new(guard.kept_by(Arc::clone(&keeper)));
     let routes = super::guarded(

@@ -2,6 +2,8 @@
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::ws::{PROTOCOL, connect, hear, next_text, say, subscribe};
 use super::{Server, serve_with};
@@ -176,4 +178,53 @@ async fn each_token_may_ask_so_much_and_whoever_has_none_by_address() {
     let guess = |n: u8| second.replace("0202", &format!("{n:02}00"));
     let guesses = [ask(&guess(5)).await, ask(&guess(6)).await, ask(&guess(7)).await];
     assert_eq!(guesses, [401, 401, 429]);
+}
+
+#[tokio::test]
+async fn a_request_whose_caller_ended_while_its_body_came_reaches_no_resolver() {
+    // P15
+    for make_first in [true, false] {
+        let server = server().await;
+        let (secret, token) = if make_first {
+            (String::new(), None)
+        } else {
+            let (secret, token) = known(&server, 1, None);
+            (format!("Authorization: Bearer {secret}\r\n"), Some(token))
+        };
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        let body = r#"{"query": "mutation { act }"}"#;
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{secret}Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        // It is let in: its body is asked for.
+        let mut go_on = [0; 25];
+        socket.read_exact(&mut go_on).await.unwrap();
+        assert!(go_on.starts_with(b"HTTP/1.1 100 Continue"));
+        match token {
+            Some(token) => revoke(&server, &token),
+            None => drop(known(&server, 1, None)),
+        }
+        socket.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains(r#""code":"UNAUTHENTICATED""#), "{answer}");
+        assert_eq!(server.reached.count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_lasts_ends_with_its_caller() {
+    let server = server().await;
+    let (secret, token) = known(&server, 1, None);
+    let url = format!("http://{}/graphql", server.address);
+    let request = reqwest::Client::new().post(url).bearer_auth(secret);
+    let asking = request.json(&json!({"query": "{ hang }"})).send();
+    let ending = async {
+        server.reached.until(1).await;
+        revoke(&server, &token);
+    };
+    let (answer, ()) = tokio::join!(asking, ending);
+    assert_eq!(answer.unwrap().status(), 401);
 }

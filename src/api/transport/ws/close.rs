@@ -33,7 +33,7 @@ impl Close {
 
     /// No token, or one that is worth nothing or nothing more. Clients may try again with another.
     pub(super) fn forbidden(why: &NotKnown) -> Self {
-        Self::new(4403, format!("Forbidden: {why}"))
+        Self::new(4403, format!("Forbidden: {}", why.short()))
     }
 
     /// No subprotocol that both speak.

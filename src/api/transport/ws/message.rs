@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::close::Close;
+use crate::api::transport::credentials::{self, Shown};
 use crate::api::transport::http;
 
 /// The longest id of an operation, in bytes: each is kept as long as its operation.
@@ -15,8 +16,8 @@ const MAX_ID: usize = 1024;
 /// What a client says.
 #[derive(Debug)]
 pub(super) enum FromClient {
-    /// It begins its session, and says who it is.
-    Init(Option<Map<String, Value>>),
+    /// It begins its session, and shows a token or none.
+    Init(Option<Shown>),
     /// It asks whether the server is there.
     Ping(Option<Map<String, Value>>),
     /// It is there.
@@ -37,7 +38,9 @@ impl FromClient {
             return Err(Close::malformed("a message needs a `type`, a string"));
         };
         match name.as_str() {
-            "connection_init" => payload(&mut fields).map(Self::Init),
+            "connection_init" => payload(&mut fields).map(|payload| {
+                Self::Init(credentials::of_payload(payload.as_ref()).map(Shown::new))
+            }),
             "ping" => payload(&mut fields).map(Self::Ping),
             "pong" => payload(&mut fields).map(|_| Self::Pong),
             "complete" => id(&mut fields).map(Self::Complete),

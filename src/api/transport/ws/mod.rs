@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
 use super::callers::Account;
-use super::credentials;
+use super::credentials::{self, Shown};
 use super::door::{Door, Told};
 use crate::auth::{Caller, Keeper, NotKnown};
 use crate::domain::limits::Limits;
@@ -47,7 +47,7 @@ use close::Close;
 use message::FromServer;
 use operations::Operations;
 use outgoing::Outgoing;
-use session::{Act, Session, Shown};
+use session::{Act, Session};
 
 /// The only subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -85,7 +85,7 @@ pub(super) async fn upgrade<E: Executor>(
         Ok(permit) => permit,
         Err(refused) => return *refused,
     };
-    let shown = credentials::of_headers(&parts.headers).map(|token| Shown(token.to_owned()));
+    let shown = credentials::of_headers(&parts.headers).map(Shown::new);
     // Its operations count for whoever opened it.
     let account = parts.extensions.remove::<Arc<Account>>().expect("who asks is counted");
     let max = entrance.door.limits().websocket_message;
@@ -135,7 +135,7 @@ impl Known {
     /// Judges who begins the session; what stands in its beginning counts more.
     fn judge(&mut self, shown: Option<Shown>) -> Result<(), NotKnown> {
         let shown = shown.or(self.shown.take());
-        let caller = self.keeper.judge(shown.as_ref().map(|Shown(token)| token.as_str()))?;
+        let caller = self.keeper.judge(shown.as_ref().map(Shown::as_str))?;
         let lapse = Arc::clone(&self.keeper).lapse(caller.clone()).boxed();
         self.caller = Some((caller, lapse));
         Ok(())

@@ -13,7 +13,7 @@ use async_graphql::Request;
 
 use super::close::Close;
 use super::message::{FromClient, FromServer};
-use crate::api::transport::credentials;
+use crate::api::transport::credentials::Shown;
 use crate::api::transport::door::Told;
 use crate::auth::NotKnown;
 
@@ -34,15 +34,6 @@ pub(super) enum Act {
     Drop(String),
     /// End the socket.
     Close(Close),
-}
-
-/// A token as it was shown.
-pub(super) struct Shown(pub(super) String);
-
-impl std::fmt::Debug for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Shown(…)")
-    }
 }
 
 /// Where a session stands.
@@ -68,10 +59,9 @@ impl Session {
         match FromClient::read(text) {
             Err(close) => Act::Close(close),
             Ok(FromClient::Init(_)) if self.is_known.is_some() => Act::Close(Close::second_init()),
-            Ok(FromClient::Init(payload)) => {
+            Ok(FromClient::Init(shown)) => {
                 self.is_known = Some(false);
-                let shown = credentials::of_payload(payload.as_ref());
-                Act::Judge(shown.map(|token| Shown(token.to_owned())))
+                Act::Judge(shown)
             }
             Ok(FromClient::Ping(payload)) => Act::Say(FromServer::Pong { payload }.text()),
             Ok(FromClient::Pong) => Act::Nothing,

@@ -5,7 +5,8 @@ use futures::{FutureExt, StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::operations::Operations;
-use super::session::{Act, Session, Shown};
+use super::session::{Act, Session};
+use crate::api::transport::credentials::Shown;
 use crate::api::transport::door::Told;
 use crate::auth::NotKnown;
 
@@ -13,7 +14,7 @@ use crate::auth::NotKnown;
 fn short(act: &Act) -> String {
     match act {
         Act::Nothing => "nothing".to_owned(),
-        Act::Judge(shown) => format!("judge {}", shown.as_ref().map_or("nothing", |s| &s.0)),
+        Act::Judge(shown) => format!("judge {}", shown.as_ref().map_or("nothing", Shown::as_str)),
         Act::Say(text) => format!("say {text}"),
         Act::Refuse(id) => format!("refuse {id}"),
         Act::Begin(id, request) => format!("begin {id} {}", request.query),
@@ -26,7 +27,7 @@ fn short(act: &Act) -> String {
 fn hear(session: &mut Session, message: &Value) -> String {
     let act = session.hear(&message.to_string());
     let Act::Judge(shown) = act else { return short(&act) };
-    let is_stale = shown.is_some_and(|Shown(token)| token == "stale");
+    let is_stale = shown.is_some_and(|token| token.as_str() == "stale");
     let judged = session.judged(if is_stale { Err(NotKnown::Wrong) } else { Ok(()) });
     short(&judged.map_or_else(Act::Close, Act::Say))
 }
@@ -89,7 +90,7 @@ fn a_dialogue_is_answered_by_the_rules() {
         ],
         vec![(
             json!({"type": "connection_init", "payload": {"token": "stale"}}),
-            "close 4403 Forbidden: the token is none of this server's, or was revoked: ask whoever gave it for another",
+            "close 4403 Forbidden: the token is none of this server's, or was revoked",
         )],
     ];
     for dialogue in dialogues {

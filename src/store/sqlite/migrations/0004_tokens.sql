@@ -1,6 +1,6 @@
 -- Tokens, and who asked for what.
 --
--- Why: a server that other machines reach must know who asks. To undo it: drop the table, the two
+-- Why: a server that other machines reach must know who asks. To undo it: drop the table, the
 -- indexes and the columns, and make `jobs_key` as before.
 
 -- Who may ask, and for what. A secret is kept only as its SHA-256.
@@ -19,6 +19,10 @@ CREATE TABLE tokens (
     revoked_at   INTEGER,
     last_used_at INTEGER
 ) STRICT;
+
+-- The shares of a token, and the tokens that are none: counts, and ends with the parent
+-- (write/token.rs), the list (read.rs).
+CREATE INDEX tokens_by_parent ON tokens (parent, no);
 
 -- NULL where nobody was asked for a token.
 ALTER TABLE jobs ADD COLUMN started_by TEXT CHECK (started_by <> '');

@@ -1,25 +1,51 @@
 //! Making and revoking tokens.
 
-use chrono::TimeDelta;
 use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::{Operation, Tx};
 use crate::domain::clock::{Timestamp, to_millis};
 use crate::domain::names::CallerName;
-use crate::domain::token::{Scope, Token, TokenId};
+use crate::domain::token::{Maker, Scope, Token, TokenId};
 use crate::store::sqlite::failure::{Failure, one_row};
 use crate::store::sqlite::row::{self, TOKEN_COLUMNS};
 use crate::store::{StoreError, TokenError};
 
-/// How long a share that is over is still listed.
-const OVER: TimeDelta = TimeDelta::days(1);
+/// So many tokens that are over are still listed.
+const MOST_OVER: u32 = 1_000;
 
 /// A token to keep.
 pub(in crate::store::sqlite) struct CreateToken {
     /// What.
     pub(in crate::store::sqlite) token: Token,
+    /// Who makes it.
+    pub(in crate::store::sqlite) maker: Maker,
     /// So many may be live.
     pub(in crate::store::sqlite) most: u64,
+}
+
+impl CreateToken {
+    /// What is against it at this moment.
+    fn refusal(&self, tx: &Tx<'_>, now: Timestamp) -> Result<Option<TokenError>, Failure> {
+        let is_gone = match self.maker {
+            Maker::Owner => false,
+            Maker::Anybody => tx.prepare("SELECT 1 FROM tokens LIMIT 1")?.exists([])?,
+            Maker::Holder(id) => find(tx, id)?.is_none_or(|maker| !maker.is_live(now)),
+        };
+        if is_gone {
+            return Ok(Some(TokenError::MakerGone));
+        }
+        let parent = self.token.parent;
+        let count =
+            |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?));
+        let of = (parent.map(|id| *id.as_bytes()), now.timestamp_millis());
+        let (live, admins) = tx.prepare(COUNT_LIVE)?.query_one(of, count)?;
+        let shares = parent.is_some();
+        if !shares && admins == 0 && !self.token.scopes.contains(&Scope::Admin) {
+            return Ok(Some(TokenError::AdminFirst));
+        }
+        let most = self.most;
+        Ok((live >= most).then_some(TokenError::TooMany { most, shares }))
+    }
 }
 
 impl Operation for CreateToken {
@@ -33,17 +59,18 @@ impl Operation for CreateToken {
             ..self.token.clone()
         };
         let now = token.created_at;
-        let count =
-            |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?));
-        let live = tx.prepare(COUNT_LIVE)?.query_one([now.timestamp_millis()], count);
-        let (live, admins) = live?;
-        if admins == 0 && !token.scopes.contains(&Scope::Admin) {
-            return Ok(Err(TokenError::AdminFirst));
+        if let Some(refusal) = self.refusal(tx, now)? {
+            return Ok(Err(refusal));
         }
-        if live >= self.most {
-            return Ok(Err(TokenError::TooMany(self.most)));
+        match token.parent {
+            Some(parent) => {
+                let over = (parent.as_bytes(), now.timestamp_millis());
+                tx.prepare(FORGET_SHARES)?.execute(over)?;
+            }
+            None => {
+                tx.prepare(FORGET_OLDEST)?.execute((now.timestamp_millis(), MOST_OVER))?;
+            }
         }
-        tx.prepare(FORGET_SHARES)?.execute([(now - OVER).timestamp_millis()])?;
         tx.prepare(INSERT)?.execute(named_params! {
             ":id": token.id.as_bytes(),
             ":name": token.name.as_str(),
@@ -72,13 +99,9 @@ impl Operation for RevokeToken {
     type Refusal = TokenError;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<(Token, bool), TokenError>, Failure> {
-        let mut select =
-            tx.prepare(&format!("SELECT {TOKEN_COLUMNS} FROM tokens WHERE id = ?1"))?;
-        let found = select.query_one([self.id.as_bytes()], row::token).optional()?;
-        let Some(token) = found else { return Ok(Err(TokenError::NotFound(self.id))) };
-        if token.revoked_at.is_some() {
-            return Ok(Ok((token, false)));
-        }
+        let Some(token) = find(tx, self.id)? else {
+            return Ok(Err(TokenError::NotFound(self.id)));
+        };
         let at = to_millis(self.at);
         let revoke = |tx: &mut Tx<'_>, token: Token| {
             let rows = tx.prepare(REVOKE)?.execute((token.id.as_bytes(), at.timestamp_millis()))?;
@@ -89,6 +112,9 @@ impl Operation for RevokeToken {
         };
         for share in shares(tx, self.id)? {
             revoke(tx, share)?;
+        }
+        if token.revoked_at.is_some() {
+            return Ok(Ok((token, false)));
         }
         Ok(Ok((revoke(tx, token)?, true)))
     }
@@ -112,7 +138,13 @@ impl Operation for TokensUsed {
     }
 }
 
-/// By the key: their number is limited.
+/// By the unique index of `id`.
+fn find(tx: &Tx<'_>, id: TokenId) -> Result<Option<Token>, Failure> {
+    let mut select = tx.prepare(&format!("SELECT {TOKEN_COLUMNS} FROM tokens WHERE id = ?1"))?;
+    Ok(select.query_one([id.as_bytes()], row::token).optional()?)
+}
+
+/// By `tokens_by_parent`.
 fn shares(tx: &Tx<'_>, of: TokenId) -> Result<Vec<Token>, Failure> {
     let mut select = tx.prepare(&format!(
         "SELECT {TOKEN_COLUMNS} FROM tokens WHERE parent = ?1 AND revoked_at IS NULL"
@@ -120,22 +152,36 @@ fn shares(tx: &Tx<'_>, of: TokenId) -> Result<Vec<Token>, Failure> {
     Ok(select.query_map([of.as_bytes()], row::token)?.collect::<Result<_, _>>()?)
 }
 
-/// By the key: their number is limited. How many are live at ?1, and how many of these may do all.
+/// By `tokens_by_parent`: the shares of one token, or the tokens that are none. How many are live at
+/// ?2, and how many of these may do all.
 const COUNT_LIVE: &str = "
 SELECT count(*), count(*) FILTER (WHERE (' ' || scopes || ' ') LIKE '% admin %')
 FROM tokens
-WHERE revoked_at IS NULL
-  AND (expires_at IS NULL OR expires_at > ?1)";
+WHERE parent IS ?1
+  AND revoked_at IS NULL
+  AND (expires_at IS NULL OR expires_at > ?2)";
 
 const INSERT: &str = "
 INSERT INTO tokens (id, name, hash, scopes, created_at, created_by, parent, expires_at)
 VALUES (:id, :name, :hash, :scopes, :created_at, :created_by, :parent, :expires_at)";
 
-/// By the key: their number is limited. Only shares: who had a token that saw more stays known.
+/// By `tokens_by_parent`.
 const FORGET_SHARES: &str = "
 DELETE FROM tokens
-WHERE parent IS NOT NULL
-  AND min(ifnull(revoked_at, expires_at), ifnull(expires_at, revoked_at)) < ?1";
+WHERE parent = ?1
+  AND (revoked_at IS NOT NULL OR expires_at <= ?2)";
+
+/// By `tokens_by_parent`. Another row follows in the same transaction, so the table is never empty
+/// again: see `auth`.
+const FORGET_OLDEST: &str = "
+DELETE FROM tokens
+WHERE no IN (
+    SELECT no
+    FROM tokens
+    WHERE parent IS NULL
+      AND (revoked_at IS NOT NULL OR expires_at <= ?1)
+    ORDER BY no DESC
+    LIMIT -1 OFFSET ?2)";
 
 /// By the unique index of `id`.
 const REVOKE: &str = "
