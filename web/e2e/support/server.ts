@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
-const binary = resolve(
+export const binary = resolve(
   process.env.LONGHAUL_BIN ?? resolve(import.meta.dirname, "../../../target/debug/longhaul"),
 );
 
@@ -41,6 +41,11 @@ export class Server {
   /** Ends it at once, as a power cut does. */
   async kill(): Promise<void> {
     await this.end("SIGKILL");
+  }
+
+  /** Asks it to stop, and waits until it did. */
+  async stop(): Promise<void> {
+    await this.end("SIGTERM");
   }
 
   /** Does this before it is removed. */
