@@ -57,7 +57,11 @@ async function run(file: string, text: string, server: Server, info: TestInfo): 
   if (interpreter.includes("/") && !existsSync(interpreter)) {
     throw new Error(`${interpreter} is not there: \`make test\` makes it`);
   }
-  const env = { PATH: [server.folder, process.env.PATH].join(delimiter), HOME: server.folder };
+  const env = {
+    PATH: [server.folder, process.env.PATH].join(delimiter),
+    HOME: server.folder,
+    ...(server.token === null ? {} : { LONGHAUL_TOKEN: server.token }),
+  };
   const started = new Program(interpreter, [path], { env, cwd: info.outputDir });
   server.atEnd(() => started.kill());
   return started;
@@ -97,6 +101,8 @@ const clients: Record<string, Client> = {
 
 interface Cut {
   down: (server: Server) => Promise<void>;
+  /** Everybody must show a token. */
+  isKept: boolean;
   /** What the second attempt does, and how the job ends by that. */
   does: string;
   state: string;
@@ -104,8 +110,14 @@ interface Cut {
 }
 
 const cuts: Record<string, Cut> = {
-  killed: { down: (server) => server.kill(), does: "exit 0\n", state: "SUCCEEDED", exitCode: 0 },
-  stopped: { down: (server) => server.stop(), does: "exit 3\n", state: "FAILED", exitCode: 3 },
+  killed: {
+    down: (server) => server.kill(),
+    isKept: false,
+    does: "exit 0\n",
+    state: "SUCCEEDED",
+    exitCode: 0,
+  },
+  stopped: { down: (server) => server.stop(), isKept: true, does: "exit 3\n", state: "FAILED", exitCode: 3 },
 };
 
 /** The only job. */
@@ -117,9 +129,18 @@ async function theJob(server: Server) {
   return jobs.nodes[0];
 }
 
+async function count(server: Server): Promise<number> {
+  return (await server.ask<{ jobs: { totalCount: number } }>("{ jobs { totalCount } }")).jobs.totalCount;
+}
+
 for (const [heading, client] of Object.entries(clients)) {
-  for (const [how, { down, does, state, exitCode }] of Object.entries(cuts)) {
-    test(`${heading}: follows a job to its end over a server that is ${how}`, async ({ server }, info) => {
+  for (const [how, { down, isKept, does, state, exitCode }] of Object.entries(cuts)) {
+    test(`${heading}: follows a job to its end over a server that is ${how}${isKept ? ", with a token" : ""}`, async ({
+      server,
+    }, info) => {
+      if (isKept) {
+        await server.askForTokens();
+      }
       const [first, second] = [await Gate.make(server, "gate1"), await Gate.make(server, "gate2")];
       const work = await run(client.file, await program(heading), server, info);
       await work.sees(first.print("echo 40%\n"));
@@ -135,6 +156,17 @@ for (const [heading, client] of Object.entries(clients)) {
     });
   }
 
+  test(`${heading}: ends where its token is none`, async ({ server }, info) => {
+    await server.askForTokens();
+    const good = server.token;
+    server.token = "lh_none";
+    const work = await run(client.file, await program(heading), server, info);
+    expect(await work.ended()).not.toBe(0);
+    expect(work.said).toMatch(/UNAUTHENTICATED|401|4403|the token is none/);
+    server.token = good;
+    expect(await count(server)).toBe(0);
+  });
+
   test(`${heading}: hears what is wrong with its arguments`, async ({ server }, info) => {
     const text = await program(heading);
     const wrong = text.replace(/(seconds\W+)10\b/, "$1-1");
@@ -142,17 +174,28 @@ for (const [heading, client] of Object.entries(clients)) {
     const work = await run(client.file, wrong, server, info);
     expect(await work.ended()).not.toBe(0);
     expect(work.said).toMatch(client.refused ?? /"code":\s*"INVALID_ARGS",\s*"problems":.*"\/seconds"/);
-    const { jobs } = await server.ask<{ jobs: { totalCount: number } }>("{ jobs { totalCount } }");
-    expect(jobs.totalCount).toBe(0);
+    expect(await count(server)).toBe(0);
   });
 }
 
 test.describe("graphql-ws in a browser", () => {
   const heading = "graphql-ws in a browser";
 
-  for (const [how, { down, does, state, exitCode }] of Object.entries(cuts)) {
-    test(`follows a job to its end over a server that is ${how}`, async ({ page, server, site, faults }) => {
+  for (const [how, { down, isKept, does, state, exitCode }] of Object.entries(cuts)) {
+    test(`follows a job to its end over a server that is ${how}${isKept ? ", with a token" : ""}`, async ({
+      page,
+      server,
+      site,
+      faults,
+    }) => {
       faults.expect(/WebSocket/, /ERR_CONNECTION/);
+      if (isKept) {
+        await server.askForTokens();
+        await page.addInitScript(
+          (token) => sessionStorage.setItem("longhaulToken", token ?? ""),
+          server.token,
+        );
+      }
       const sockets: string[] = [];
       page.on("websocket", (socket) => sockets.push(socket.url()));
       const [first, second] = [await Gate.make(server, "gate1"), await Gate.make(server, "gate2")];
