@@ -203,7 +203,7 @@ test("a target with a host of its own, an old version or a new one open nothing"
   // HTTP/2 without TLS, which no browser speaks, names the host elsewhere.
   const session = connectHttp2(server.url);
   const answered = new Promise((seen) => {
-    session.on("error", () => seen("no HTTP/2"));
+    session.on("error", () => seen("no HTTP/2")).on("close", () => seen("no HTTP/2"));
     const stream = session.request({ ":path": "/graphql", ":method": "POST", ":authority": "evil.example" });
     stream.on("error", () => seen("no HTTP/2"));
     stream.on("response", (headers) => seen(headers[":status"]));

@@ -5,6 +5,7 @@ import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { constants, gunzipSync } from "node:zlib";
 
 /** One request that reached the server. */
 export interface Seen {
@@ -15,6 +16,15 @@ export interface Seen {
   status: number;
   /** What the server answered, as far as it had come when this was noted. */
   answer: string;
+}
+
+/** The text of a body, of one that broke off too. */
+function read(body: Buffer, encoding: string | undefined): string {
+  if (encoding !== undefined && encoding !== "gzip") {
+    throw new Error(`an answer in ${encoding}, which this witness cannot read`);
+  }
+  const isPacked = encoding === "gzip" && body.length > 0;
+  return (isPacked ? gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH }) : body).toString("utf8");
 }
 
 export class Witness {
@@ -89,13 +99,13 @@ export class Witness {
     handed.on("response", (answered) => {
       const status = answered.statusCode ?? 0;
       answer.writeHead(status, answered.rawHeaders);
-      let body = "";
-      answered.setEncoding("utf8").on("data", (text: string) => {
-        body += text;
-        answer.write(text);
+      const body: Buffer[] = [];
+      answered.on("data", (piece: Buffer) => {
+        body.push(piece);
+        answer.write(piece);
       });
       answered.on("close", () => {
-        this.note(asked, status, body);
+        this.note(asked, status, read(Buffer.concat(body), answered.headers["content-encoding"]));
         answer.end();
       });
     });
