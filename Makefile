@@ -4,8 +4,10 @@ CARGO ?= cargo
 # The last file of a build of the pages, and npm's own note of what it installed.
 PAGES = web/dist/index.html
 MODULES = web/node_modules/.package-lock.json
+# Python's GraphQL client, for the tests of docs/clients.md only.
+PYTHON = target/python/.installed
 
-.PHONY: run build pages test check deny schema tools test-tools node
+.PHONY: run build pages test check deny schema tools test-tools node python
 
 ## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise; it says what to open.
 run: tools pages
@@ -21,7 +23,7 @@ pages:
 	else echo "longhaul: Node 20.19 or later with npm is not here, so the dashboard and GraphiQL are not built; everything else is"; fi
 
 ## Everything that CI asks for: first the pages, then the binary with them, then a browser before that very binary.
-test: test-tools $(PAGES) check
+test: test-tools $(PAGES) $(PYTHON) check
 	cd web && npm run --silent test
 	$(CARGO) test --locked --all-targets --no-run
 	$(BOUND) $(CARGO) test --locked --all-targets
@@ -55,23 +57,36 @@ $(PAGES): $(MODULES) web/index.html web/graphiql.html web/vite.config.ts $(shell
 $(MODULES): web/package.json web/package-lock.json | node
 	cd web && npm ci && touch node_modules/.package-lock.json
 
+$(PYTHON): web/e2e/support/requirements.txt | python
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --no-input --disable-pip-version-check -r $< \
+		|| { echo "longhaul's tests need Python 3.11 or later, and what $< names from a package registry"; exit 1; }
+	touch $@
+
 # A C compiler builds SQLite.
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "longhaul needs Rust 1.89 or later: see https://rustup.rs"; exit 1; }
 	@$(call need,cc,gcc libc6-dev)
 
-# The tests also kill the server at chosen system calls, read what SQLite wrote, and look at the pages in a browser.
+# The tests also kill the server at chosen system calls, read what SQLite wrote, run what the documents show, and look at the pages in a browser.
 test-tools: tools
 	@$(call need,strace,strace)
+	@$(call need,curl,curl)
 	@$(call need,$${CHROMIUM:-chromium},chromium)
 
 node:
 	@$(call need,npm,nodejs npm)
 	@$(HAS_NODE) || { echo "the pages need Node 20.19 or later, this is $$(node --version): see https://nodejs.org"; exit 1; }
 
+# A Debian without python3-venv has the module, but not what fills the folder that it makes.
+python:
+	@$(call provide,python3 -c "import ensurepip",python3,python3-venv)
+
 HAS_NODE = command -v npm >/dev/null && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
 
 # What is missing is installed where that needs no question: $(1) a program, $(2) its Debian packages.
-need = command -v $(1) >/dev/null \
-	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $(2) >/dev/null; } \
-	|| { echo "longhaul needs $(1) (Debian: apt-get install $(2))"; exit 1; }
+need = $(call provide,command -v $(1),$(1),$(2))
+# The same for what a command tells: $(1) the command, $(2) what it looks for, $(3) its Debian packages.
+provide = $(1) >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq $(3) >/dev/null; } \
+	|| { echo "longhaul needs $(2) (Debian: apt-get install $(3))"; exit 1; }

@@ -27,8 +27,15 @@ export default defineConfig({
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        // The network is cut: nothing but this machine has an address.
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+        // The network is cut: nothing but this machine has an address, under some names of elsewhere too.
+        `--host-resolver-rules=${[
+          ...["evil.example", "evil.localhost", "rebind.example", "jobs.lan"].map(
+            (name) => `MAP ${name} 127.0.0.1`,
+          ),
+          "MAP * ~NOTFOUND",
+          "EXCLUDE 127.0.0.1",
+          "EXCLUDE localhost",
+        ].join(", ")}`,
       ],
     },
   },

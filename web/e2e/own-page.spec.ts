@@ -1,54 +1,24 @@
 // The page that README shows, as it stands there, on another port than the server: followed where it is allowed, refused where not.
 
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
 import { Gate } from "./support/kinds";
+import { Site } from "./support/site";
+import { at, snippets } from "./support/snippets";
 import { test as base, expect } from "./support/test";
 
-const web = resolve(import.meta.dirname, "..");
-
-/** The only HTML of README, which names the server's default address. */
-async function snippet(server: string): Promise<string> {
-  const readme = await readFile(resolve(web, "../README.md"), "utf8");
-  const found = [...readme.matchAll(/^```html\n(.*?)^```$/gms)].map(([, html]) => html);
+/** The only HTML of README. */
+async function ownPage(server: string): Promise<string> {
+  const found = (await snippets("README.md")).filter(({ language }) => language === "html");
   expect(found).toHaveLength(1);
-  const html = found[0] ?? "";
-  expect(html).toContain("http://127.0.0.1:8080/");
-  return html.replace("http://127.0.0.1:8080/", `${server}/`);
-}
-
-/** A plain static server, as somebody else's front end has. */
-async function answer(request: IncomingMessage, response: ServerResponse, html: string): Promise<void> {
-  const { pathname } = new URL(request.url ?? "/", "http://localhost");
-  if (pathname === "/") {
-    response.setHeader("content-type", "text/html; charset=utf-8").end(html);
-  } else if (/^\/node_modules\/graphql-ws\/dist\/[\w-]+\.js$/.test(pathname)) {
-    response.setHeader("content-type", "text/javascript").end(await readFile(resolve(web, `.${pathname}`)));
-  } else {
-    // A browser asks for an icon of its own accord.
-    response.writeHead(204).end();
-  }
-}
-
-class Site {
-  origin = "";
-  html = "";
+  return at(server, found[0]?.text ?? "");
 }
 
 const test = base.extend<{ site: Site; isAllowed: boolean }>({
   isAllowed: [true, { option: true }],
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a fixture needs off this pattern.
   site: async ({}, use) => {
-    const site = new Site();
-    const server = createServer((request, response) => void answer(request, response, site.html));
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    site.origin = `http://localhost:${(server.address() as AddressInfo).port}`;
+    const site = await Site.open();
     await use(site);
-    server.closeAllConnections();
-    server.close();
+    site.close();
   },
   config: async ({ site, isAllowed }, use) => {
     // In place of the built-in `demo`: one whose end is the test's to say.
@@ -69,7 +39,7 @@ const test = base.extend<{ site: Site; isAllowed: boolean }>({
 
 test("it follows a job where its origin is allowed", async ({ page, server, site }) => {
   const gate = await Gate.make(server, "gate");
-  site.html = await snippet(server.url);
+  site.html = await ownPage(server.url);
   await page.goto(site.origin);
   await expect(page.getByRole("status")).toHaveText("RUNNING");
   await expect(page.getByRole("progressbar")).toHaveJSProperty("value", 40);
@@ -84,7 +54,7 @@ test.describe("where its origin is not allowed", () => {
 
   test("it is refused, and the key that would let it is named", async ({ page, server, site, faults }) => {
     faults.expect(/403/, /CORS policy/, /ERR_FAILED/, /WebSocket/);
-    site.html = await snippet(server.url);
+    site.html = await ownPage(server.url);
     await page.goto(site.origin);
     await expect(page.getByRole("status")).toHaveText(/^failed: /);
     // The browser keeps the reason from the page; its author finds it where the server runs.

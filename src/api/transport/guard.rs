@@ -1,7 +1,7 @@
 //! Who may ask at all: the check of `Host`, `Origin` and `Sec-Fetch-Site` before every route that
 //! shows or changes anything (P15).
 //!
-//! A browser sends a page's request to any address, ours too; it cannot forge these three headers.
+//! A browser sends a page's request to any address, ours too; it cannot forge these headers.
 //! `Host` must be a name of this machine (a foreign name that resolves to 127.0.0.1 is DNS
 //! rebinding; an IP address is no name, and no DNS can point it elsewhere); a foreign `Origin` must
 //! be in `server.allowed_origins`, and only then gets the CORS headers without which its page could
@@ -33,6 +33,7 @@ const LOCALHOST: &str = "localhost";
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+static SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 
 /// So many refused origins are told to the log, each once: whoever asks cannot flood it.
 const MOST_TOLD: usize = 20;
@@ -132,6 +133,10 @@ impl Guard {
             return Err(forbidden(&refusal));
         }
         match one(headers, &SEC_FETCH_SITE)? {
+            // What a page asks for in advance (`speculationrules`) Chromium sends as if nobody had.
+            Some("none") if headers.contains_key(&SEC_PURPOSE) => Err(forbidden(
+                "the browser fetches this in advance and does not say for whose page",
+            )),
             None | Some("none" | "same-origin") => Ok(Passed::Own),
             Some(site) => Err(forbidden(&format!(
                 "the browser says that a `{}` page asks: only pages of this server and those in `server.allowed_origins` may",
@@ -354,5 +359,16 @@ mod tests {
             ("sec-fetch-site", "cross-site"),
         ];
         assert!(check(&allowed).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_fetched_in_advance_for_a_page_that_the_browser_does_not_name() {
+        // P15: seen of Chromium 156.
+        let with = |site| {
+            let purpose = ("sec-purpose", "prefetch");
+            check(&[("host", "localhost"), ("sec-fetch-site", site), purpose])
+        };
+        assert!(with("none").is_err() && with("cross-site").is_err());
+        assert!(with("same-origin").is_ok());
     }
 }

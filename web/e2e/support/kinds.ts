@@ -1,6 +1,7 @@
 // The kinds of the tests. What a `gated` job prints, and when it ends, is the test's to say.
 
 import { execFile } from "node:child_process";
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -49,8 +50,15 @@ export class Gate {
     const path = join(server.folder, name);
     await promisify(execFile)("mkfifo", [path]);
     const gate = new Gate(path);
-    server.atEnd(() => gate.writer?.close());
+    server.atEnd(() => gate.leave());
     return gate;
+  }
+
+  private async leave(): Promise<void> {
+    await this.writer?.close();
+    // A job that never came leaves a `print` that waits for it, and the process of the tests with it.
+    const reader = await open(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await reader.close();
   }
 
   /** Lets the job print this; waits until it runs. */

@@ -1,13 +1,14 @@
 // The real binary as a server: a folder and a port of its own, awaited by what it says, always ended by its process id.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
-const binary = resolve(
+export const binary = resolve(
   process.env.LONGHAUL_BIN ?? resolve(import.meta.dirname, "../../../target/debug/longhaul"),
 );
 
@@ -16,6 +17,8 @@ export class Server {
   readonly folder: string;
   /** Where it is reached: the same before and after a restart. */
   url = "";
+  /** The token that the test itself shows, where the server asks for one. */
+  token: string | null = null;
   /** All that it wrote to standard error. */
   said = "";
   private child: ChildProcess | null = null;
@@ -43,6 +46,11 @@ export class Server {
     await this.end("SIGKILL");
   }
 
+  /** Asks it to stop, and waits until it did. */
+  async stop(): Promise<void> {
+    await this.end("SIGTERM");
+  }
+
   /** Does this before it is removed. */
   atEnd(last: () => Promise<void> | undefined): void {
     this.lasts.push(last);
@@ -62,7 +70,10 @@ export class Server {
   async ask<T>(query: string, variables: object = {}): Promise<T> {
     const answer = await fetch(`${this.url}/graphql`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: {
+        "content-type": "application/json",
+        ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
+      },
       body: JSON.stringify({ query, variables }),
     });
     const { data, errors } = (await answer.json()) as { data: T; errors?: unknown };
@@ -79,6 +90,13 @@ export class Server {
       { input: { kind, args } },
     );
     return data.startJob.job.id;
+  }
+
+  /** Has it ask everybody for a token from now on; the test has one. */
+  async askForTokens(): Promise<void> {
+    const create = ["--server", this.url, "token", "create", "root", "--scope", "admin"];
+    const { stdout } = await promisify(execFile)(binary, create);
+    this.token = stdout.trim();
   }
 
   /** Waits for a job's end; returns its exit code, or what stands for it. */
