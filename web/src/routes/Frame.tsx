@@ -2,7 +2,7 @@
 
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { type RefObject, useEffect, useRef, useState } from "react";
-import { connection, host, read, useConnection, useRecoveries } from "../graphql/client";
+import { connection, host, readUncached, useConnection, useRecoveries } from "../graphql/client";
 import type { ConnectionState } from "../graphql/connection";
 import { ServerDocument, type ServerQuery } from "../graphql/generated";
 import { clockTime } from "../time/format";
@@ -109,7 +109,7 @@ function useServer(): ServerQuery["server"] | null {
   useEffect(() => {
     let current = true;
     const asked = Date.now();
-    void read(ServerDocument, NO_VARIABLES).then(({ data }) => {
+    void readUncached(ServerDocument, NO_VARIABLES).then(({ data }) => {
       if (current && data !== null) {
         learnServerClock(data.server.now, asked, Date.now());
         setServer(data.server);
