@@ -1,11 +1,12 @@
 // The real binary as a server: a folder and a port of its own, awaited by what it says, always ended by its process id.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 const binary = resolve(
   process.env.LONGHAUL_BIN ?? resolve(import.meta.dirname, "../../../target/debug/longhaul"),
@@ -19,6 +20,8 @@ export class Server {
   /** All that it wrote to standard error. */
   said = "";
   private child: ChildProcess | null = null;
+  /** What this object shows the server, once that asks for it. */
+  private token: string | null = null;
   private readonly lasts: (() => Promise<void> | undefined)[] = [];
 
   private constructor(folder: string) {
@@ -62,7 +65,10 @@ export class Server {
   async ask<T>(query: string, variables: object = {}): Promise<T> {
     const answer = await fetch(`${this.url}/graphql`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: {
+        "content-type": "application/json",
+        ...(this.token !== null && { authorization: `Bearer ${this.token}` }),
+      },
       body: JSON.stringify({ query, variables }),
     });
     const { data, errors } = (await answer.json()) as { data: T; errors?: unknown };
@@ -83,16 +89,49 @@ export class Server {
 
   /** Waits for a job's end; returns its exit code, or what stands for it. */
   async ended(id: string): Promise<number | null> {
-    const child = spawn(binary, ["--server", this.url, "wait", id], { stdio: "ignore" });
+    const child = spawn(binary, ["--server", this.url, "wait", id], { stdio: "ignore", env: this.env() });
     const [code] = (await once(child, "exit")) as [number | null];
     return code;
+  }
+
+  /** From now on it asks everybody for a token. */
+  async askForTokens(): Promise<void> {
+    this.token = await this.makeToken("root", "admin");
+  }
+
+  /** Makes a token with this scope. */
+  async makeToken(name: string, scope: string): Promise<string> {
+    return (await this.run("token", "create", name, "--scope", scope)).trim();
+  }
+
+  /** Makes a token that sees this one job. */
+  async share(id: string): Promise<string> {
+    return (await this.run("share", id)).trim();
+  }
+
+  /** Makes a token worth nothing. */
+  async revoke(name: string): Promise<void> {
+    await this.run("token", "revoke", name);
+  }
+
+  /** What a command prints that must not fail. */
+  private async run(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(binary, ["--server", this.url, ...args], {
+      env: this.env(),
+    });
+    return stdout;
+  }
+
+  /** A variable of whoever runs the tests must not configure the server or its clients. */
+  private env(): NodeJS.ProcessEnv {
+    const token = this.token === null ? {} : { LONGHAUL_TOKEN: this.token };
+    return { PATH: process.env.PATH ?? "", HOME: this.folder, ...token };
   }
 
   private async launch(address: string): Promise<void> {
     const args = ["serve", "--listen", address, "--config", join(this.folder, "longhaul.toml")];
     const child = spawn(binary, [...args, "--data", join(this.folder, "data")], {
-      // A variable of whoever runs the tests must not configure the server.
-      env: { PATH: process.env.PATH ?? "", HOME: this.folder },
+      env: this.env(),
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.child = child;

@@ -12,22 +12,15 @@ import {
   subscriptionExchange,
 } from "@urql/core";
 import { useSyncExternalStore } from "react";
+import { access, fetchWithToken } from "./access";
+import { endpoint, host, socketEndpoint } from "./address";
 import { caching } from "./cache";
 import { Connection, type ConnectionState } from "./connection";
 import { follow } from "./follow";
 import { asking, Heard } from "./heard";
 import { fromRequest, type Problem } from "./problem";
 
-const url = new URL("/graphql", window.location.href);
-const socketUrl = new URL(url);
-socketUrl.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-
-/** The server as a person would name it. */
-export const host = url.host;
-/** The address of the API. */
-export const endpoint = url.href;
-
-export const connection = new Connection(socketUrl.href);
+export const connection = new Connection(socketEndpoint, access);
 
 const heard = new Heard();
 let recoveries = 0;
@@ -51,10 +44,10 @@ const toServer = [
   fetchExchange,
 ];
 const options = {
-  url: url.href,
+  url: endpoint,
   preferGetMethod: false,
   async fetch(...request: Parameters<typeof fetch>) {
-    const response = await fetch(...request);
+    const response = await fetchWithToken(...request);
     connection.heard();
     return response;
   },
@@ -126,6 +119,9 @@ export function listen<Data, Variables extends AnyVariables>(
   return by.subscription(document, variables).subscribe((result) => {
     const { data, problem } = answer(result);
     if (problem !== null) {
+      if (problem.code === "UNAUTHENTICATED") {
+        access.refused(access.state().token);
+      }
       listener.failed(problem);
     } else if (data !== null) {
       listener.next(data);
