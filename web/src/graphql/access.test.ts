@@ -2,23 +2,16 @@
 // A page before a real server that asks for a token: it asks once, goes on by itself once it has one, and keeps it nowhere
 // that it was not told to.
 
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { parse } from "graphql";
-import { useServer } from "graphql-ws/use/ws";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { WebSocket, WebSocketServer } from "ws";
 import type { Access } from "./access";
 import type { Connection } from "./connection";
+import { serve, type TestServer } from "./testing";
 
 /** The tokens that the server takes at the moment. */
 const good = new Set<string>();
 /** What each try of a socket and each request showed. */
 const tries: (string | null)[] = [];
-let http: Server;
-let sockets: WebSocketServer;
-let stop: () => void | Promise<void>;
+let server: TestServer;
 let access: Access;
 let connection: Connection;
 let modules: typeof import("./access") & typeof import("./connection") & typeof import("./follow");
@@ -29,38 +22,21 @@ async function* tick() {
   await new Promise(() => {});
 }
 
+vi.setConfig({ testTimeout: 20_000 });
+
 beforeAll(async () => {
-  http = createServer((request, response) => {
-    const token = request.headers.authorization?.replace("Bearer ", "") ?? null;
+  const admits = (token: string | null) => {
     tries.push(token);
-    // The page under test stands elsewhere than its server, as a real one never does.
-    response.setHeader("Access-Control-Allow-Origin", "*");
-    response.setHeader("Access-Control-Allow-Headers", "*");
-    const isGood = request.method === "OPTIONS" || (token !== null && good.has(token));
-    response.writeHead(isGood ? 200 : 401, { "content-type": "application/json" }).end("{}");
-  });
-  sockets = new WebSocketServer({ server: http });
-  const serving = useServer(
-    {
-      // What is asked does not matter: each operation is the one above.
-      onSubscribe: (_, __, { query }) => ({ schema: {} as never, document: parse(query) }),
-      subscribe: tick,
-      onConnect: ({ connectionParams }) => {
-        const token = (connectionParams?.token as string | undefined) ?? null;
-        tries.push(token);
-        return token !== null && good.has(token);
-      },
+    return token !== null && good.has(token);
+  };
+  server = await serve({
+    answer: (request, response) => {
+      const isGood = admits(request.headers.authorization?.replace("Bearer ", "") ?? null);
+      response.writeHead(isGood ? 200 : 401, { "content-type": "application/json" }).end("{}");
     },
-    sockets,
-  );
-  stop = () => serving.dispose();
-  http.listen(0, "127.0.0.1");
-  await once(http, "listening");
-  const { port } = http.address() as AddressInfo;
-  vi.stubGlobal("WebSocket", WebSocket);
-  (window as unknown as { happyDOM: { setURL(url: string): void } }).happyDOM.setURL(
-    `http://127.0.0.1:${port}/`,
-  );
+    subscribe: tick,
+    admits,
+  });
   modules = {
     ...(await import("./access")),
     ...(await import("./connection")),
@@ -68,11 +44,7 @@ beforeAll(async () => {
   };
 });
 
-afterAll(async () => {
-  await stop();
-  http.closeAllConnections();
-  http.close();
-});
+afterAll(() => server.close());
 
 beforeEach(() => {
   good.clear();
@@ -85,7 +57,7 @@ afterEach(() => connection?.end());
 
 function open(): void {
   access = new modules.Access(sessionStorage);
-  connection = new modules.Connection(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`, access);
+  connection = new modules.Connection(server.socketUrl, access);
   connection.start();
 }
 
@@ -108,7 +80,7 @@ const isLive = () => connection.state().phase === "live";
 /** As a server does when it revokes. */
 function revoke(token: string): void {
   good.delete(token);
-  for (const socket of sockets.clients) {
+  for (const socket of server.sockets) {
     socket.close(4403, "Forbidden");
   }
 }
