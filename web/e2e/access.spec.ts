@@ -2,6 +2,7 @@
 
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { runTheList } from "./support/graphiql";
 import { Gate } from "./support/kinds";
 import type { Server } from "./support/server";
 import { expect, type Faults, test } from "./support/test";
@@ -67,6 +68,27 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.getByRole("button", { name: "Start Gated work" }).click();
     await expect(page.getByRole("textbox", { name: "Pipe" })).toHaveAttribute("aria-invalid", "true");
   },
+  "a question for a token": async (page, server, faults) => {
+    faults.expect(/401/, /WebSocket/);
+    await server.askForTokens();
+    await page.goto("/");
+    await page.getByLabel("Token", { exact: true }).fill("lh_wrong");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await expect(page.getByRole("alert")).toContainText("does not take this token");
+  },
+  "a token that may not do it": async (page, server, faults) => {
+    faults.expect(/400/, /401/, /WebSocket/);
+    const gate = await Gate.make(server, "gate");
+    const id = await server.startJob("gated", { pipe: gate.path });
+    await server.askForTokens();
+    await page.goto(`/jobs/${id}`);
+    await page.getByLabel("Token", { exact: true }).fill(await server.makeToken("reader", "read"));
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Cancel the job" }).click();
+    await expect(page.getByRole("alert")).toContainText("needs the scope `cancel`");
+    await expect(page.getByRole("alert")).toContainText("longhaul token create NAME --scope cancel");
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");
@@ -74,9 +96,7 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
   GraphiQL: async (page) => {
     await page.goto("/graphiql");
     await expect(page.getByRole("region", { name: "Operation Editor" })).toContainText("TryStart");
-    await page.getByRole("button", { name: "TryList", exact: true }).click();
-    await page.getByRole("button", { name: /^Execute query/ }).click();
-    await expect(page.getByRole("region", { name: "Result Window" })).toContainText("nodes");
+    await runTheList(page);
   },
 };
 

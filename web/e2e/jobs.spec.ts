@@ -77,3 +77,33 @@ test("a running job is canceled, and started again", async ({ page, server }) =>
   await gate.close();
   await expect(state).toHaveText("Succeeded");
 });
+
+test("an answer that comes late does not undo what was pushed meanwhile", async ({ page, server }) => {
+  const gate = await Gate.make(server, "gate");
+  const id = await server.startJob("gated", { pipe: gate.path });
+  await gate.print("begun\n");
+  const ended = new Promise<void>((resolve) => {
+    page.on("websocket", (socket) =>
+      socket.on("framereceived", ({ payload }) => {
+        if (String(payload).includes('"terminal":true')) {
+          resolve();
+        }
+      }),
+    );
+  });
+  await page.route("**/graphql", async (route) => {
+    if (route.request().postData()?.includes("query JobPage")) {
+      const early = await route.fetch();
+      await gate.close();
+      await ended;
+      await route.fulfill({ response: early });
+    } else {
+      await route.fallback();
+    }
+  });
+  await page.goto(`/jobs/${id}`);
+  const state = page.getByRole("main").locator(".page-head").getByRole("status");
+  await expect(state).toHaveText(/./);
+  expect(await state.textContent()).toBe("Succeeded");
+  await expect(page.getByRole("region", { name: "Facts" }).getByText("Exit code")).toBeVisible();
+});

@@ -72,7 +72,7 @@ export class Server {
       method: "POST",
       headers: {
         "content-type": "application/json",
-        ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
+        ...(this.token !== null && { authorization: `Bearer ${this.token}` }),
       },
       body: JSON.stringify({ query, variables }),
     });
@@ -92,25 +92,51 @@ export class Server {
     return data.startJob.job.id;
   }
 
-  /** Has it ask everybody for a token from now on; the test has one. */
-  async askForTokens(): Promise<void> {
-    const create = ["--server", this.url, "token", "create", "root", "--scope", "admin"];
-    const { stdout } = await promisify(execFile)(binary, create);
-    this.token = stdout.trim();
-  }
-
   /** Waits for a job's end; returns its exit code, or what stands for it. */
   async ended(id: string): Promise<number | null> {
-    const child = spawn(binary, ["--server", this.url, "wait", id], { stdio: "ignore" });
+    const child = spawn(binary, ["--server", this.url, "wait", id], { stdio: "ignore", env: this.env() });
     const [code] = (await once(child, "exit")) as [number | null];
     return code;
+  }
+
+  /** From now on it asks everybody for a token. */
+  async askForTokens(): Promise<void> {
+    this.token = await this.makeToken("root", "admin");
+  }
+
+  /** Makes a token with this scope. */
+  async makeToken(name: string, scope: string): Promise<string> {
+    return (await this.run("token", "create", name, "--scope", scope)).trim();
+  }
+
+  /** Makes a token that sees this one job. */
+  async share(id: string): Promise<string> {
+    return (await this.run("share", id)).trim();
+  }
+
+  /** Makes a token worth nothing. */
+  async revoke(name: string): Promise<void> {
+    await this.run("token", "revoke", name);
+  }
+
+  /** What a command prints that must not fail. */
+  private async run(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(binary, ["--server", this.url, ...args], {
+      env: this.env(),
+    });
+    return stdout;
+  }
+
+  /** A variable of whoever runs the tests must not configure the server or its clients. */
+  private env(): NodeJS.ProcessEnv {
+    const token = this.token === null ? {} : { LONGHAUL_TOKEN: this.token };
+    return { PATH: process.env.PATH ?? "", HOME: this.folder, ...token };
   }
 
   private async launch(address: string): Promise<void> {
     const args = ["serve", "--listen", address, "--config", join(this.folder, "longhaul.toml")];
     const child = spawn(binary, [...args, "--data", join(this.folder, "data")], {
-      // A variable of whoever runs the tests must not configure the server.
-      env: { PATH: process.env.PATH ?? "", HOME: this.folder },
+      env: this.env(),
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.child = child;

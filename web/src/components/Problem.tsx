@@ -15,6 +15,12 @@ export function ProblemNote({ what, problem, onRetry }: Props) {
       <p>
         <strong>{what}:</strong> {problem.message} <code className="code">{problem.code}</code>
       </p>
+      {problem.scope !== null && (
+        <p>
+          A token with the scope <code>{problem.scope}</code> may do it. Whoever runs the server makes one
+          with <code>longhaul token create NAME --scope {problem.scope}</code>.
+        </p>
+      )}
       {problem.hint !== null && <p>{problem.hint}</p>}
       {onRetry !== undefined && (
         <button type="button" onClick={onRetry}>

@@ -1,26 +1,66 @@
-// The two ways to the server: requests by HTTP, subscriptions by one WebSocket.
-//
-// There is no normalised cache: one takes the answer that comes last for the newest, while a job's `seq` says which
-// one is. Each feature keeps what it shows, and compares.
+// The two ways to the server: requests by HTTP, subscriptions by one WebSocket. What both say goes into one cache.
 
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
-import { type AnyVariables, Client, fetchExchange } from "@urql/core";
+import {
+  type AnyVariables,
+  Client,
+  type CombinedError,
+  createRequest,
+  fetchExchange,
+  type OperationResult,
+  type OperationResultSource,
+  subscriptionExchange,
+} from "@urql/core";
 import { useSyncExternalStore } from "react";
+import { access, fetchWithToken } from "./access";
+import { endpoint, host, socketEndpoint } from "./address";
+import { caching } from "./cache";
 import { Connection, type ConnectionState } from "./connection";
+import { follow } from "./follow";
+import { asking, Heard } from "./heard";
 import { fromRequest, type Problem } from "./problem";
 
-const url = new URL("/graphql", window.location.href);
-const socketUrl = new URL(url);
-socketUrl.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+export const connection = new Connection(socketEndpoint, access);
 
-/** The server as a person would name it. */
-export const host = url.host;
-/** The address of the API. */
-export const endpoint = url.href;
+const heard = new Heard();
+let recoveries = 0;
+// Before anything that reads again hears of it.
+connection.subscribe(() => {
+  if (connection.state().recoveries !== recoveries) {
+    recoveries = connection.state().recoveries;
+    heard.startOver();
+  }
+});
 
-export const connection = new Connection(socketUrl.href);
+const toServer = [
+  subscriptionExchange({
+    forwardSubscription: ({ query = "", operationName, variables }) => ({
+      // Never told as complete: the library would tell its last message twice.
+      subscribe: ({ next }) => ({
+        unsubscribe: follow(connection, { query, operationName, variables }, next),
+      }),
+    }),
+  }),
+  fetchExchange,
+];
+const options = {
+  url: endpoint,
+  preferGetMethod: false,
+  async fetch(...request: Parameters<typeof fetch>) {
+    const response = await fetchWithToken(...request);
+    connection.heard();
+    return response;
+  },
+} as const;
 
-const client = new Client({ url: url.href, exchanges: [fetchExchange], preferGetMethod: false });
+/** What jobs, kinds and queues are read by. */
+export const client = new Client({
+  ...options,
+  exchanges: [...caching(heard), ...toServer],
+});
+
+/** What is too much to keep, or of use once, is read by: logs, the server's clock. */
+export const uncached = new Client({ ...options, exchanges: toServer });
 
 /** What a request comes to. Partial data comes with its problem. */
 export interface Answer<Data> {
@@ -28,12 +68,29 @@ export interface Answer<Data> {
   problem: Problem | null;
 }
 
-/** Asks, without any cache. */
+/** Asks the server. The answer goes into the cache and is what the cache then says. */
+export function ask<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+): OperationResultSource<OperationResult<Data, Variables>> {
+  const query = client.createRequestOperation("query", createRequest(document, variables));
+  return client.executeRequestOperation(asking(query));
+}
+
+/** Asks the server once. */
 export async function read<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
 ): Promise<Answer<Data>> {
-  return answer(await client.query(document, variables).toPromise());
+  return answer(await ask(document, variables).toPromise());
+}
+
+/** Asks the server once, for what is too much to keep or of use once. */
+export async function readUncached<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+): Promise<Answer<Data>> {
+  return answer(await uncached.query(document, variables).toPromise());
 }
 
 /** Does something. */
@@ -41,14 +98,43 @@ export async function act<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
 ): Promise<Answer<Data>> {
-  return answer(await client.mutation(document, variables).toPromise());
+  // By this policy the library expects nothing of the answer before it comes.
+  return answer(await client.mutation(document, variables, { requestPolicy: "network-only" }).toPromise());
 }
 
-function answer<Data>(result: { data?: Data; error?: Parameters<typeof fromRequest>[0] }): Answer<Data> {
+/** Who hears of a subscription. */
+export interface Listener<Data> {
+  next(data: Data): void;
+  /** It can't be followed, and trying again won't help. */
+  failed(problem: Problem): void;
+}
+
+/** Follows a subscription, over lost connections too, until its end or until the function that it returns is called. */
+export function listen<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+  listener: Listener<Data>,
+  by: Client = client,
+): () => void {
+  return by.subscription(document, variables).subscribe((result) => {
+    const { data, problem } = answer(result);
+    if (problem !== null) {
+      if (problem.code === "UNAUTHENTICATED") {
+        access.refused(access.state().token);
+      }
+      listener.failed(problem);
+    } else if (data !== null) {
+      listener.next(data);
+    }
+  }).unsubscribe;
+}
+
+/** Reads what a client delivers. */
+export function answer<Data>(result: {
+  data?: Data | undefined;
+  error?: CombinedError | undefined;
+}): Answer<Data> {
   const problem = result.error === undefined ? null : fromRequest(result.error, host);
-  if (problem?.code !== "UNREACHABLE") {
-    connection.heard();
-  }
   return { data: result.data ?? null, problem };
 }
 

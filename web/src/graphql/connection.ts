@@ -1,6 +1,7 @@
 // The one WebSocket of the page: what its state is, when it is tried again, and since when the data may be old.
 
 import { type Client, createClient } from "graphql-ws";
+import { type Access, FORBIDDEN } from "./access";
 import { type Pause, pause, pauseBefore } from "./backoff";
 
 /** What the frame of the page shows of the connection. */
@@ -22,6 +23,7 @@ const ACK_WITHIN_MS = 10_000;
 /** Keeps a socket open for the life of the page, also where nothing is subscribed to, so that a loss is seen at once. */
 export class Connection {
   readonly #url: string;
+  readonly #access: Access;
   readonly #listeners = new Set<() => void>();
   #client: Client | null = null;
   #state: ConnectionState = { phase: "connecting", heardAt: null, nextTryAt: null, recoveries: 0 };
@@ -29,8 +31,17 @@ export class Connection {
   #pause: Pause | null = null;
   #tries = 0;
 
-  constructor(url: string) {
+  constructor(url: string, access: Access) {
     this.#url = url;
+    this.#access = access;
+    let { token } = access.state();
+    access.subscribe(() => {
+      // Whatever the socket may do it may by its token: another one needs another socket.
+      if (access.state().token !== token && this.#state.phase === "live") {
+        this.#client?.terminate();
+      }
+      token = access.state().token;
+    });
   }
 
   /** The client to subscribe by. Asked for anew at every subscription, since a fatal close needs a new one. */
@@ -42,6 +53,12 @@ export class Connection {
   /** Opens the socket, if it is not. */
   start(): void {
     void this.client;
+  }
+
+  /** Closes it for good. */
+  end(): void {
+    // A try that is under way may still fail.
+    void Promise.resolve(this.#client?.dispose()).catch(() => {});
   }
 
   readonly state = (): ConnectionState => this.#state;
@@ -63,9 +80,14 @@ export class Connection {
 
   #open(): Client {
     let pongDue: ReturnType<typeof setTimeout> | undefined;
+    let token: string | null = null;
     const client = createClient({
       url: this.#url,
       lazy: false,
+      connectionParams: () => {
+        token = this.#access.state().token;
+        return token === null ? undefined : { token };
+      },
       keepAlive: PING_EVERY_MS,
       connectionAckWaitTimeout: ACK_WITHIN_MS,
       retryAttempts: Number.POSITIVE_INFINITY,
@@ -81,8 +103,11 @@ export class Connection {
           const again = this.#state.phase === "lost" ? 1 : 0;
           this.#set({ phase: "live", nextTryAt: null, recoveries: this.#state.recoveries + again });
         },
-        closed: () => {
+        closed: (event) => {
           clearTimeout(pongDue);
+          if ((event as Partial<CloseEvent>).code === FORBIDDEN) {
+            this.#access.refused(token);
+          }
           this.#set({ phase: "lost" });
         },
         // A connection that was cut without a word looks open for ever: only an answer shows that it lives.
@@ -102,6 +127,10 @@ export class Connection {
   }
 
   async #wait(): Promise<void> {
+    if (this.#access.state().wanted !== false) {
+      await this.#access.given();
+      return;
+    }
     this.#pause = pause(pauseBefore(this.#tries));
     this.#tries += 1;
     this.#set({ phase: "lost", nextTryAt: this.#pause.until });

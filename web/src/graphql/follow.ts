@@ -1,34 +1,38 @@
 // A subscription that goes on: over lost connections and over a server that ends, from where it stands.
 
-import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
-import { stringifyDocument } from "@urql/core";
-import type { Client, FormattedExecutionResult } from "graphql-ws";
+import type { ExecutionResult } from "@urql/core";
+import type { GraphQLError, GraphQLFormattedError } from "graphql";
+import type { Client, SubscribePayload } from "graphql-ws";
 import { pause, pauseBefore } from "./backoff";
-import { fromServer, type Problem, passes } from "./problem";
-
-/** What is followed, and who hears of it. */
-export interface Following<Data, Variables> {
-  document: TypedDocumentNode<Data, Variables>;
-  /** Asked at every try, so that each goes on from the latest position. */
-  variables(): Variables;
-  next(data: Data): void;
-  /** It can't be followed, and trying again won't help. */
-  failed(problem: Problem): void;
-  /** Nothing more comes after this message. Without it, an end that nobody announced is an interruption. */
-  isLast?(data: Data): boolean;
-}
+import { fromServer, passes } from "./problem";
 
 /** Where a subscription is made. */
 export interface Sockets {
   readonly client: Pick<Client, "subscribe">;
 }
 
-/** Follows until `isLast`, a final failure, or until the function that it returns is called. */
-export function follow<Data, Variables extends Record<string, unknown>>(
+/** What of a message says where its stream stands. */
+interface Message {
+  /** The place from which `after` goes on. */
+  cursor?: string;
+  /** Nothing comes after this one; each stream says it in its own word. */
+  terminal?: boolean;
+  complete?: boolean;
+  change?: string;
+}
+
+type Data = Record<string, Message>;
+
+/**
+ * Follows until the stream's last message, until what can't be mended (errors without data, told last), or until the
+ * function that it returns is called. An end that nobody announced is an interruption.
+ */
+export function follow(
   sockets: Sockets,
-  following: Following<Data, Variables>,
+  asked: SubscribePayload,
+  next: (result: ExecutionResult) => void,
 ): () => void {
-  const query = stringifyDocument(following.document);
+  let variables = asked.variables;
   let over = false;
   let tries = 0;
   let unsubscribe = () => {};
@@ -43,40 +47,47 @@ export function follow<Data, Variables extends Record<string, unknown>>(
     }
   };
 
-  const fail = (problem: Problem) => {
-    if (over) {
-      return;
-    }
+  const fail = (errors: readonly GraphQLFormattedError[]) => {
+    const problem = fromServer(errors);
     if (passes(problem)) {
       void again(problem.retryAfterMs ?? 0);
       return;
     }
     over = true;
-    following.failed(problem);
+    next({ data: null, errors: errors as GraphQLError[] });
+  };
+
+  const hear = (data: Data) => {
+    tries = 0;
+    const message = Object.values(data)[0];
+    if (message?.cursor !== undefined) {
+      variables = { ...variables, after: message.cursor };
+    }
+    over = message?.terminal === true || message?.complete === true || message?.change === "REMOVED";
+    // What of it failed is null in it; the stream goes on.
+    next({ data });
   };
 
   const begin = () => {
     let settled = false;
-    const payload = {
-      query,
+    const payload: SubscribePayload = {
+      ...asked,
       // The client sends the payload again after a lost connection, and reads it then.
       get variables() {
-        return following.variables();
+        return variables;
       },
     };
     unsubscribe = sockets.client.subscribe<Data>(payload, {
-      next: (result: FormattedExecutionResult<Data, unknown>) => {
+      next: (result) => {
         if (over || settled) {
           return;
         }
-        if (result.data === undefined || result.data === null) {
+        if (result.data) {
+          hear(result.data);
+        } else {
           settled = true;
-          fail(fromServer(result.errors ?? []));
-          return;
+          fail(result.errors ?? []);
         }
-        tries = 0;
-        over = following.isLast?.(result.data) ?? false;
-        following.next(result.data);
       },
       error: (error: unknown) => {
         if (over || settled) {
@@ -85,7 +96,7 @@ export function follow<Data, Variables extends Record<string, unknown>>(
         settled = true;
         // The server's own errors come as a list; anything else is a socket that closed for good.
         if (Array.isArray(error)) {
-          fail(fromServer(error));
+          fail(error);
         } else {
           void again(0);
         }

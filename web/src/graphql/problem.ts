@@ -23,6 +23,8 @@ export interface Problem {
   argProblems: ArgProblem[];
   /** The job that an error names. */
   jobId: string | null;
+  /** The scope that the page's token lacks. */
+  scope: string | null;
 }
 
 /** What both transports deliver. */
@@ -40,7 +42,8 @@ const HINTS: Record<string, string> = {
   IDEMPOTENCY_CONFLICT: "Reload the page to get a new key, then start it again.",
   INVALID_STATE: "The job moved on meanwhile: look at its state.",
   NOT_FOUND: "It may have been removed after its time.",
-  UNAUTHENTICATED: "This server wants a token.",
+  UNAUTHENTICATED: "This server asks for a token.",
+  FORBIDDEN: "Forget the token of this page, and go on with one that may do it.",
   RATE_LIMITED: "Wait a moment, then repeat this.",
   DEADLINE_EXCEEDED: "Repeat this: with the same key it makes no second job.",
   UNAVAILABLE: "Wait a moment, then repeat this: with the same key it makes no second job.",
@@ -67,6 +70,7 @@ export function fromServer(errors: readonly ServerError[]): Problem {
     retryAfterMs: typeof extensions.retryAfterMs === "number" ? extensions.retryAfterMs : null,
     argProblems: Array.isArray(extensions.problems) ? extensions.problems.filter(isArgProblem) : [],
     jobId: typeof extensions.jobId === "string" ? extensions.jobId : null,
+    scope: typeof extensions.scope === "string" ? extensions.scope : null,
   };
 }
 
@@ -79,6 +83,7 @@ export function unreachable(host: string): Problem {
     retryAfterMs: null,
     argProblems: [],
     jobId: null,
+    scope: null,
   };
 }
 

@@ -1,9 +1,9 @@
-// Reads by a request, again whenever the connection came back, and keeps showing what it had meanwhile.
+// Shows what the cache has and the server answers, kept current, and reads it again whenever the connection came back.
 
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
 import type { AnyVariables } from "@urql/core";
 import { useCallback, useEffect, useState } from "react";
-import { read, useRecoveries } from "./client";
+import { answer, ask, client, useRecoveries } from "./client";
 import type { Problem } from "./problem";
 import { useRetry } from "./useRetry";
 
@@ -11,15 +11,7 @@ import { useRetry } from "./useRetry";
 export interface Read<Data> {
   data: Data | null;
   problem: Problem | null;
-  loading: boolean;
   reload(): void;
-}
-
-interface Known<Data> {
-  key: string;
-  data: Data | null;
-  problem: Problem | null;
-  loading: boolean;
 }
 
 /** Reads `document`. Data of other variables is never shown. */
@@ -30,33 +22,48 @@ export function useRead<Data, Variables extends AnyVariables>(
   const key = JSON.stringify(variables);
   const recoveries = useRecoveries();
   const [round, setRound] = useState(0);
-  const [known, setKnown] = useState<Known<Data>>({ key, data: null, problem: null, loading: true });
+  const [known, setKnown] = useState<Known<Data>>({ key, data: null, problem: null });
+  const { data, problem } = known.key === key ? known : { data: null, problem: null };
+  const reload = useCallback(() => setRound((before) => before + 1), []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `recoveries` and `round` are what it is read again for.
   useEffect(() => {
-    let current = true;
-    setKnown((before) =>
-      before.key === key ? { ...before, loading: true } : { key, data: null, problem: null, loading: true },
-    );
-    void read(document, JSON.parse(key) as Variables).then((answer) => {
-      if (current) {
-        setKnown((before) => ({
-          key,
-          data: answer.data ?? before.data,
-          problem: answer.problem,
-          loading: false,
-        }));
+    const variables = JSON.parse(key) as Variables;
+    const learn = (news: Partial<Known<Data>>) =>
+      setKnown((before) => ({
+        ...(before.key === key ? before : { key, data: null, problem: null }),
+        ...news,
+      }));
+    let hadData = false;
+    const reading = client.query(document, variables).subscribe(({ data }) => {
+      if (data) {
+        hadData = true;
+        learn({ data });
+      } else if (hadData) {
+        // News came of a job that say less than is shown of it.
+        reload();
+      }
+    });
+    const asking = ask(document, variables).subscribe((result) => {
+      const { data, problem } = answer(result);
+      learn({ problem });
+      if (data === null && problem === null) {
+        // They came before this answer, which is older.
+        reload();
       }
     });
     return () => {
-      current = false;
+      reading.unsubscribe();
+      asking.unsubscribe();
     };
   }, [document, key, recoveries, round]);
 
-  const reload = useCallback(() => setRound((before) => before + 1), []);
-  useRetry(known.key === key ? known.problem : null, reload);
-  if (known.key !== key) {
-    return { data: null, problem: null, loading: true, reload };
-  }
-  return { data: known.data, problem: known.problem, loading: known.loading, reload };
+  useRetry(problem, reload);
+  return { data, problem, reload };
+}
+
+interface Known<Data> {
+  key: string;
+  data: Data | null;
+  problem: Problem | null;
 }

@@ -2,7 +2,10 @@
 
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { type RefObject, useEffect, useRef, useState } from "react";
-import { connection, host, read, useConnection, useRecoveries } from "../graphql/client";
+import { SignIn } from "../components/SignIn";
+import { access, useAccess } from "../graphql/access";
+import { host } from "../graphql/address";
+import { connection, readUncached, useConnection, useRecoveries } from "../graphql/client";
 import type { ConnectionState } from "../graphql/connection";
 import { ServerDocument, type ServerQuery } from "../graphql/generated";
 import { clockTime } from "../time/format";
@@ -14,7 +17,9 @@ export function Frame() {
   const state = useConnection();
   const server = useServer();
   const content = useRef<HTMLElement>(null);
-  useFocusOnNewPage(content);
+  const { token, wanted } = useAccess();
+  const isAsked = wanted !== false;
+  useFocusOnNewPage(content, isAsked);
   return (
     <>
       <a className="skip button" href="#content">
@@ -31,16 +36,25 @@ export function Frame() {
           <Link to="/start">Start</Link>
           <a href="/graphiql">GraphiQL</a>
         </nav>
-        <Live state={state} version={server?.version ?? null} />
+        {token !== null && (
+          <button type="button" className="forget" onClick={() => access.forget()}>
+            Forget the token
+          </button>
+        )}
+        {!isAsked && <Live state={state} version={server?.version ?? null} />}
       </header>
-      <Lost state={state} />
+      {!isAsked && <Lost state={state} />}
       {server?.accepting === false && state.phase === "live" && (
         <div className="banner" role="status">
           <p>The server is stopping: it accepts no new jobs.</p>
         </div>
       )}
       <main id="content" ref={content} tabIndex={-1}>
-        <Outlet />
+        {isAsked && <SignIn />}
+        {/* It keeps what was typed and read, and goes on when the server has its token. */}
+        <div hidden={isAsked}>
+          <Outlet />
+        </div>
       </main>
     </>
   );
@@ -90,15 +104,19 @@ function NextTry({ at }: { at: number | null }) {
 }
 
 /** A link that was followed is gone with its page: whoever goes by keyboard or ear goes on at the new page's beginning. */
-function useFocusOnNewPage(content: RefObject<HTMLElement | null>): void {
+function useFocusOnNewPage(content: RefObject<HTMLElement | null>, isAsked: boolean): void {
   const { pathname } = useLocation();
-  const shown = useRef(pathname);
+  const place = isAsked ? null : pathname;
+  const shown = useRef(place);
   useEffect(() => {
-    if (shown.current !== pathname) {
-      shown.current = pathname;
-      content.current?.focus({ preventScroll: true });
+    if (shown.current !== place) {
+      shown.current = place;
+      // The question for a token takes the focus itself.
+      if (place !== null) {
+        content.current?.focus({ preventScroll: true });
+      }
     }
-  }, [pathname, content]);
+  }, [place, content]);
 }
 
 /** What the server says of itself, asked for again when the connection came back. Sets the page's clock by the server's. */
@@ -109,7 +127,7 @@ function useServer(): ServerQuery["server"] | null {
   useEffect(() => {
     let current = true;
     const asked = Date.now();
-    void read(ServerDocument, NO_VARIABLES).then(({ data }) => {
+    void readUncached(ServerDocument, NO_VARIABLES).then(({ data }) => {
       if (current && data !== null) {
         learnServerClock(data.server.now, asked, Date.now());
         setServer(data.server);

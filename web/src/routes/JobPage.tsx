@@ -10,10 +10,10 @@ import { useTitle } from "../components/useTitle";
 import { Actions } from "../features/job/Actions";
 import { Facts } from "../features/job/Facts";
 import "../features/job/job.css";
-import type { Whole } from "../features/job/merge";
 import { type JobView, useJob } from "../features/job/useJob";
 import { Waiting } from "../features/job/Waiting";
 import { LogView } from "../features/log/LogView";
+import type { JobWholeFragment } from "../graphql/generated";
 
 export function JobPage() {
   const { id } = useParams({ from: "/jobs/$id" });
@@ -42,7 +42,7 @@ export function JobPage() {
   );
 }
 
-function JobBody({ job, view }: { job: Whole; view: JobView }) {
+function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
   return (
     <>
       <div className="page-head">
@@ -57,7 +57,7 @@ function JobBody({ job, view }: { job: Whole; view: JobView }) {
       {view.removed && (
         <p className="card">This job was removed after its time. What is shown is the last that was known.</p>
       )}
-      <Actions job={job} onChange={view.take} />
+      <Actions job={job} />
       {job.wait !== null && <Waiting wait={job.wait} queue={job.queue.name} />}
       {job.reasonText !== null && <p className="reason">{sentence(job.reasonText)}</p>}
       {job.progress !== null && (

@@ -9,7 +9,7 @@ import { JobsTable } from "../features/jobs/JobsTable";
 import { type List, MAX_BEYOND, unseen } from "../features/jobs/list";
 import { firstPage, isFiltered, type JobsSearch } from "../features/jobs/search";
 import { useJobs } from "../features/jobs/useJobs";
-import { useRowProgress } from "../features/jobs/useRowProgress";
+import { useRowProgress } from "../features/jobs/useRow";
 import "../features/jobs/jobs.css";
 import { ChoicesDocument, type ChoicesQuery } from "../graphql/generated";
 import { useRead } from "../graphql/useRead";
@@ -26,7 +26,7 @@ export function JobsPage() {
   const choices = useRead(ChoicesDocument, NO_VARIABLES);
   const isPointed = useRef(false);
   const jobs = useJobs(search, () => isPointed.current || window.scrollY > AT_TOP_PX);
-  const progress = useRowProgress(jobs.list?.rows ?? NO_ROWS);
+  useRowProgress(jobs.list?.rows ?? NO_ROWS);
   const { settle } = jobs;
 
   useEffect(() => {
@@ -75,7 +75,7 @@ export function JobsPage() {
       )}
       {jobs.list !== null && jobs.list.rows.length === 0 && <Empty search={search} choices={choices.data} />}
       {jobs.list !== null && jobs.list.rows.length > 0 && (
-        <JobsTable list={jobs.list} progress={progress} onPointer={onPointer} />
+        <JobsTable list={jobs.list} onPointer={onPointer} />
       )}
       {jobs.list !== null && <Pages list={jobs.list} search={search} />}
     </>

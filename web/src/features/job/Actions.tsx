@@ -8,19 +8,17 @@ import { act } from "../../graphql/client";
 import {
   CancelJobDocument,
   type CancelMode,
-  type JobLiveFragment,
+  type JobWholeFragment,
   RetryJobDocument,
 } from "../../graphql/generated";
 import { KeyKeeper } from "../../graphql/key";
 import type { Problem } from "../../graphql/problem";
-import type { Whole } from "./merge";
 
 interface Props {
-  job: Whole;
-  onChange(live: JobLiveFragment): void;
+  job: JobWholeFragment;
 }
 
-export function Actions({ job, onChange }: Props) {
+export function Actions({ job }: Props) {
   const [failed, setFailed] = useState<{ what: string; problem: Problem } | null>(null);
   const isOpen = job.state === "QUEUED" || job.state === "RUNNING";
   return (
@@ -30,7 +28,6 @@ export function Actions({ job, onChange }: Props) {
           <Cancel
             job={job}
             mode="GRACEFUL"
-            onChange={onChange}
             onFailed={(problem) => setFailed({ what: "The job could not be canceled", problem })}
           />
         )}
@@ -38,7 +35,6 @@ export function Actions({ job, onChange }: Props) {
           <Cancel
             job={job}
             mode="FORCE"
-            onChange={onChange}
             onFailed={(problem) => setFailed({ what: "The job could not be killed", problem })}
           />
         )}
@@ -74,7 +70,7 @@ interface CancelProps extends Props {
   onFailed(problem: Problem): void;
 }
 
-function Cancel({ job, mode, onChange, onFailed }: CancelProps) {
+function Cancel({ job, mode, onFailed }: CancelProps) {
   const [isOpen, setOpen] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [note, setNote] = useState("");
@@ -82,16 +78,14 @@ function Cancel({ job, mode, onChange, onFailed }: CancelProps) {
 
   const confirm = async () => {
     setBusy(true);
-    const { data, problem } = await act(CancelJobDocument, {
+    const { problem } = await act(CancelJobDocument, {
       id: job.id,
       mode,
       note: note === "" ? null : note,
     });
     setBusy(false);
     setOpen(false);
-    if (data !== null) {
-      onChange(data.cancelJob.job);
-    } else if (problem !== null) {
+    if (problem !== null) {
       onFailed(problem);
     }
   };
@@ -122,8 +116,7 @@ function Cancel({ job, mode, onChange, onFailed }: CancelProps) {
   );
 }
 
-interface RetryProps {
-  job: Whole;
+interface RetryProps extends Props {
   onFailed(problem: Problem): void;
 }
 

@@ -3,11 +3,11 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { Time } from "../../components/Time";
+import type { JobWholeFragment } from "../../graphql/generated";
 import { duration } from "../../time/format";
 import { useNow } from "../../time/now";
-import type { Whole } from "./merge";
 
-export function Facts({ job }: { job: Whole }) {
+export function Facts({ job }: { job: JobWholeFragment }) {
   const started = job.state === "QUEUED" ? null : job.startedAt;
   const attempts = job.maxAttempts > 1 ? `${job.attempt} of ${job.maxAttempts}` : String(job.attempt);
   return (

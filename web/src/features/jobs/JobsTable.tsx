@@ -4,20 +4,18 @@ import { Link } from "@tanstack/react-router";
 import { ProgressBar } from "../../components/ProgressBar";
 import { StateWord } from "../../components/StateWord";
 import { Time } from "../../components/Time";
-import type { ProgressFieldsFragment } from "../../graphql/generated";
 import { duration } from "../../time/format";
 import { useNow } from "../../time/now";
 import type { List, Row } from "./list";
+import { useRow } from "./useRow";
 
 interface Props {
   list: List;
-  /** Progress that is newer than the rows. */
-  progress: ReadonlyMap<string, ProgressFieldsFragment>;
   /** The reader's pointer came to the rows, or left them. */
   onPointer(isInside: boolean): void;
 }
 
-export function JobsTable({ list, progress, onPointer }: Props) {
+export function JobsTable({ list, onPointer }: Props) {
   return (
     <table className="jobs">
       <caption className="hidden-words">Jobs, newest first</caption>
@@ -40,12 +38,7 @@ export function JobsTable({ list, progress, onPointer }: Props) {
         onPointerLeave={() => onPointer(false)}
       >
         {list.rows.map((row) => (
-          <JobRow
-            key={row.id}
-            row={row}
-            isGone={list.gone.has(row.id)}
-            progress={progress.get(row.id) ?? row.progress}
-          />
+          <JobRow key={row.id} listed={row} isGone={list.gone.has(row.id)} />
         ))}
       </tbody>
     </table>
@@ -53,12 +46,12 @@ export function JobsTable({ list, progress, onPointer }: Props) {
 }
 
 interface RowProps {
-  row: Row;
+  listed: Row;
   isGone: boolean;
-  progress: ProgressFieldsFragment | null;
 }
 
-function JobRow({ row, isGone, progress }: RowProps) {
+function JobRow({ listed, isGone }: RowProps) {
+  const row = useRow(listed);
   return (
     <tr className={isGone ? "gone" : undefined}>
       <td>
@@ -69,8 +62,8 @@ function JobRow({ row, isGone, progress }: RowProps) {
         <Link to="/jobs/$id" params={{ id: row.id }} title={row.id}>
           {row.kind.title ?? row.kind.name} <code className="short-id">…{row.id.slice(-8)}</code>
         </Link>
-        {row.state === "RUNNING" && progress !== null && (
-          <ProgressBar progress={progress} label={`Progress of ${row.id}`} />
+        {row.state === "RUNNING" && row.progress !== null && (
+          <ProgressBar progress={row.progress} label={`Progress of ${row.id}`} />
         )}
         {row.reasonText !== null && row.state !== "SUCCEEDED" && <div className="note">{row.reasonText}</div>}
       </td>

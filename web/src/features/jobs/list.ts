@@ -1,4 +1,4 @@
-// A page of jobs and how the feed changes it. Pure: what is shown follows from what was heard, whatever the order of arrival.
+// Which jobs a page has, in which order, and how the feed changes that. Pure. What each row says comes from the cache.
 //
 // A row never moves under the reader's pointer: while the page is held, new rows wait and rows that no longer match stay.
 
@@ -102,11 +102,7 @@ interface Draft extends List {
 function hear(list: Draft, event: FeedEvent): void {
   const shown = list.rows.findIndex((row) => row.id === event.jobId);
   const waiting = list.waiting.findIndex((row) => row.id === event.jobId);
-  const known = list.rows[shown] ?? list.waiting[waiting];
   const job = event.job;
-  if (known !== undefined && job !== null && job.seq < known.seq) {
-    return;
-  }
   if (!event.matches || job === null) {
     list.beyond.delete(event.jobId);
     if (waiting >= 0) {
@@ -114,7 +110,6 @@ function hear(list: Draft, event: FeedEvent): void {
     }
     if (shown >= 0) {
       list.gone.add(event.jobId);
-      list.rows[shown] = job ?? (list.rows[shown] as Row);
     }
     return;
   }

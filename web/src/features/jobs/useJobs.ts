@@ -1,8 +1,7 @@
 // The list of jobs as one page shows it: read once, then kept by the feed.
 
 import { useCallback, useEffect, useReducer, useRef } from "react";
-import { connection, read, useRecoveries } from "../../graphql/client";
-import { follow } from "../../graphql/follow";
+import { listen, read, useRecoveries } from "../../graphql/client";
 import { JobFeedDocument, JobsPageDocument } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
@@ -81,11 +80,15 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
         return;
       }
       dispatch({ type: "loaded", list: page.list });
-      unfollow = watch(JSON.parse(key) as JobsSearch, page.feedCursor, {
-        heard: (events) => dispatch({ type: "heard", events, hold: held.current() }),
-        reset: () => dispatch({ type: "reload" }),
-        failed: (problem) => dispatch({ type: "failed", problem }),
-      });
+      unfollow = listen(
+        JobFeedDocument,
+        { filter: jobFilter(JSON.parse(key) as JobsSearch), after: page.feedCursor },
+        {
+          next: ({ jobFeed: { events, reset } }) =>
+            dispatch(reset ? { type: "reload" } : { type: "heard", events, hold: held.current() }),
+          failed: (problem) => dispatch({ type: "failed", problem }),
+        },
+      );
     });
     return () => {
       current = false;
@@ -133,27 +136,4 @@ async function load(search: JobsSearch): Promise<Page> {
     return { problem: problem as Problem };
   }
   return { list: loaded(data.jobs, asOf), feedCursor: data.jobs.feedCursor };
-}
-
-interface Listener {
-  heard(events: readonly FeedEvent[]): void;
-  reset(): void;
-  failed(problem: Problem): void;
-}
-
-function watch(search: JobsSearch, feedCursor: string, listener: Listener): () => void {
-  let cursor = feedCursor;
-  return follow(connection, {
-    document: JobFeedDocument,
-    variables: () => ({ filter: jobFilter(search), after: cursor }),
-    next: ({ jobFeed }) => {
-      cursor = jobFeed.cursor;
-      if (jobFeed.reset) {
-        listener.reset();
-      } else if (jobFeed.events.length > 0) {
-        listener.heard(jobFeed.events);
-      }
-    },
-    failed: listener.failed,
-  });
 }

@@ -1,9 +1,12 @@
 // The log as it is read: its end, live, until the reader scrolls up; older lines when they are scrolled to.
 
 import { useVirtualizer } from "@tanstack/react-virtual";
+import { useState } from "react";
 import { ProblemNote } from "../../components/Problem";
 import { useConnection } from "../../graphql/client";
+import type { Problem } from "../../graphql/problem";
 import { bytes, count } from "../../time/format";
+import { Download } from "./Download";
 import type { LogState } from "./feed";
 import { LogLine } from "./LogLine";
 import "./log.css";
@@ -19,6 +22,7 @@ interface Props {
 export function LogView({ id, isWaiting }: Props) {
   const { feed, state } = useLog(id);
   const scroll = useScroll(feed, state);
+  const [unsaved, setUnsaved] = useState<Problem | null>(null);
   const isLost = useConnection().phase === "lost";
   return (
     <section className="log" aria-labelledby="log-title">
@@ -27,15 +31,14 @@ export function LogView({ id, isWaiting }: Props) {
         <p className="log-status" role="status">
           {isLost && !state.complete ? "Waiting for the connection" : words(state, scroll.following)}
         </p>
-        <a className="button" href={`/jobs/${encodeURIComponent(id)}/log`} download={`${id}.log`}>
-          Download log
-        </a>
+        <Download id={id} onProblem={setUnsaved} />
       </div>
       {state.droppedBytes > 0 && (
         <p className="note">
           {bytes(state.droppedBytes)} in the middle were left out: a log keeps its beginning and its end.
         </p>
       )}
+      {unsaved !== null && <ProblemNote what="The log could not be downloaded" problem={unsaved} />}
       {state.problem !== null && (
         <ProblemNote
           what="The log could not be read"

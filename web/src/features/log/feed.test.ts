@@ -188,6 +188,7 @@ test("a failure is told, keeps what is there, and can be tried again", async () 
     retryAfterMs: null,
     argProblems: [],
     jobId: null,
+    scope: null,
   };
   await feed.toEnd();
   expect(span(feed)).toEqual([1, 5, true]);

@@ -1,8 +1,7 @@
 // The log of one job from the server, kept for as long as it is looked at.
 
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import { connection, read, useRecoveries } from "../../graphql/client";
-import { follow } from "../../graphql/follow";
+import { listen, readUncached, uncached, useRecoveries } from "../../graphql/client";
 import { LogPageDocument, LogTailDocument } from "../../graphql/generated";
 import { fromServer } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
@@ -38,7 +37,7 @@ function sourceOf(id: string): Source {
   return {
     async page(place) {
       const all = { first: null, after: null, last: null, before: null, ...place };
-      const { data, problem } = await read(LogPageDocument, { id, ...all });
+      const { data, problem } = await readUncached(LogPageDocument, { id, ...all });
       const log = data?.job?.log;
       if (!log) {
         return { problem: problem ?? fromServer([{ message: "the job has no log" }]) };
@@ -52,17 +51,12 @@ function sourceOf(id: string): Source {
       };
     },
     tail(after, listener) {
-      let cursor = after;
-      return follow(connection, {
-        document: LogTailDocument,
-        variables: () => ({ id, after: cursor }),
-        next: ({ jobLog }) => {
-          cursor = jobLog.cursor;
-          listener.next(jobLog);
-        },
-        failed: listener.failed,
-        isLast: ({ jobLog }) => jobLog.complete,
-      });
+      return listen(
+        LogTailDocument,
+        { id, after },
+        { next: ({ jobLog }) => listener.next(jobLog), failed: listener.failed },
+        uncached,
+      );
     },
   };
 }

@@ -2,7 +2,8 @@
 
 import { useState } from "react";
 import { ProblemNote } from "../../components/Problem";
-import { endpoint } from "../../graphql/client";
+import { useAccess } from "../../graphql/access";
+import { endpoint } from "../../graphql/address";
 import type { KindsQuery } from "../../graphql/generated";
 import { ArgsForm, hasFields } from "./ArgsForm";
 import { ArgsJson, parsed } from "./ArgsJson";
@@ -19,6 +20,7 @@ interface Props {
 export function StartForm({ kind }: Props) {
   const schema = kind.argsSchema;
   const start = useStart(kind.name);
+  const { token } = useAccess();
   const [mode, setMode] = useState<Mode>(() => (hasFields(schema) ? "form" : "json"));
   const [args, setArgs] = useState<unknown>(undefined);
   const [text, setText] = useState("{}");
@@ -54,7 +56,9 @@ export function StartForm({ kind }: Props) {
           {submit}
         </ArgsJson>
       )}
-      <Curl command={current === undefined ? null : curlOf(endpoint, start.requestOf(current))} />
+      <Curl
+        command={current === undefined ? null : curlOf(endpoint, start.requestOf(current), token !== null)}
+      />
     </>
   );
 }

@@ -13,3 +13,11 @@ test("whatever the arguments hold, the shell passes them on as they are", () => 
   const body = JSON.parse(words[5] ?? "");
   expect(body.variables).toEqual({ input: { kind: "demo", args, idempotencyKey: "k" } });
 });
+
+test("a token is taken from the environment of whoever pastes it", () => {
+  const command = curlOf("http://127.0.0.1:8080/graphql", { kind: "demo" }, true);
+  const script = `curl() { printf '%s\\0' "$@"; }; ${command}`;
+  const env = { ...process.env, LONGHAUL_TOKEN: "lh_abc" };
+  const words = execFileSync("sh", ["-c", script], { encoding: "utf8", env }).split("\0");
+  expect(words.slice(2, 4)).toEqual(["-H", "Authorization: Bearer lh_abc"]);
+});

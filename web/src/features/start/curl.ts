@@ -4,10 +4,14 @@ import type { StartJobInput } from "../../graphql/generated";
 
 const QUERY = "mutation($input: StartJobInput!) { startJob(input: $input) { created job { id state } } }";
 
-/** One command, safe to paste: the shell sees the body as one word, whatever is in it. */
-export function curlOf(endpoint: string, input: StartJobInput): string {
+/**
+ * One command, safe to paste: the shell sees the body as one word, whatever is in it. A token is named, never told: it
+ * stands in the environment of whoever pastes this, as for the `longhaul` command.
+ */
+export function curlOf(endpoint: string, input: StartJobInput, withToken = false): string {
   const body = JSON.stringify({ query: QUERY, variables: { input } });
-  return `curl -s ${quoted(endpoint)} -H 'Content-Type: application/json' -d ${quoted(body)}`;
+  const token = withToken ? ` -H "Authorization: Bearer $LONGHAUL_TOKEN"` : "";
+  return `curl -s ${quoted(endpoint)}${token} -H 'Content-Type: application/json' -d ${quoted(body)}`;
 }
 
 function quoted(word: string): string {

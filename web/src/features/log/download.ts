@@ -1,0 +1,36 @@
+// A log as a file, where a plain link can't ask for it: a link carries no token.
+
+import { fetchWithToken } from "../../graphql/access";
+import { host } from "../../graphql/address";
+import { fromServer, type Problem, type ServerError, unreachable } from "../../graphql/problem";
+
+/** The address of the raw log of a job. */
+export function addressOf(id: string): string {
+  return `/jobs/${encodeURIComponent(id)}/log`;
+}
+
+/** Has the browser save the log; returns what went wrong, or null. A log is bounded, so it can be held for the moment. */
+export async function download(id: string): Promise<Problem | null> {
+  let file: Blob;
+  try {
+    const response = await fetchWithToken(addressOf(id));
+    if (!response.ok) {
+      return fromServer(await errorsOf(response));
+    }
+    file = await response.blob();
+  } catch {
+    return unreachable(host);
+  }
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = `${id}.log`;
+  link.click();
+  // The browser has taken it by then.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return null;
+}
+
+async function errorsOf(response: Response): Promise<ServerError[]> {
+  const body = (await response.json().catch(() => null)) as { errors?: ServerError[] } | null;
+  return body?.errors ?? [{ message: `the server answered ${response.status}` }];
+}
