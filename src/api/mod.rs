@@ -14,6 +14,8 @@ mod context;
 mod cursor;
 mod deadline;
 mod error;
+#[cfg(test)]
+mod error_docs;
 mod filter;
 mod input;
 mod mutation;
