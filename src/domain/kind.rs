@@ -262,6 +262,14 @@ mod tests {
     }
 
     #[test]
+    fn a_problem_quotes_little_of_a_long_value() {
+        // P12
+        let problems = kind(&["cp", "{from}"]).problems(&json!({"from": ["x".repeat(10_000)]}));
+        let message = &problems[0].message;
+        assert!(message.len() <= MAX_MESSAGE + '…'.len_utf8() && message.ends_with('…'));
+    }
+
+    #[test]
     fn a_schema_that_is_none_is_refused() {
         let error =
             ArgsSchema::compile(json!({"properties": {"a": {"type": "strin"}}})).unwrap_err();
