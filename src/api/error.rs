@@ -8,6 +8,8 @@
 use async_graphql::{Enum, ErrorExtensionValues, ServerError, Value};
 use strum::{EnumIter, IntoStaticStr};
 
+use crate::domain::text::shortened;
+
 /// What a resolver answers.
 pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 
@@ -69,6 +71,9 @@ impl Code {
     }
 }
 
+/// A message has at most so many bytes of what somebody sent: an answer does not grow with its request.
+pub(crate) const MAX_MESSAGE: usize = 1_000;
+
 /// What a resolver or the transport answers instead of data.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
@@ -79,7 +84,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Vec::new() }
+        Self { code, message: shortened(message.into(), MAX_MESSAGE), details: Vec::new() }
     }
 
     /// With a further key of `extensions`.

@@ -14,6 +14,8 @@ mod context;
 mod cursor;
 mod deadline;
 mod error;
+#[cfg(test)]
+mod error_docs;
 mod filter;
 mod input;
 mod mutation;
@@ -67,6 +69,8 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
     /// Who may ask.
     pub keeper: Arc<Keeper>,
+    /// Clients may ask for the schema.
+    pub introspection: bool,
     /// What a browser is shown.
     pub pages: Pages,
     /// Cancelled when the server stops: every socket is closed then, with code 1001.
@@ -92,6 +96,7 @@ pub fn router(options: Options) -> Router {
         started_at: options.started_at,
         store: options.store,
         closing: options.closing.clone(),
+        introspection: options.introspection,
     });
     let guarded =
         transport::routes(door, options.closing, options.sockets, Arc::clone(&options.keeper))

@@ -55,6 +55,7 @@ pub(crate) struct Ingredients {
     pub(crate) started_at: Timestamp,
     pub(crate) store: &'static str,
     pub(crate) closing: CancellationToken,
+    pub(crate) introspection: bool,
 }
 
 /// The schema behind its gate.
@@ -74,7 +75,9 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         keeper.check(caller)?;
         Ok(request.data(Access::new(&handle, caller.clone())))
     });
-    let schema = builder()
+    // Where nobody may ask for the schema, no error proposes names out of it either.
+    let builder = if from.introspection { builder() } else { builder().disable_suggestions() };
+    let schema = builder
         // The gate has judged the depth already, and says so with a code.
         .limit_recursive_depth(limits.query_nesting.saturating_add(1))
         .data(from.handle)
@@ -82,7 +85,8 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         .data(facts)
         .data(Closing(from.closing))
         .finish();
-    Door::new(schema, gate(&sdl, limits, slots), welcome)
+    let gate = gate(&sdl, limits, slots).with_introspection(from.introspection);
+    Door::new(schema, gate, welcome)
 }
 
 /// What the gate knows of lists: `slots` is how many jobs a worker runs.

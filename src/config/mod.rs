@@ -77,6 +77,8 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// Hosts, in lower case, that a request may name beside the loopback ones.
     pub allowed_hosts: Vec<String>,
+    /// Clients may ask for the schema.
+    pub introspection: bool,
     /// Other machines may reach it although it asks for no token.
     pub insecure_no_auth: bool,
 }

@@ -50,6 +50,7 @@ fn server() -> Value {
         "drain_timeout": with(duration(), "The whole budget of a graceful stop.", json!(duration_text(DEFAULT_DRAIN_TIMEOUT))),
         "allowed_origins": with(array(&text(&origin)), "Pages of other origins that may send requests, like `http://localhost:5173`.", json!([])),
         "allowed_hosts": with(array(&text(&format!("^{HOST}$"))), "Names of this server beside the loopback ones.", json!([])),
+        "introspection": with(json!({"type": "boolean"}), "Whether clients may ask for the schema, as GraphiQL does.", json!(true)),
     })).into()
 }
 

@@ -26,6 +26,7 @@ pub(super) struct ServerSection {
     pub(super) drain_timeout: Option<Duration>,
     pub(super) allowed_origins: Vec<String>,
     pub(super) allowed_hosts: Vec<String>,
+    pub(super) introspection: Option<bool>,
 }
 
 /// What `[retention]` may say.
@@ -55,6 +56,7 @@ pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
         allowed_hosts: take("allowed_hosts")
             .and_then(|f| f.parsed_texts(value::allowed_host))
             .unwrap_or_default(),
+        introspection: take("introspection").and_then(|f| f.boolean()),
     };
     if let Some(field) = section.take("database") {
         database(&field);

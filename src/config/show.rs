@@ -14,11 +14,12 @@ use super::value::duration_text;
 use super::{Config, Environment, NOTHING_IS_PRUNED, Origin, Overrides, limits};
 
 /// The variables that stand for keys.
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 7] = [
     ("server.listen", "LONGHAUL_SERVER_LISTEN"),
     ("server.data", "LONGHAUL_SERVER_DATA"),
     ("server.database", "LONGHAUL_SERVER_DATABASE"),
     ("server.drain_timeout", "LONGHAUL_SERVER_DRAIN_TIMEOUT"),
+    ("server.introspection", "LONGHAUL_SERVER_INTROSPECTION"),
     ("worker.slots", "LONGHAUL_WORKER_SLOTS"),
     ("worker.name", "LONGHAUL_WORKER_NAME"),
 ];
@@ -107,6 +108,7 @@ impl Config {
                 ("drain_timeout", json!(duration_text(server.drain_timeout))),
                 ("allowed_origins", json!(server.allowed_origins)),
                 ("allowed_hosts", json!(server.allowed_hosts)),
+                ("introspection", json!(server.introspection)),
             ],
             None,
         );

@@ -209,6 +209,7 @@ impl Variables {
             listen: variable(env, "LONGHAUL_SERVER_LISTEN", value::listen, told),
             data: env.get("LONGHAUL_SERVER_DATA").map(PathBuf::from),
             drain_timeout: variable(env, "LONGHAUL_SERVER_DRAIN_TIMEOUT", value::duration, told),
+            introspection: variable(env, "LONGHAUL_SERVER_INTROSPECTION", value::boolean, told),
             ..ServerSection::default()
         };
         let slots = variable(env, "LONGHAUL_WORKER_SLOTS", value::slots, told);
@@ -255,6 +256,7 @@ fn server(
             .unwrap_or(DEFAULT_DRAIN_TIMEOUT),
         allowed_origins: file.allowed_origins.clone(),
         allowed_hosts: file.allowed_hosts.clone(),
+        introspection: variables.introspection.or(file.introspection).unwrap_or(true),
         insecure_no_auth: overrides.insecure_no_auth,
     })
 }

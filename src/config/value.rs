@@ -82,6 +82,11 @@ pub fn slots(text: &str) -> Result<u32, Expected> {
     }
 }
 
+/// Reads what is on or off.
+pub fn boolean(text: &str) -> Result<bool, Expected> {
+    text.parse().or(expected("true or false"))
+}
+
 /// Reads the name of a worker: what a machine may call itself, and more.
 pub fn worker_name(text: &str) -> Result<String, Expected> {
     let good = (1..=255).contains(&text.len()) && !text.contains(char::is_control);

@@ -11,6 +11,7 @@ use super::argv::{ExpandError, Template};
 use super::attempt::Policy;
 use super::json::push_pointer;
 use super::names::{KindName, QueueName};
+use super::text::shortened;
 
 /// What a command reads on its standard input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -113,6 +114,9 @@ pub struct ArgProblem {
 /// At most so many problems are told of one set of arguments.
 pub const MAX_PROBLEMS: usize = 50;
 
+/// At most so many bytes are said of one.
+const MAX_MESSAGE: usize = 500;
+
 impl ArgsSchema {
     /// Compiles a schema. It may refer to itself, never to a file or an address.
     pub fn compile(source: Value) -> Result<Self, SchemaError> {
@@ -147,7 +151,8 @@ impl ArgsSchema {
         let problem = |error: jsonschema::ValidationError<'_>| ArgProblem {
             pointer: error.instance_path().to_string(),
             keyword: error.kind().keyword().to_owned(),
-            message: error.to_string(),
+            // It quotes the value that does not fit.
+            message: shortened(error.to_string(), MAX_MESSAGE),
         };
         errors.map(problem).collect()
     }
@@ -254,6 +259,14 @@ mod tests {
             (problems[0].pointer.as_str(), problems[0].keyword.as_str()),
             ("/path", "command")
         );
+    }
+
+    #[test]
+    fn a_problem_quotes_little_of_a_long_value() {
+        // P12
+        let problems = kind(&["cp", "{from}"]).problems(&json!({"from": ["x".repeat(10_000)]}));
+        let message = &problems[0].message;
+        assert!(message.len() <= MAX_MESSAGE + '…'.len_utf8() && message.ends_with('…'));
     }
 
     #[test]

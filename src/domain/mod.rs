@@ -27,6 +27,7 @@ pub mod log;
 pub mod names;
 pub mod retry;
 pub mod state;
+pub mod text;
 pub mod token;
 pub mod verdict;
 pub mod wait;

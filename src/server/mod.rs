@@ -151,6 +151,7 @@ impl Server {
             for_other_machines: config.server.insecure_no_auth || !address.ip().is_loopback(),
             allowed_hosts: config.server.allowed_hosts,
             allowed_origins: config.server.allowed_origins,
+            introspection: config.server.introspection,
         });
         folder.say(Some(url(address)))?;
         let drain_timeout = config.server.drain_timeout;

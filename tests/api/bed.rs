@@ -138,6 +138,7 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
         for_other_machines: false,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
+        introspection: true,
         pages: api::Pages::none(),
         closing: closing.clone(),
         sockets: TaskTracker::new(),

@@ -223,8 +223,10 @@ fn show_prints_values_and_where_they_come_from() {
         json["values"][1],
         json!({"key": "server.data", "value": "~/d", "origin": {"from": "file", "file": "~/c.toml", "line": 2}})
     );
-    assert_eq!(json["values"][6]["origin"], json!({"from": "flag", "name": "--slots"}));
-    let age = json["values"].as_array().unwrap().iter().find(|v| v["key"] == "retention.age");
+    let of = |key: &str| json["values"].as_array().unwrap().iter().find(|v| v["key"] == key);
+    let slots = &of("worker.slots").unwrap()["origin"];
+    assert_eq!(slots, &json!({"from": "flag", "name": "--slots"}));
+    let age = of("retention.age");
     assert!(age.unwrap()["note"].as_str().unwrap().contains("no effect"), "{age:?}");
 }
 

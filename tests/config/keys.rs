@@ -19,6 +19,7 @@ pub(super) const KEYS: &[Key] = &[
     ("server", "drain_timeout", "30", &["\"87601h\"", "\"-1s\""]),
     ("server", "allowed_origins", "{}", &["[\"localhost\"]", "[1]"]),
     ("server", "allowed_hosts", "\"a\"", &["[\"a/b\"]", "[1]"]),
+    ("server", "introspection", "\"no\"", &[]),
     ("worker", "slots", "\"4\"", &["0", "10_001"]),
     ("worker", "name", "4", &["\"\""]),
     ("worker", "lease", "\"60s\"", &[]),

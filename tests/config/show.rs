@@ -25,6 +25,7 @@ fn each_value_has_its_source() {
         ("LONGHAUL_SERVER_DRAIN_TIMEOUT", "2s"),
         ("LONGHAUL_WORKER_SLOTS", "2"),
         ("LONGHAUL_SERVER_DATABASE", "sqlite"),
+        ("LONGHAUL_SERVER_INTROSPECTION", "false"),
     ]);
     let flags = Overrides { slots: Some(1), data: Some("/srv".into()), ..home.overrides() };
     let config = Config::load(&flags, &environment).unwrap();
@@ -34,6 +35,7 @@ fn each_value_has_its_source() {
         ("server.data", "--data"),
         ("server.database", "LONGHAUL_SERVER_DATABASE"),
         ("server.drain_timeout", "LONGHAUL_SERVER_DRAIN_TIMEOUT"),
+        ("server.introspection", "LONGHAUL_SERVER_INTROSPECTION"),
         ("server.allowed_hosts", "default"),
         ("worker.slots", "--slots"),
         ("queues.default.slots", "default"),

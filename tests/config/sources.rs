@@ -15,6 +15,7 @@ pub(super) const FULL: &str = r#"
 listen = "127.0.0.1:0"
 data = "data"
 drain_timeout = "5s"
+introspection = false
 allowed_origins = ["http://LOCALHOST:5173"]
 allowed_hosts = ["jobs.example"]
 
@@ -79,6 +80,7 @@ fn every_key_is_read() {
     assert_eq!(config.server.drain_timeout, Duration::from_secs(5));
     assert_eq!(config.server.allowed_origins, ["http://localhost:5173"]);
     assert_eq!(config.server.allowed_hosts, ["jobs.example"]);
+    assert!(!config.server.introspection);
     assert_eq!(config.origin, Origin::File(home.path("longhaul.toml")));
     assert_eq!(config.worker.name, "bench 1");
     assert_eq!((config.limits.page_size, config.limits.query_depth), (7, 16));
@@ -148,6 +150,7 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
         ("LONGHAUL_WORKER_SLOTS", "2"),
         ("LONGHAUL_JOB_ID", "not for us"),
         ("LONGHAUL_SERVER_DRAIN_TIMEOUT", ""),
+        ("LONGHAUL_SERVER_INTROSPECTION", "false"),
     ]);
     let flags = Overrides {
         listen: Some("127.0.0.1:1".parse().unwrap()),
@@ -157,6 +160,9 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     assert_eq!(slots(&flags, &variables), (1, 1, 1));
     assert_eq!(slots(&home.overrides(), &variables), (2, 2, 2));
     assert_eq!(slots(&home.overrides(), &none), (3, 3, 3));
+    let open =
+        |environment| Config::load(&home.overrides(), environment).unwrap().server.introspection;
+    assert!(open(&none) && !open(&variables), "a scalar of [server] has a variable");
     let cores = std::thread::available_parallelism().unwrap().get();
     let built_in = slots(&Overrides::default(), &none);
     assert_eq!((built_in.0, built_in.1 as usize), (8080, cores));

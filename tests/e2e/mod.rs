@@ -4,6 +4,7 @@
 //! Each test has a size that `make test` bears; the size of the full run is an environment
 //! variable, named beside it.
 
+mod abuse;
 mod bad_input;
 mod cancel;
 mod crowd;

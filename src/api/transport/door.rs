@@ -14,9 +14,13 @@ use super::credentials::unauthenticated;
 use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
 use crate::api::deadline::Deadline;
-use crate::api::error::{ApiError, Code, OUTCOME_UNKNOWN};
+use crate::api::error::{ApiError, Code, MAX_MESSAGE, OUTCOME_UNKNOWN};
 use crate::auth::{Caller, NotKnown};
 use crate::domain::limits::Limits;
+use crate::domain::text::shortened;
+
+/// So many faults of one document are told.
+const MOST_ERRORS: usize = 20;
 
 /// A schema behind the gate.
 #[derive(Clone)]
@@ -217,7 +221,12 @@ fn too_slow() -> ApiError {
 /// Gives every error a code. Those without one are the library's own: a document that does not fit
 /// the schema, or an argument that cannot be read.
 fn finish(mut response: Response) -> Response {
+    // Of a document that does not fit, the library says so for each place of it.
+    if has_no_data(&response) {
+        response.errors.truncate(MOST_ERRORS);
+    }
     for error in &mut response.errors {
+        error.message = shortened(std::mem::take(&mut error.message), MAX_MESSAGE);
         if !has_code(error) {
             let extensions = error.extensions.get_or_insert_default();
             extensions.set("code", Code::GraphqlValidationFailed.as_str());

@@ -141,6 +141,10 @@ async fn execute<E: Executor>(
     by_get: bool,
 ) -> Answer {
     let door = &entrance.door;
+    // A body may come long after its head; the door asks once more, but knows no status.
+    if let Err(why) = entrance.keeper.check(caller) {
+        return refuse(&why);
+    }
     if let Some(resume) = accepts.resume {
         request = request.data(resume);
     }

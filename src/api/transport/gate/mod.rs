@@ -41,6 +41,7 @@ use walk::{Measure, Walk};
 pub(crate) struct Gate {
     shape: Shape,
     limits: Limits,
+    introspection: bool,
     cache: Cache,
 }
 
@@ -56,7 +57,12 @@ pub(crate) struct Admitted {
 
 impl Gate {
     pub(crate) fn new(shape: Shape, limits: Limits) -> Self {
-        Self { shape, limits, cache: Cache::default() }
+        Self { shape, limits, introspection: true, cache: Cache::default() }
+    }
+
+    /// Lets clients ask for the schema, or not.
+    pub(crate) fn with_introspection(self, introspection: bool) -> Self {
+        Self { introspection, ..self }
     }
 
     /// The limits that it holds.
@@ -146,6 +152,10 @@ impl Gate {
             ("cost", cost, measure.cost),
         ] {
             within(limit, max, found)?;
+        }
+        if measure.introspects && !self.introspection {
+            let message = "this server does not tell its schema: `server.introspection` is false in its configuration; `longhaul schema` prints it";
+            return Err(ApiError::new(Code::GraphqlValidationFailed, message));
         }
         match operation.ty {
             OperationType::Subscription => judge_stream(operation),

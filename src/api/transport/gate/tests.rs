@@ -68,6 +68,30 @@ fn a_mutation_has_as_many_root_fields_as_the_limit_says() {
     assert_eq!([1, 2, 3].map(admits), [true, true, false]);
 }
 
+#[test]
+fn the_schema_is_told_where_the_configuration_says_so() {
+    for allowed in [true, false] {
+        let gate = Gate::new(Shape::new(SDL, &[], []), Limits::default());
+        let gate = gate.with_introspection(allowed);
+        for query in [
+            "{ __schema { queryType { name } } }",
+            "{ __type(name: \"Thing\") { name } }",
+            "{ thing(id: 1) { id } a: __schema { queryType { name } } }",
+            "{ ...f } fragment f on Query { ... { __schema { types { name } } } }",
+            "query a { thing(id: 1) { id } } query b { __schema { types { name } } }",
+        ] {
+            let request = Request::new(query).operation_name("a");
+            let request = if query.contains("query b") { request } else { Request::new(query) };
+            let refused = gate.admit(request).err();
+            assert_eq!(refused.is_none(), allowed, "{query}");
+            if let Some(refused) = refused {
+                assert!(refused.message.contains("`server.introspection`"), "{}", refused.message);
+            }
+        }
+        assert!(gate.admit(Request::new("{ __typename thing(id: 1) { __typename } }")).is_ok());
+    }
+}
+
 fn plain(query: &str) -> String {
     judge(query, json!({}))
 }

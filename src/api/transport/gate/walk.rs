@@ -38,6 +38,8 @@ pub(super) struct Measure {
     pub(super) introspection_lists: u64,
     /// What the caller must be allowed for all of it.
     pub(super) needs: Needs,
+    /// Something asks for the schema.
+    pub(super) introspects: bool,
 }
 
 /// Why a document cannot be measured.
@@ -139,6 +141,7 @@ impl<'a> Walk<'a> {
             top: u64::from(name != "__typename"),
             introspection_lists: below.introspection_lists.saturating_add(u64::from(lists)),
             needs: below.needs.with(shape.and_then(|shape| shape.need)),
+            introspects: introspects || below.introspects,
         })
     }
 }
@@ -149,6 +152,7 @@ impl Measure {
         self.depth = self.depth.max(other.depth);
         self.levels = self.levels.max(other.levels);
         self.introspection_lists = self.introspection_lists.max(other.introspection_lists);
+        self.introspects |= other.introspects;
         self.cost = self.cost.saturating_add(other.cost);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.fields = self.fields.saturating_add(other.fields);

@@ -209,6 +209,7 @@ async fn a_request_whose_caller_ended_while_its_body_came_reaches_no_resolver() 
         socket.write_all(body.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         assert!(answer.contains(r#""code":"UNAUTHENTICATED""#), "{answer}");
         assert_eq!(server.reached.count(), 0);
     }
