@@ -15,6 +15,8 @@ mod limits;
 mod many;
 mod output;
 mod real;
+mod stalled;
+mod storm;
 mod subscribers;
 
 use serde_json::{Value, json};

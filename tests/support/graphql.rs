@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::deadline::within;
 
@@ -87,10 +88,24 @@ impl Api {
 
     /// Opens a WebSocket.
     pub(crate) async fn socket(&self) -> Socket {
+        self.socket_by(TcpSocket::new_v4().unwrap()).await
+    }
+
+    /// Opens a WebSocket whose client holds little of what it has not read.
+    pub(crate) async fn narrow_socket(&self) -> Socket {
+        let tcp = TcpSocket::new_v4().unwrap();
+        tcp.set_recv_buffer_size(4 * 1024).unwrap();
+        self.socket_by(tcp).await
+    }
+
+    async fn socket_by(&self, tcp: TcpSocket) -> Socket {
         let mut request = format!("ws://{}/graphql", self.address()).into_client_request().unwrap();
         let protocol = "graphql-transport-ws".parse().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (stream, _) = connect_async(request).await.unwrap();
+        // A storm has thousands of clients in one process.
+        let config = WebSocketConfig::default().read_buffer_size(4 * 1024);
+        let tcp = tcp.connect(self.address().parse().unwrap()).await.unwrap();
+        let (stream, _) = client_async_with_config(request, tcp, Some(config)).await.unwrap();
         let mut socket = Socket { stream };
         socket.send(&json!({ "type": "connection_init" })).await;
         assert_eq!(socket.try_receive().await.unwrap()["type"], "connection_ack");
@@ -132,7 +147,7 @@ pub(crate) fn code_of(answer: &Value) -> Option<String> {
 
 /// A WebSocket that speaks `graphql-transport-ws`.
 pub(crate) struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: WebSocketStream<TcpStream>,
 }
 
 /// What came for one subscription.

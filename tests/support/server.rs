@@ -82,6 +82,11 @@ impl Server {
         resident(self.child.as_ref().expect("it runs").id())
     }
 
+    /// The most that its resident memory ever was, in bytes.
+    pub(crate) fn resident_at_most(&self) -> u64 {
+        memory(self.pid(), "VmHWM:")
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
@@ -187,8 +192,12 @@ async fn launch(
 
 /// The resident memory of a process in bytes.
 fn resident(pid: u32) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
 }
 

@@ -22,6 +22,9 @@ use crate::scheduler::Handle;
 
 /// The most lines of one message.
 const MAX_LINES: u32 = 500;
+/// The most bytes of text that are kept for a message, but for one line that is longer: whoever stops
+/// reading holds so much of the server's memory.
+const MAX_BYTES: usize = 16 * 1024;
 /// A log that grows all the time is read so often and no more.
 const PACE: Duration = Duration::from_millis(50);
 
@@ -79,10 +82,12 @@ impl LogTail {
         let handle = access.handle().clone();
         let watch = handle.bus().watch(id);
         let row = access.must(id).await?;
+        // An end is looked for in one piece, and then read on like any other place.
+        let page = handle.limits().log_page_bytes;
         let query = LogQuery {
             from: if arguments.tail.is_some() { LogFrom::End } else { cursor::after(after) },
             lines: arguments.tail.unwrap_or(MAX_LINES),
-            bytes: handle.limits().log_page_bytes,
+            bytes: if arguments.tail.is_some() { page } else { page.min(MAX_BYTES) },
             stream: arguments.stream,
             attempt: arguments.attempt,
         };
@@ -106,16 +111,21 @@ impl LogTail {
         let page = self.handle.log_page(Arc::clone(&self.row), self.query.clone());
         let page = page.await.map_err(refusal::log)?;
         self.due = Instant::now() + PACE;
-        self.read = page.lines.last().map(|line| line.cursor).or(self.read);
-        self.lines = page.lines.into();
         self.dropped_bytes = page.dropped_bytes;
         self.rest = match (page.has_next, page.complete) {
             (true, _) => Rest::More,
             (false, false) => Rest::Later,
             (false, true) => Rest::Nothing,
         };
+        let lines = page.lines.len();
+        self.lines = kept(page.lines);
+        if self.lines.len() < lines {
+            self.rest = Rest::More;
+        }
+        self.read = self.lines.back().map(|line| line.cursor).or(self.read);
         self.query.from = cursor::after(self.read);
         self.query.lines = MAX_LINES;
+        self.query.bytes = self.query.bytes.min(MAX_BYTES);
         Ok(())
     }
 
@@ -190,6 +200,19 @@ impl Source for LogTail {
             }
         }
     }
+}
+
+/// The first of the lines, as many as a message may have.
+fn kept(mut lines: Vec<log::LogLine>) -> VecDeque<log::LogLine> {
+    let mut bytes = 0;
+    let mut fits = |line: &log::LogLine| {
+        bytes += line.text.len();
+        bytes <= MAX_BYTES
+    };
+    let most = lines.iter().take(MAX_LINES as usize).take_while(|line| fits(line)).count().max(1);
+    lines.truncate(most);
+    lines.shrink_to_fit();
+    lines.into()
 }
 
 async fn row(handle: &Handle, id: JobId) -> Result<Arc<Job>> {

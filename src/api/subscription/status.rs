@@ -134,7 +134,11 @@ impl StatusStream {
                         return Ok(message);
                     }
                 }
-                () = changed(&mut self.line), if queued => self.note(JobChange::Position),
+                // One move that is not told yet is enough to know of: else each move of a long line
+                // would wake everybody who waits in it.
+                () = changed(&mut self.line), if queued && self.untold.is_none() => {
+                    self.note(JobChange::Position);
+                }
             }
         }
     }
