@@ -24,6 +24,7 @@ mod raw_log;
 mod refusal;
 mod rules;
 pub mod schema;
+mod shared;
 mod subscription;
 mod tokens;
 mod transport;

@@ -63,6 +63,35 @@ async fn a_job_is_followed_from_its_snapshot_to_its_end() {
 }
 
 #[tokio::test]
+async fn who_asks_the_same_hears_what_it_would_hear_alone() {
+    // P7: for those who ask the same, one message is written.
+    let server = serve().await;
+    let id = server.start("work").await;
+    let running = server.spawned().await;
+    let mut streams = Vec::new();
+    // The last one says the same by another document.
+    for query in [STATUS, STATUS, STATUS, &format!("{STATUS} ")] {
+        let mut stream = server.subscribe(query, json!({"id": id, "every": 50})).await;
+        while stream.value().await["state"] != "RUNNING" {}
+        streams.push(stream);
+    }
+    let mut heard = vec![Vec::new(); streams.len()];
+    running.progress(40.0, from_unix_millis(0)).await;
+    for (stream, heard) in streams.iter_mut().zip(&mut heard) {
+        heard.push(stream.value().await);
+        assert_eq!(heard[0]["progress"]["percent"], 40.0);
+    }
+    running.end().await;
+    for (stream, heard) in streams.iter_mut().zip(&mut heard) {
+        while heard.last().unwrap()["terminal"] == false {
+            heard.push(stream.value().await);
+        }
+        assert_eq!(stream.next().await, Heard::Complete);
+    }
+    assert!(heard.iter().all(|each| *each == heard[3]), "{heard:#?}");
+}
+
+#[tokio::test]
 async fn what_is_older_than_the_snapshot_is_not_told() {
     // P7: a change may be committed between the subscription and the reading of the row, and is
     // heard after the row that has it already.

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, ID, Subscription as GraphQlSubscription};
-use futures::Stream;
-use futures::stream;
+use futures::stream::{self, Stream, StreamExt};
 
 use crate::api::context::{Parts, job_id};
 use crate::api::error::{ApiError, Result};
 use crate::api::filter::{JobFilter, filter};
 use crate::api::input::{attempt, count};
+use crate::api::shared::{Asked, Shared};
 use crate::api::types::enums::LogStream;
 use crate::api::types::log::LogChunk;
 use crate::api::types::queue::Queue;
@@ -81,6 +81,19 @@ fn stream_of<S: Source>(
     })
 }
 
+/// A stream whose messages are written once for all who asked the same.
+fn shared_stream_of(
+    ctx: &Context<'_>,
+    source: StatusStream,
+) -> impl Stream<Item = Result<Shared<JobStatus>>> + Send + use<> {
+    let asked = ctx.data_opt::<Arc<Asked>>().cloned();
+    stream_of(ctx, source).map(move |message| {
+        let (message, moment) = message?;
+        let is_told = asked.as_ref().is_some_and(|asked| asked.meet(moment));
+        Ok(Shared { message, is_told })
+    })
+}
+
 /// Streams. An unknown or invisible id is an error `NOT_FOUND`. One field a request.
 #[GraphQlSubscription]
 impl Subscription {
@@ -94,10 +107,13 @@ impl Subscription {
             default_with = "Some(DEFAULT_INTERVAL_MS)"
         )]
         min_interval_ms: Option<i32>,
-    ) -> Result<impl Stream<Item = Result<JobStatus>>> {
+    ) -> Result<impl Stream<Item = Result<Shared<JobStatus>>>> {
         let interval = job_interval(min_interval_ms)?;
         let (access, clock) = (ctx.access(), Arc::clone(ctx.clock()));
-        Ok(stream_of(ctx, StatusStream::open(access, clock, job_id(&id)?, interval).await?))
+        let id = job_id(&id)?;
+        // Boxed: the stream keeps room for what opens it, for as long as it lasts.
+        let status = Box::pin(StatusStream::open(access, clock, id, interval)).await?;
+        Ok(shared_stream_of(ctx, status))
     }
 
     /// Every change of every job that matches or just stopped to; at once a message with the cursor.

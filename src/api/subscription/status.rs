@@ -19,6 +19,7 @@ use super::Source;
 use crate::api::access::Access;
 use crate::api::error::{ApiError, Result};
 use crate::api::refusal;
+use crate::api::shared::Moment;
 use crate::api::types::enums;
 use crate::api::types::enums::{EndReason, JobState};
 use crate::api::types::int;
@@ -61,6 +62,9 @@ pub(crate) struct JobStatus {
     /// The job as of this seq, not as of the moment of reading.
     job: Job,
 }
+
+/// A message, and what tells it from others.
+type Told = (JobStatus, Moment);
 
 /// Where a stream is.
 enum Phase {
@@ -119,7 +123,7 @@ impl StatusStream {
         })
     }
 
-    async fn live(&mut self) -> Result<JobStatus> {
+    async fn live(&mut self) -> Result<Told> {
         loop {
             let queued = self.row.state == domain::state::JobState::Queued;
             tokio::select! {
@@ -143,7 +147,7 @@ impl StatusStream {
         }
     }
 
-    async fn hear(&mut self, heard: Heard) -> Result<Option<JobStatus>> {
+    async fn hear(&mut self, heard: Heard) -> Result<Option<Told>> {
         match heard {
             Heard::News(News::Change(change)) => {
                 Ok(self.commit(&change.job, change.event.change, change.event.at))
@@ -179,7 +183,7 @@ impl StatusStream {
         row: &Arc<domain::job::Job>,
         change: JobChange,
         at: Timestamp,
-    ) -> Option<JobStatus> {
+    ) -> Option<Told> {
         let ahead = row.seq.0 - self.row.seq.0;
         if ahead <= 0 {
             return None;
@@ -200,7 +204,7 @@ impl StatusStream {
         }
     }
 
-    fn tell_volatile(&mut self) -> Option<JobStatus> {
+    fn tell_volatile(&mut self) -> Option<Told> {
         let change = self.untold.take()?;
         if change == JobChange::Position && self.handle.wait(&self.row) == self.told_wait {
             return None;
@@ -212,13 +216,22 @@ impl StatusStream {
         Some(self.message(change, at))
     }
 
-    fn message(&mut self, change: JobChange, at: Timestamp) -> JobStatus {
+    fn message(&mut self, change: JobChange, at: Timestamp) -> Told {
         let row = &self.row;
         let wait = self.handle.wait(row);
         self.due = Instant::now() + self.interval;
         self.phase = if row.state.is_terminal() { Phase::Done } else { Phase::Live };
         self.told_wait.clone_from(&wait);
-        JobStatus {
+        let coalesced = std::mem::take(&mut self.coalesced);
+        let moment = Moment {
+            seq: row.seq,
+            change,
+            at,
+            wait: wait.clone(),
+            progress: self.progress.clone(),
+            coalesced,
+        };
+        let status = JobStatus {
             id: ID(row.id.to_string()),
             seq: int(row.seq.0),
             change: change.into(),
@@ -229,16 +242,17 @@ impl StatusStream {
             progress: self.progress.as_deref().map(Progress::from),
             reason: row.reason.map(Into::into),
             reason_text: row.reason_text.clone(),
-            coalesced: int(std::mem::take(&mut self.coalesced)),
+            coalesced: int(coalesced),
             job: Job::new(Arc::clone(row)),
-        }
+        };
+        (status, moment)
     }
 }
 
 impl Source for StatusStream {
-    type Message = JobStatus;
+    type Message = Told;
 
-    async fn next(&mut self) -> Result<Option<JobStatus>> {
+    async fn next(&mut self) -> Result<Option<Told>> {
         match self.phase {
             Phase::Begin => Ok(Some(self.message(JobChange::Snapshot, self.clock.now()))),
             Phase::Live => self.live().await.map(Some),

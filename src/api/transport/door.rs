@@ -15,6 +15,7 @@ use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
 use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, MAX_MESSAGE, OUTCOME_UNKNOWN};
+use crate::api::shared::{Asked, Questions};
 use crate::auth::{Caller, NotKnown};
 use crate::domain::limits::Limits;
 use crate::domain::text::shortened;
@@ -28,6 +29,7 @@ pub(crate) struct Door<E> {
     schema: E,
     gate: Arc<Gate>,
     welcome: Welcome,
+    questions: Questions,
 }
 
 /// Puts into a request what its resolvers reach for its caller, who must be let in still: much may have
@@ -39,10 +41,22 @@ pub(crate) type Welcome = Arc<dyn Fn(Request, &Caller) -> Result<Request, NotKno
 pub(super) enum Told {
     /// A result; the only one of a query or a mutation.
     Next(Response),
+    /// The same, as it is written: others are told it too.
+    Shared(Arc<str>),
     /// It was refused, or broke off: the last word.
     Error(Vec<ServerError>),
     /// It ended: the last word.
     Complete,
+}
+
+impl Told {
+    /// Nothing more comes.
+    pub(super) fn is_last(&self) -> bool {
+        match self {
+            Self::Next(_) | Self::Shared(_) => false,
+            Self::Error(_) | Self::Complete => true,
+        }
+    }
 }
 
 /// The answer to an operation that was admitted.
@@ -55,7 +69,7 @@ pub(super) struct Ran {
 
 impl<E: Executor> Door<E> {
     pub(crate) fn new(schema: E, gate: Gate, welcome: Welcome) -> Self {
-        Self { schema, gate: Arc::new(gate), welcome }
+        Self { schema, gate: Arc::new(gate), welcome, questions: Questions::default() }
     }
 
     /// The limits that it holds.
@@ -145,13 +159,17 @@ impl<E: Executor> Door<E> {
     }
 
     /// Executes a subscription that was admitted. After an error of ours nothing more comes.
-    fn follow(&self, request: Request) -> BoxStream<'static, Told> {
+    fn follow(&self, mut request: Request) -> BoxStream<'static, Told> {
         let budget = Arc::new(Budget::new(self.limits()));
-        let request = request.data(Arc::clone(&budget));
+        let asked = self.questions.join(&mut request);
+        let mut request = request.data(Arc::clone(&budget));
+        if let Some(asked) = &asked {
+            request = request.data(Arc::clone(asked));
+        }
         let events = AssertUnwindSafe(self.schema.execute_stream(request, None)).catch_unwind();
         let most = self.limits().request_timeout;
-        let messages = stream::unfold(Some((events, budget)), move |following| async move {
-            let (mut events, budget) = following?;
+        let messages = stream::unfold(Some((events, budget, asked)), move |following| async move {
+            let (mut events, budget, asked) = following?;
             let event = tokio::select! {
                 biased;
                 event = events.next() => event,
@@ -163,7 +181,8 @@ impl<E: Executor> Door<E> {
                     Some((Told::Error(finish(response).errors), None))
                 }
                 (Some(Ok(response)), None) => {
-                    Some((Told::Next(finish(response)), Some((events, budget))))
+                    let told = next(asked.as_deref(), finish(response));
+                    Some((told, Some((events, budget, asked))))
                 }
                 (Some(Ok(_)), Some(error)) => Some((broken(error), None)),
                 (Some(Err(_)), _) => Some((broken(fault()), None)),
@@ -181,6 +200,12 @@ impl<E: Executor> Door<E> {
         let error = ApiError::new(Code::RateLimited, message).retry_after_ms(1_000);
         vec![error.into_server_error()]
     }
+}
+
+/// A result of a subscription, for its client or for all who asked the same.
+fn next(asked: Option<&Asked>, response: Response) -> Told {
+    let shared = asked.and_then(|asked| asked.tell(&response));
+    shared.map_or(Told::Next(response), Told::Shared)
 }
 
 /// The errors are all there is: of the request itself, or of an operation that broke off.

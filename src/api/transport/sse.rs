@@ -96,6 +96,8 @@ fn text(told: &Told) -> String {
             let data = serde_json::to_string(response).expect("a response is JSON");
             format!("event: next\n{id}data: {data}\n\n")
         }
+        // Nothing that has a position is shared.
+        Told::Shared(data) => format!("event: next\ndata: {data}\n\n"),
         Told::Error(errors) => {
             let data = json!({ "errors": errors });
             format!("event: next\ndata: {data}\n\n{COMPLETE}")

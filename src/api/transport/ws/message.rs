@@ -109,6 +109,12 @@ pub(super) enum FromServer<'a> {
     },
 }
 
+/// A result that is written already, as [`FromServer::Next`] would be.
+pub(super) fn next(id: &str, payload: &str) -> String {
+    let id = serde_json::to_string(id).expect("a string is JSON");
+    format!(r#"{{"type":"next","id":{id},"payload":{payload}}}"#)
+}
+
 impl FromServer<'_> {
     /// As it is sent.
     pub(super) fn text(&self) -> String {

@@ -51,8 +51,9 @@ use session::{Act, Session};
 
 /// The only subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// Of each read; the library would keep 128 KiB for every socket.
-const READ_BUFFER: usize = 4 * 1024;
+/// Of each read, kept for as long as the socket; the library's own choice is 128 KiB. Clients say little,
+/// and what is longer takes several reads.
+const READ_BUFFER: usize = 1024;
 /// How long a client has to hear why its socket ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a stopping server waits for what an operation may still have to tell.

@@ -69,7 +69,7 @@ impl Operations {
             let before = self.all.len();
             match self.all.poll_next_unpin(cx) {
                 Poll::Ready(Some((id, told))) => {
-                    if !matches!(told, Told::Next(_)) {
+                    if told.is_last() {
                         self.slots.remove(&id);
                     }
                     Poll::Ready(Some((id, told)))

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_graphql::Request;
 
 use super::close::Close;
-use super::message::{FromClient, FromServer};
+use super::message::{self, FromClient, FromServer};
 use crate::api::transport::credentials::Shown;
 use crate::api::transport::door::Told;
 use crate::auth::NotKnown;
@@ -104,11 +104,12 @@ impl Session {
         if !self.running.contains(id) {
             return Act::Nothing;
         }
-        if !matches!(told, Told::Next(_)) {
+        if told.is_last() {
             self.running.remove(id);
         }
         let message = match told {
             Told::Next(response) => FromServer::Next { id, payload: response },
+            Told::Shared(payload) => return Act::Say(message::next(id, payload)),
             Told::Error(errors) => FromServer::Error { id, payload: errors },
             Told::Complete => FromServer::Complete { id },
         };
