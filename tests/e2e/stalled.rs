@@ -24,7 +24,7 @@ slots = 2
 [kinds.sh]
 command = ["/bin/sh", "-c", "{script}"]
 [limits]
-slow_reader = "1s"
+slow_reader = "2s"
 "#;
 
 /// More than every buffer on the way holds.
@@ -33,8 +33,8 @@ const LINES: usize = 100_000;
 /// A message has no more text, or those who stall would hold more.
 const MESSAGE: usize = 16 * 1024;
 /// A clock that can be read: it lasts well beyond `slow_reader` and the second of the farewell.
-const TICKS: usize = 40;
-const TICKING: &str = "for i in $(seq 40); do echo $i; sleep 0.1; done";
+const TICKS: usize = 50;
+const TICKING: &str = "for i in $(seq 50); do echo $i; sleep 0.1; done";
 /// Beside what the server had before.
 const MOST: u64 = 64 * 1024 * 1024;
 

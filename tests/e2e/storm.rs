@@ -20,6 +20,10 @@ const CONFIG: &str = r#"
 slots = 8
 [kinds.true]
 command = ["true"]
+[limits]
+# All of them are one caller.
+requests_per_second = 1_000_000
+requests_at_once = 10_000
 "#;
 
 /// What one socket may take of the server's memory.
