@@ -7,7 +7,7 @@ MODULES = web/node_modules/.package-lock.json
 # Python's GraphQL client, for the tests of docs/clients.md only.
 PYTHON = target/python/.installed
 
-.PHONY: run build pages test check deny schema tools test-tools node python
+.PHONY: run build pages test check fuzz corpus deny schema tools test-tools node python
 
 ## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise; it says what to open.
 run: tools pages
@@ -39,6 +39,31 @@ check: tools $(MODULES)
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items
+
+## Looks for bytes that break what reads a socket, a document or a body: FUZZ_SECONDS for each of FUZZ_TARGETS, from what is known (tests/fuzz/corpus) on.
+## What breaks one is put into tests/fuzz/artifacts: fix it, and put it into the corpus, which every `make test` replays.
+fuzz: tools
+	@$(call need,c++,g++)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked --debug cargo-fuzz
+	cp Cargo.lock tests/fuzz/Cargo.lock
+	$(FUZZ) build $(FUZZ_FLAGS)
+	@for target in $(FUZZ_TARGETS); do mkdir -p target/fuzz/corpus/$$target && (ulimit -s 2048 && $(FUZZ) run $(FUZZ_FLAGS) $$target \
+		target/fuzz/corpus/$$target tests/fuzz/corpus/$$target -- -dict=tests/fuzz/$$target.dict -max_total_time=$(FUZZ_SECONDS) \
+		-max_len=4096 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1) || exit 1; done
+
+## Takes what `make fuzz` has found into the corpus: as few inputs as reach every branch that any reaches.
+corpus:
+	@for target in $(FUZZ_TARGETS); do rm -rf target/fuzz/least && mkdir target/fuzz/least && $(FUZZ) run $(FUZZ_FLAGS) $$target target/fuzz/least \
+		target/fuzz/corpus/$$target tests/fuzz/corpus/$$target -- -set_cover_merge=1 -use_counters=0 -max_len=1024 \
+		&& rm -r tests/fuzz/corpus/$$target && mv target/fuzz/least tests/fuzz/corpus/$$target || exit 1; done
+
+FUZZ_SECONDS ?= 1200
+FUZZ_TARGETS ?= socket gate body
+
+# Without a sanitizer, which needs a nightly compiler: what the sanitizers see is what only unsafe code can do, and there is none.
+# The stack is that of a thread of the server.
+FUZZ = $(CARGO) fuzz
+FUZZ_FLAGS = --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none
 
 ## Licences, duplicates and origins of what is built in (.deny.toml); with a network beyond the registries, `cargo deny check` looks for advisories, too.
 deny: tools

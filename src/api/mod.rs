@@ -46,6 +46,9 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::scheduler::Handle;
 use crate::store::Health;
 use schema::Ingredients;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use transport::fuzzing;
 pub use transport::listen::serve;
 pub use transport::pages::Pages;
 use transport::{callers::Callers, guard::Guard, pages};

@@ -24,13 +24,16 @@ use crate::scheduler::Handle;
 
 pub(crate) type LonghaulSchema = Schema<Query, Mutation, Subscription>;
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+/// A schema without what it is about.
+pub(crate) fn builder(limits: &Limits) -> SchemaBuilder<Query, Mutation, Subscription> {
+    // The gate has judged the depth already, and says so with a code.
     Schema::build(Query, Mutation, Subscription)
+        .limit_recursive_depth(limits.query_nesting.saturating_add(1))
 }
 
 /// The schema as text, sorted: what `schema.graphql` holds.
 pub fn sdl() -> String {
-    sdl_of(&builder().finish())
+    sdl_of(&builder(&Limits::default()).finish())
 }
 
 fn sdl_of(schema: &LonghaulSchema) -> String {
@@ -75,11 +78,10 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         keeper.check(caller)?;
         Ok(request.data(Access::new(&handle, caller.clone())))
     });
+    let builder = builder(&limits);
     // Where nobody may ask for the schema, no error proposes names out of it either.
-    let builder = if from.introspection { builder() } else { builder().disable_suggestions() };
+    let builder = if from.introspection { builder } else { builder.disable_suggestions() };
     let schema = builder
-        // The gate has judged the depth already, and says so with a code.
-        .limit_recursive_depth(limits.query_nesting.saturating_add(1))
         .data(from.handle)
         .data(SharedClock(from.clock))
         .data(facts)
@@ -90,7 +92,7 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
 }
 
 /// What the gate knows of lists: `slots` is how many jobs a worker runs.
-fn gate(sdl: &str, limits: Limits, slots: u32) -> Gate {
+pub(crate) fn gate(sdl: &str, limits: Limits, slots: u32) -> Gate {
     let fixed = |field, rows| PageRule { field, default: rows, max: rows, rows_per_cost: 1 };
     let pages = [
         PageRule {
@@ -180,7 +182,7 @@ mod tests {
         let gate = gate(&sdl(), Limits::default(), 64);
         let admitted = gate.admit(async_graphql::Request::new(INTROSPECTION));
         let admitted = admitted.map_err(|error| error.message).unwrap();
-        let answer = builder().finish().execute(admitted.request).await;
+        let answer = builder(&Limits::default()).finish().execute(admitted.request).await;
         assert!(answer.errors.is_empty(), "{:?}", answer.errors);
         let told = answer.data.into_json().unwrap();
         let types = told["__schema"]["types"].as_array().unwrap();

@@ -283,7 +283,7 @@ fn too_slow(most: Duration) -> Refused {
     response.into()
 }
 
-fn from_json(body: &[u8]) -> Result<GraphQlRequest, ApiError> {
+pub(super) fn from_json(body: &[u8]) -> Result<GraphQlRequest, ApiError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         ApiError::invalid_input("body", format!("the body is no JSON: {error}"))
     })?;
@@ -294,7 +294,7 @@ fn from_json(body: &[u8]) -> Result<GraphQlRequest, ApiError> {
     shape(&mut fields)
 }
 
-fn from_query(request: &Request) -> Result<GraphQlRequest, ApiError> {
+pub(super) fn from_query(request: &Request) -> Result<GraphQlRequest, ApiError> {
     let Query(parameters) = Query::<HashMap<String, String>>::try_from_uri(request.uri())
         .map_err(|_| ApiError::invalid_input("query", "the URL's parameters cannot be read"))?;
     let mut fields = Map::new();

@@ -9,6 +9,8 @@ pub(crate) mod callers;
 mod counted;
 mod credentials;
 pub(crate) mod door;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub(crate) mod gate;
 pub(crate) mod guard;
 mod http;

@@ -14,6 +14,8 @@
 //! - What is refused here has executed nothing.
 
 mod cache;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod scan;
 mod shape;
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub(super) struct Size {
     pub(super) nesting: u64,
 }
 
+pub(super) const BEGINS_NONE: &str = "a character that begins no token";
+
 /// A text that is no sequence of GraphQL tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
@@ -58,7 +60,7 @@ pub(super) fn scan(text: &str) -> Result<Size, NotTokens> {
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
                 run(bytes, at, |b| b == b'_' || b.is_ascii_alphanumeric())
             }
-            _ => return Err(NotTokens { what: "a character that begins no token", at }),
+            _ => return Err(NotTokens { what: BEGINS_NONE, at }),
         };
         size.tokens += 1;
     }

@@ -13,6 +13,8 @@
 //! goes, breaks the protocol, does not read or does not answer, or when `closing` is cancelled.
 
 mod close;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod message;
 mod operations;
 mod outgoing;
