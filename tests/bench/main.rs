@@ -1,0 +1,51 @@
+//! `make bench`: rows of the score, each with two sides that are measured in the same run, in turns.
+//!
+//! Absolute figures move from machine to machine and from minute to minute, so a row is judged by its
+//! ratio wherever the score asks for one, and the other side is always shown. `make bench ROWS="S12 S13"`
+//! measures only those.
+//!
+//! - `machine`: where it was measured; `row`: what a row is, and how it is printed.
+//! - `side`: a server in a process of its own, its time and its memory; `library`: the other server.
+//! - `crowd`: many clients that read; `subscribers`: the rows about them.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to say")]
+
+mod crowd;
+mod library;
+mod machine;
+mod row;
+mod side;
+mod subscribers;
+
+use row::Row;
+
+/// All rows that are measured so far, in the order of the score.
+fn rows() -> Vec<Row> {
+    subscribers::rows()
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == library::ARGUMENT) {
+        return library::serve().await;
+    }
+    // Cargo adds `--bench`.
+    let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let rows: Vec<_> = rows()
+        .into_iter()
+        .filter(|row| wanted.is_empty() || wanted.iter().any(|name| *name == row.name))
+        .collect();
+    assert!(!rows.is_empty(), "no row has a name of {wanted:?}");
+    say(&machine::describe());
+    say(&row::heading());
+    for row in rows {
+        let measured = (row.run)().await;
+        say(&row.line(&measured));
+    }
+}
+
+/// The output of the program.
+#[expect(clippy::print_stdout, reason = "it is what the program is for")]
+fn say(line: &str) {
+    println!("{line}");
+}

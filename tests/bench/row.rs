@@ -1,0 +1,94 @@
+//! A row of the score: what is measured, what would be good, and how the two sides came out.
+
+use futures::future::BoxFuture;
+
+/// How a figure is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bound {
+    /// The lower, the better.
+    AtMost {
+        /// This is good.
+        good: f64,
+        /// This is the goal.
+        goal: f64,
+    },
+    /// The higher, the better.
+    AtLeast {
+        /// This is good.
+        good: f64,
+        /// This is the goal.
+        goal: f64,
+    },
+}
+
+/// A row.
+pub(crate) struct Row {
+    /// Its name in the score.
+    pub(crate) name: &'static str,
+    /// What it says.
+    pub(crate) what: &'static str,
+    /// What its figure is measured in; nothing for a ratio.
+    pub(crate) unit: &'static str,
+    /// How it is judged.
+    pub(crate) bound: Bound,
+    /// Measures both sides.
+    pub(crate) run: fn() -> BoxFuture<'static, Measured>,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// The figure that is judged.
+    pub(crate) figure: f64,
+    /// Our side, in words.
+    pub(crate) ours: String,
+    /// The other side, in words.
+    pub(crate) other: String,
+}
+
+impl Row {
+    /// The row as it is printed.
+    pub(crate) fn line(&self, measured: &Measured) -> String {
+        let Measured { figure, ours, other } = measured;
+        let (sign, good, goal, verdict) = match self.bound {
+            Bound::AtMost { good, goal } => {
+                ("≤", good, goal, verdict(*figure <= good, *figure <= goal))
+            }
+            Bound::AtLeast { good, goal } => {
+                ("≥", good, goal, verdict(*figure >= good, *figure >= goal))
+            }
+        };
+        let (name, what, unit) = (self.name, self.what, self.unit);
+        format!(
+            "| {name} | {what} | {ours} | {other} | {figure:.2}{unit} | {sign} {good}{unit} | {sign} {goal}{unit} | {verdict} |"
+        )
+    }
+}
+
+fn verdict(is_good: bool, is_goal: bool) -> &'static str {
+    match (is_good, is_goal) {
+        (_, true) => "**goal**",
+        (true, false) => "good",
+        (false, false) => "below",
+    }
+}
+
+/// What stands above the rows.
+pub(crate) fn heading() -> String {
+    "| # | metric | ours | the other side | figure | good | goal | |\n|---|---|---|---|---|---|---|---|"
+        .to_owned()
+}
+
+/// The middle one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The middle one, with the lowest and the highest.
+pub(crate) fn spread(values: &[f64], unit: &str) -> String {
+    let (low, high) = values
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
+    format!("{:.1}{unit} ({low:.1}–{high:.1})", median(values.to_vec()))
+}
