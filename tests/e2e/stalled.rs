@@ -31,7 +31,7 @@ slow_reader = "2s"
 const FLOOD: &str = "seq -f 'line %.0f is as long as those that a build or a server prints: some eighty bytes' 100000";
 const LINES: usize = 100_000;
 /// A message has no more text, or those who stall would hold more.
-const MESSAGE: usize = 16 * 1024;
+const MESSAGE: usize = 8 * 1024;
 /// A clock that can be read: it lasts well beyond `slow_reader` and the second of the farewell.
 const TICKS: usize = 50;
 const TICKING: &str = "for i in $(seq 50); do echo $i; sleep 0.1; done";

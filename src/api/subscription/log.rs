@@ -24,7 +24,7 @@ use crate::scheduler::Handle;
 const MAX_LINES: u32 = 500;
 /// The most bytes of text that are kept for a message, but for one line that is longer: whoever stops
 /// reading holds so much of the server's memory.
-const MAX_BYTES: usize = 16 * 1024;
+const MAX_BYTES: usize = 8 * 1024;
 /// A log that grows all the time is read so often and no more.
 const PACE: Duration = Duration::from_millis(50);
 
