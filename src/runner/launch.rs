@@ -202,9 +202,14 @@ impl Lifeline {
         Ok((reader, Self { pipe: writer, told: watch::Sender::default() }))
     }
 
-    /// Hears of what the shim is told from now on.
+    /// Hears of what the shim is told, and at once of what it was told before: an order may come
+    /// before anybody follows the shim, which its command may have stopped by then (P10).
     pub(super) fn hear(&self) -> watch::Receiver<Told> {
-        self.told.subscribe()
+        let mut told = self.told.subscribe();
+        if *told.borrow() != Told::default() {
+            told.mark_changed();
+        }
+        told
     }
 }
 
@@ -234,6 +239,16 @@ mod tests {
     use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn an_order_is_heard_by_who_listens_later() {
+        // P10: the shim is woken for it.
+        let (_reader, lifeline) = Lifeline::pair().unwrap();
+        let lifeline = Arc::new(lifeline);
+        assert!(!lifeline.hear().has_changed().unwrap(), "it was told nothing");
+        lifeline.order(Order::Cancel);
+        assert!(lifeline.hear().has_changed().unwrap());
+    }
 
     #[test]
     fn a_program_is_found_by_path_or_beside_the_configuration() {
