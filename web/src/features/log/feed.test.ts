@@ -211,3 +211,31 @@ test("whoever listens is told at most ten times a second", async () => {
   expect(told.mock.calls.length).toBeLessThanOrEqual(11);
   expect(span(feed)[1]).toBe(1_000);
 });
+
+test("who goes back to the end while older lines are on their way finds the end", async () => {
+  const printer = new Printer(100_000);
+  const feed = await open(printer);
+  feed.setFollowing(false);
+  await feed.older();
+  await feed.older();
+  const late = feed.older();
+  feed.returnToEnd();
+  await late;
+  expect(span(feed)).toEqual([100_000 - 3 * PAGE_LINES + 1, 100_000, true]);
+  expect(feed.state()).toMatchObject({ hasNewer: false, loading: "none" });
+  printer.print(1);
+  expect(span(feed)[1]).toBe(100_001);
+});
+
+test("who goes back to an end that is no longer there has it read again", async () => {
+  const printer = new Printer(100_000);
+  const feed = await open(printer);
+  feed.setFollowing(false);
+  for (let i = 0; i < 4; i += 1) {
+    await feed.older();
+  }
+  expect(span(feed)[1]).toBeLessThan(100_000);
+  feed.returnToEnd();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(span(feed)).toEqual([100_000 - PAGE_LINES + 1, 100_000, true]);
+});

@@ -104,6 +104,19 @@ export class LogFeed {
     this.#attach(page.complete);
   }
 
+  /** Goes back to the end, which is read again only where the run does not reach it. Older lines still on their way are not waited for: they could push the end out. */
+  returnToEnd(): void {
+    if (this.#state.hasNewer) {
+      void this.toEnd();
+      return;
+    }
+    if (this.#state.loading === "older") {
+      this.#round += 1;
+      this.#set({ loading: "none" });
+    }
+    this.setFollowing(true);
+  }
+
   /** Reads the page before what is there. */
   async older(): Promise<void> {
     const first = this.#state.lines[0];

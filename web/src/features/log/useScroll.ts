@@ -1,12 +1,24 @@
 // Where the reader is in a log: at its end and following, or somewhere else, where nothing may move.
 
-import { type RefObject, type UIEvent, useCallback, useLayoutEffect, useRef, useState } from "react";
+import {
+  type RefObject,
+  type UIEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import type { LogFeed, LogState } from "./feed";
 
 /** As in log.css. */
 export const ROW_PX = 20;
 /** So near to an edge of what is there, more is read. */
 const NEAR_PX = 200 * ROW_PX;
+/** A jump that the browser animates is over after this long, also on a slow machine. */
+const ANIMATED_MS = 2_000;
+/** What a reader does to move. A scroll event does not say whether it was they or an animation. */
+const INPUTS = ["wheel", "touchmove", "keydown", "pointerdown"] as const;
 
 export interface Scroll {
   scroller: RefObject<HTMLElement | null>;
@@ -20,6 +32,23 @@ export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState): S
   const scroller = useRef<HTMLElement>(null);
   const lastTop = useRef(0);
   const lastBase = useRef(base);
+  const returningUntil = useRef(0);
+
+  // A reader who moves after they asked for the end is no longer on the way to it.
+  useEffect(() => {
+    const element = scroller.current;
+    const arrive = () => {
+      returningUntil.current = 0;
+    };
+    for (const input of INPUTS) {
+      element?.addEventListener(input, arrive, { passive: true });
+    }
+    return () => {
+      for (const input of INPUTS) {
+        element?.removeEventListener(input, arrive);
+      }
+    };
+  }, []);
 
   const follow = useCallback(
     (wanted: boolean) => {
@@ -48,6 +77,11 @@ export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState): S
   const onScroll = (event: UIEvent<HTMLElement>) => {
     const element = event.currentTarget;
     const below = element.scrollHeight - element.scrollTop - element.clientHeight;
+    if (below >= ROW_PX && event.timeStamp < returningUntil.current) {
+      // An animated jump to the start goes on after the end was asked for: the later wish holds.
+      element.scrollTop = element.scrollHeight;
+      return;
+    }
     // Only a reader moves up: what grows below a follower must not look like it.
     const movedUp = element.scrollTop < lastTop.current - 1;
     lastTop.current = element.scrollTop;
@@ -65,10 +99,9 @@ export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState): S
   };
 
   const toEnd = () => {
-    if (hasNewer) {
-      void feed.toEnd();
-    }
-    follow(true);
+    feed.returnToEnd();
+    setFollowing(true);
+    returningUntil.current = performance.now() + ANIMATED_MS;
     scroller.current?.focus({ preventScroll: true });
   };
 
