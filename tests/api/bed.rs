@@ -111,7 +111,7 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
         to_board(commit);
     });
     let store = Arc::new(SqliteStore::open(sqlite::Options::new(file, sink)).unwrap());
-    keeper.learn(&store.tokens().await.unwrap());
+    keeper.learn(&store.tokens_and_shares().await.unwrap());
     let (runner, seen) = Gated::new();
     let scheduler = Scheduler::start(Options {
         board,
