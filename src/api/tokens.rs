@@ -10,7 +10,7 @@ use crate::api::types::scalar::DateTime;
 use crate::api::types::token::{CreateTokenInput, CreateTokenPayload, Token, TokenPayload};
 use crate::auth::Wanted;
 use crate::domain;
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{self, Timestamp};
 use crate::domain::token::{Maker, Scope};
 
 /// A share lasts so long where nobody says, and no longer than a share may.
@@ -96,16 +96,6 @@ fn scopes(words: &[String]) -> Result<Vec<Scope>> {
 
 /// An end that is not over yet.
 fn later(ctx: &Context<'_>, at: Option<DateTime>) -> Result<Option<Timestamp>> {
-    let now = ctx.clock().now();
-    match at {
-        Some(DateTime(at)) if at <= now => {
-            let message = format!(
-                "`expiresAt` is {}, which is past: expected an instant after now, {}",
-                at.to_rfc3339(),
-                now.to_rfc3339()
-            );
-            Err(ApiError::invalid_input("expiresAt", message))
-        }
-        at => Ok(at.map(|DateTime(at)| at)),
-    }
+    let ahead = at.map(|DateTime(at)| clock::ahead("expiresAt", at, ctx.clock().now()));
+    ahead.transpose().map_err(|message| ApiError::invalid_input("expiresAt", message))
 }
