@@ -8,6 +8,7 @@
 use async_graphql::{Enum, ErrorExtensionValues, ServerError, Value};
 use strum::{EnumIter, IntoStaticStr};
 
+use crate::api::input::number;
 use crate::domain::text::shortened;
 
 /// What a resolver answers.
@@ -155,16 +156,7 @@ impl ApiError {
 
 /// After how many milliseconds the same request may work, where an error says so.
 pub(crate) fn retry_after_ms(error: &ServerError) -> Option<u64> {
-    match error.extensions.as_ref()?.get(RETRY_AFTER_MS)? {
-        Value::Number(millis) => millis.as_u64(),
-        Value::Null
-        | Value::String(_)
-        | Value::Boolean(_)
-        | Value::Binary(_)
-        | Value::Enum(_)
-        | Value::List(_)
-        | Value::Object(_) => None,
-    }
+    number(error.extensions.as_ref()?.get(RETRY_AFTER_MS)?)?.as_u64()
 }
 
 fn extensions(code: Code, details: Vec<(&'static str, Value)>) -> ErrorExtensionValues {

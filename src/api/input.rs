@@ -1,6 +1,6 @@
 //! What comes in, read once: inputs and arguments into the words of the domain.
 
-use async_graphql::InputObject;
+use async_graphql::{InputObject, Number, Value};
 
 use crate::api::cursor;
 use crate::api::error::{ApiError, Result};
@@ -17,6 +17,20 @@ use crate::store::query::{JobOrder, Page};
 pub(crate) const DEFAULT_PAGE: u32 = 20;
 /// How many lines a page of a log holds where nobody says.
 pub(crate) const DEFAULT_LOG_PAGE: u32 = 100;
+
+/// The number that a value is.
+pub(crate) fn number(value: &Value) -> Option<&Number> {
+    match value {
+        Value::Number(number) => Some(number),
+        Value::Null
+        | Value::String(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::Enum(_)
+        | Value::List(_)
+        | Value::Object(_) => None,
+    }
+}
 
 /// A name and a value.
 #[derive(InputObject)]

@@ -153,7 +153,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
         #[graphql(
-            desc = "From then on it is worth nothing; null: in a day. At most 7 days from now."
+            desc = "From then on it is worth nothing; null: in a day. No later than `limits.share_time` of the configuration allows, which is 7 days from now unless it says otherwise."
         )]
         expires_at: Option<DateTime>,
     ) -> Result<CreateTokenPayload> {

@@ -234,6 +234,6 @@ impl Query {
     /// All tokens that are kept, but for shares, the one made last first: those that are live, and the last 1,000 that are over. Needs the scope `admin`.
     async fn tokens(&self, ctx: &Context<'_>) -> Result<Vec<Token>> {
         let tokens = ctx.handle().reader().tokens().await.map_err(refusal::store)?;
-        Ok(tokens.into_iter().filter(|token| token.parent.is_none()).map(Token).collect())
+        Ok(tokens.into_iter().map(Token).collect())
     }
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{Extensions, HeaderMap, Response, StatusCode};
 use axum::routing::get;
 use futures::stream::{self, StreamExt};
 use serde::Deserialize;
@@ -55,9 +55,10 @@ async fn raw_log(
     State(Parts { handle, keeper }): State<Parts>,
     id: std::result::Result<Path<String>, axum::extract::rejection::PathRejection>,
     part: std::result::Result<Query<Part>, axum::extract::rejection::QueryRejection>,
+    extensions: Extensions,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let caller = match caller(&keeper, &headers) {
+    let caller = match caller(&keeper, &extensions) {
         Ok(caller) => caller,
         Err(refused) => return *refused,
     };

@@ -8,24 +8,15 @@ use crate::api::error::{ApiError, Code, Result};
 use crate::api::refusal;
 use crate::api::types::scalar::DateTime;
 use crate::api::types::token::{CreateTokenInput, CreateTokenPayload, Token, TokenPayload};
-use crate::auth::Secret;
+use crate::auth::Wanted;
 use crate::domain;
-use crate::domain::clock::Timestamp;
-use crate::domain::names::CallerName;
-use crate::domain::token::{Maker, Scope, TokenId};
+use crate::domain::clock::{self, Timestamp};
+use crate::domain::token::{Maker, Scope};
 
 /// A share lasts so long where nobody says, and no longer than a share may.
 const DEFAULT_SHARE: TimeDelta = TimeDelta::days(1);
 /// A share lasts so long at least: making and forgetting them must not be a way to keep the store busy.
 const LEAST_SHARE: TimeDelta = TimeDelta::minutes(1);
-
-/// What is to be made, but for its id and its secret.
-struct Wanted {
-    name: CallerName,
-    scopes: Vec<Scope>,
-    parent: Option<TokenId>,
-    expires_at: Option<Timestamp>,
-}
 
 pub(crate) async fn create(
     ctx: &Context<'_>,
@@ -86,21 +77,8 @@ pub(crate) async fn revoke(ctx: &Context<'_>, id: &str) -> Result<TokenPayload> 
 }
 
 async fn make(ctx: &Context<'_>, wanted: Wanted) -> Result<CreateTokenPayload> {
-    let Wanted { name, scopes, parent, expires_at } = wanted;
-    let id = TokenId::new(rand::random());
-    let (secret, hash) = Secret::new(id, rand::random());
-    let token = domain::token::Token {
-        id,
-        name,
-        scopes,
-        hash,
-        created_at: ctx.clock().now(),
-        created_by: ctx.access().caller().name().cloned(),
-        parent,
-        expires_at,
-        revoked_at: None,
-        last_used_at: None,
-    };
+    let by = ctx.access().caller().name();
+    let (token, secret) = wanted.make(ctx.clock().now(), by);
     let maker = ctx.access().caller().token();
     let maker = maker.map_or(Maker::Anybody, |own| Maker::Holder(own.id));
     let token = ctx.handle().create_token(token, maker).await.map_err(refusal::token)?;
@@ -118,16 +96,6 @@ fn scopes(words: &[String]) -> Result<Vec<Scope>> {
 
 /// An end that is not over yet.
 fn later(ctx: &Context<'_>, at: Option<DateTime>) -> Result<Option<Timestamp>> {
-    let now = ctx.clock().now();
-    match at {
-        Some(DateTime(at)) if at <= now => {
-            let message = format!(
-                "`expiresAt` is {}, which is past: expected an instant after now, {}",
-                at.to_rfc3339(),
-                now.to_rfc3339()
-            );
-            Err(ApiError::invalid_input("expiresAt", message))
-        }
-        at => Ok(at.map(|DateTime(at)| at)),
-    }
+    let ahead = at.map(|DateTime(at)| clock::ahead("expiresAt", at, ctx.clock().now()));
+    ahead.transpose().map_err(|message| ApiError::invalid_input("expiresAt", message))
 }

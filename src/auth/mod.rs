@@ -3,6 +3,7 @@
 //! - [`Keeper`] holds the tokens of the store in memory and judges what a request shows.
 //! - [`Caller`] is its answer: what may be seen and done.
 //! - [`Secret`] is the text of a token, and the only place where it is not hashed.
+//! - [`Wanted`] becomes a token with its secret.
 //!
 //! # Invariants
 //!
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use caller::Caller;
-pub use secret::{PREFIX, Secret};
+pub use secret::{PREFIX, Secret, Wanted};
 
 use crate::domain::clock::{Clock, Timestamp, from_unix_millis};
 use crate::domain::token::{Token, TokenId};

@@ -5,7 +5,9 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::token::TokenId;
+use crate::domain::clock::Timestamp;
+use crate::domain::names::CallerName;
+use crate::domain::token::{Scope, Token, TokenId};
 
 /// What every token begins with.
 pub const PREFIX: &str = "lh_";
@@ -25,13 +27,48 @@ impl fmt::Debug for Secret {
 
 impl Secret {
     /// A new one of this id, made of 32 random bytes, and what is kept of it.
-    pub fn new(id: TokenId, random: [u8; 32]) -> (Self, [u8; 32]) {
+    pub(crate) fn new(id: TokenId, random: [u8; 32]) -> (Self, [u8; 32]) {
         (Self(format!("{PREFIX}{id}_{}", hex::encode(random))), hash(&random))
     }
 
     /// The text, for its holder alone.
     pub fn reveal(self) -> String {
         self.0
+    }
+}
+
+/// A token that is to be made: all but its id and its secret.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Whose it will be.
+    pub name: CallerName,
+    /// What it will be for, as [judged](crate::domain::token::scopes).
+    pub scopes: Vec<Scope>,
+    /// The token that it will be a share of.
+    pub parent: Option<TokenId>,
+    /// From then on it will be worth nothing.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Wanted {
+    /// The token as it is kept, and its secret.
+    pub fn make(self, now: Timestamp, by: Option<&CallerName>) -> (Token, Secret) {
+        let Self { name, scopes, parent, expires_at } = self;
+        let id = TokenId::new(rand::random());
+        let (secret, hash) = Secret::new(id, rand::random());
+        let token = Token {
+            id,
+            name,
+            scopes,
+            hash,
+            created_at: now,
+            created_by: by.cloned(),
+            parent,
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        (token, secret)
     }
 }
 

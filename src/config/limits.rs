@@ -105,6 +105,7 @@ limits! {
         subscriptions_per_socket: 1..=100_000, "Subscriptions of one WebSocket.";
         tokens: 1..=100_000, "Tokens that are live at once, without shares.";
         shares_per_token: 0..=100_000, "Shares of one token that are live at once.";
+        connections: 1..=1_000_000, "Connections open at once, WebSockets included; others wait to be accepted.";
         sockets: 1..=1_000_000, "WebSockets open at once.";
         wait_ms: 0..=3_600_000, "Milliseconds that `waitJob` waits at most.";
         websocket_message: KIB..=64 * MIB, "Bytes of a message on a WebSocket.";

@@ -51,6 +51,15 @@ impl Clock for ManualClock {
     }
 }
 
+/// An argument's instant that must lie ahead; else, what is wrong with it.
+pub fn ahead(argument: &str, at: Timestamp, now: Timestamp) -> Result<Timestamp, String> {
+    if at > now {
+        return Ok(at);
+    }
+    let (at, now) = (at.to_rfc3339(), now.to_rfc3339());
+    Err(format!("`{argument}` is {at}, which is past: expected an instant after now, {now}"))
+}
+
 /// The instant with everything below a millisecond cut off.
 pub fn to_millis(at: Timestamp) -> Timestamp {
     at.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(at)

@@ -71,6 +71,8 @@ pub struct Limits {
     pub tokens: u64,
     /// The most shares of one token that are live.
     pub shares_per_token: u64,
+    /// The most connections, sockets included.
+    pub connections: usize,
     /// The most sockets.
     pub sockets: usize,
     /// The longest that `waitJob` waits, in milliseconds.
@@ -130,6 +132,7 @@ impl Default for Limits {
             subscriptions_per_socket: 100,
             tokens: 1_000,
             shares_per_token: 1_000,
+            connections: 20_000,
             sockets: 10_000,
             wait_ms: 60_000,
             websocket_message: 256 * KIB,

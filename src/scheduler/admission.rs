@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::core::Core;
 use super::handle::{StartRefusal, StartRequest};
-use crate::domain::clock::{Timestamp, to_millis};
+use crate::domain::clock::{Timestamp, ahead, to_millis};
 use crate::domain::id::JobId;
 use crate::domain::job::{Idempotency, Job, NewJob};
 use crate::domain::json::canonical;
@@ -29,19 +29,10 @@ impl Core {
         let labels = checked_labels(request.labels, &self.limits)?;
         check_key(request.idempotency_key.as_deref(), &self.limits)?;
         let now = self.clock.now();
-        let not_before = request.not_before.map(to_millis);
-        if let Some(at) = not_before
-            && at <= now
-        {
-            return Err(StartRefusal::InvalidInput {
-                argument: "notBefore",
-                message: format!(
-                    "`notBefore` is {}, which is past: expected an instant after now, {}",
-                    at.to_rfc3339(),
-                    now.to_rfc3339()
-                ),
-            });
-        }
+        let not_before = request.not_before.map(|at| ahead("notBefore", to_millis(at), now));
+        let not_before = not_before
+            .transpose()
+            .map_err(|message| StartRefusal::InvalidInput { argument: "notBefore", message })?;
         let asked = Asked {
             key: request.idempotency_key,
             labels,

@@ -247,7 +247,7 @@ async fn start_parts(
     let catalog = Arc::new(config.catalog.clone());
     let board = Board::new(&catalog);
     let store = Arc::new(open_file(folder, tokens::sink(&board, keeper))?);
-    keeper.learn(&store.tokens().await.map_err(StartError::Recover)?);
+    keeper.learn(&store.tokens_and_shares().await.map_err(StartError::Recover)?);
     let wide = !config.server.listen.ip().is_loopback() && !config.server.insecure_no_auth;
     if wide && !keeper.is_required() {
         return Err(StartError::Unguarded(config.server.listen));

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::data::DataFolder;
 use super::{StartError, open_file};
-use crate::auth::{Keeper, Secret};
+use crate::auth::{Keeper, Wanted};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::event::Commit;
 use crate::domain::limits::Limits;
@@ -77,28 +77,15 @@ impl OfflineTokens {
         scopes: Vec<Scope>,
         expires_at: Option<Timestamp>,
     ) -> Result<(Token, String), TokenError> {
-        let id = TokenId::new(rand::random());
-        let (secret, hash) = Secret::new(id, rand::random());
-        let token = Token {
-            id,
-            name,
-            scopes,
-            hash,
-            created_at: self.clock.now(),
-            created_by: None,
-            parent: None,
-            expires_at,
-            revoked_at: None,
-            last_used_at: None,
-        };
+        let wanted = Wanted { name, scopes, parent: None, expires_at };
+        let (token, secret) = wanted.make(self.clock.now(), None);
         let token = self.store.create_token(token, Maker::Owner, self.most).await?;
         Ok((token, secret.reveal()))
     }
 
     /// All tokens but shares, the one made last first.
     pub async fn list(&self) -> Result<Vec<Token>, TokenError> {
-        let all = self.store.tokens().await?;
-        Ok(all.into_iter().filter(|token| token.parent.is_none()).collect())
+        Ok(self.store.tokens().await?)
     }
 
     /// Makes a token worth nothing; the flag tells whether that is new.

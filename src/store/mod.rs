@@ -264,8 +264,11 @@ pub trait Reader: Send + Sync {
     /// All open attempts with their jobs, by rising fence.
     async fn open_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError>;
 
-    /// All tokens that are kept, the one made last first, shares included.
+    /// All tokens that are kept, the one made last first, without shares.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
+
+    /// As [`tokens`](Self::tokens), shares included: whatever may let somebody in.
+    async fn tokens_and_shares(&self) -> Result<Vec<Token>, StoreError>;
 
     /// Whether it does its work; changes as that changes.
     fn health(&self) -> watch::Receiver<Health>;

@@ -100,6 +100,11 @@ pub(super) async fn serve() -> Server {
 
 /// A server on a folder that may hold a database.
 pub(super) async fn serve_in(data: TempDir) -> Server {
+    serve_as(data, true).await
+}
+
+/// The same, which tells its schema or not.
+pub(super) async fn serve_as(data: TempDir, introspection: bool) -> Server {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let catalog = catalog();
     let board = Board::new(&catalog);
@@ -111,7 +116,7 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
         to_board(commit);
     });
     let store = Arc::new(SqliteStore::open(sqlite::Options::new(file, sink)).unwrap());
-    keeper.learn(&store.tokens().await.unwrap());
+    keeper.learn(&store.tokens_and_shares().await.unwrap());
     let (runner, seen) = Gated::new();
     let scheduler = Scheduler::start(Options {
         board,
@@ -138,7 +143,7 @@ pub(super) async fn serve_in(data: TempDir) -> Server {
         for_other_machines: false,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
-        introspection: true,
+        introspection,
         pages: api::Pages::none(),
         closing: closing.clone(),
         sockets: TaskTracker::new(),

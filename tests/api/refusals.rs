@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::bed::{Server, serve};
+use super::bed::{Server, serve, serve_as};
 
 /// A UUID that names no job.
 const NOBODY: &str = "019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77";
@@ -198,4 +198,15 @@ async fn what_the_gate_refuses_has_stored_nothing() {
     let answer = server.answer(START, args).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "REQUEST_TOO_LARGE");
     assert_eq!(stored(&server).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_may_not_ask_for_the_schema_is_told_no_name_of_it() {
+    for (introspection, tells) in [(true, true), (false, false)] {
+        let server = serve_as(tempfile::tempdir().unwrap(), introspection).await;
+        let misspelt = server.answer("{ job(id: \"x\") { stat } }", json!({})).await;
+        assert_eq!(misspelt["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+        let message = misspelt["errors"][0]["message"].as_str().unwrap();
+        assert_eq!(message.contains("state"), tells, "{message}");
+    }
 }

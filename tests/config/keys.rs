@@ -78,6 +78,7 @@ pub(super) const KEYS: &[Key] = &[
     ("limits", "progress_bytes", "\"1\"", &["1_023", "1_073_741_825"]),
     ("limits", "work_bytes", "\"1\"", &["-1", "1_125_899_906_842_625"]),
     ("limits", "subscriptions_per_socket", "\"1\"", &["0", "100_001"]),
+    ("limits", "connections", "\"1\"", &["0", "1_000_001"]),
     ("limits", "sockets", "\"1\"", &["0", "1_000_001"]),
     ("limits", "tokens", "\"1\"", &["0", "100_001"]),
     ("limits", "shares_per_token", "\"1\"", &["-1", "100_001"]),

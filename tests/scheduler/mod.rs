@@ -3,6 +3,7 @@
 
 mod cancel;
 mod fifo;
+mod fruitless;
 mod limits;
 mod model;
 mod recent;

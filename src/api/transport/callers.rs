@@ -247,6 +247,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn nobody_looks_for_room_again_so_soon() {
+        let callers = callers(10, 100);
+        let most = u32::try_from(MOST_KNOWN).unwrap();
+        for n in 0..most {
+            drop(callers.account(number(n)).admit().unwrap());
+        }
+        let stranger = || callers.account(number(most));
+        assert!(Arc::ptr_eq(&stranger(), &callers.others), "all of them count");
+        // By now none of them does, but each look goes through all of them.
+        let moment = Duration::from_millis(1);
+        advance(LOOK_AGAIN.saturating_sub(moment)).await;
+        assert!(Arc::ptr_eq(&stranger(), &callers.others));
+        advance(moment).await;
+        assert!(!Arc::ptr_eq(&stranger(), &callers.others));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_kept_of_callers_has_a_bound() {
         let callers = callers(1, 100);
         let kept = || callers.known.lock().unwrap().accounts.len();

@@ -53,7 +53,7 @@ pub(super) async fn post<E: Executor>(
     let limits = entrance.door.limits();
     let asks_first = request.headers().contains_key(EXPECT);
     let answered = async {
-        let judged = match judge_head(&entrance.keeper, request.headers()) {
+        let judged = match judge_head(&entrance.keeper, &request) {
             // Others must have sent their body to hear of it: see `read`.
             Err(refused) if asks_first => return Err(refused),
             judged => judged,
@@ -79,7 +79,7 @@ pub(super) async fn get<E: Executor>(entrance: Entrance<E>, request: Request) ->
     }
     let answered = Accepts::of(request.headers()).and_then(|accepts| {
         check_was_asked_for(request.headers())?;
-        let caller = caller(&entrance.keeper, request.headers())?;
+        let caller = caller(&entrance.keeper, request.extensions())?;
         Ok((accepts, from_query(&request).map_err(bad_request)?, caller))
     });
     match answered {
@@ -194,9 +194,10 @@ fn check_was_asked_for(headers: &HeaderMap) -> Result<(), Refused> {
 }
 
 /// What the head of a POST says and who sends it, or why its body is not read.
-fn judge_head(keeper: &Keeper, headers: &HeaderMap) -> Result<(Accepts, Caller), Refused> {
+fn judge_head(keeper: &Keeper, request: &Request) -> Result<(Accepts, Caller), Refused> {
+    let headers = request.headers();
     let accepts = Accepts::of(headers)?;
-    let caller = caller(keeper, headers)?;
+    let caller = caller(keeper, request.extensions())?;
     check_content_type(headers)?;
     check_is_plain(headers)?;
     Ok((accepts, caller))

@@ -41,6 +41,7 @@ use crate::api::error::{ApiError, Code};
 use crate::auth::Keeper;
 pub(crate) use answer::{answer, problem};
 use callers::{Asker, Callers};
+use credentials::Judged;
 pub(crate) use credentials::caller;
 use door::Door;
 use guard::Guard;
@@ -120,14 +121,14 @@ async fn count(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let shown = keeper.judge(credentials::of_headers(request.headers())).ok();
-    let token = shown.as_ref().and_then(|caller| caller.token()).map(|token| token.id);
+    let judged = Judged::by(&keeper, request.headers());
     let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = client.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(client)| client.ip());
-    let account = callers.account(token.map_or_else(|| Asker::at(address), Asker::Token));
+    let account = callers.account(judged.token().map_or_else(|| Asker::at(address), Asker::Token));
     match account.admit() {
         Ok(under_way) => {
             request.extensions_mut().insert(account);
+            request.extensions_mut().insert(judged);
             under_way.until_taken(next.run(request).await)
         }
         Err(error) => problem(StatusCode::TOO_MANY_REQUESTS, error),

@@ -198,6 +198,10 @@ impl Reader for SqliteStore {
         self.readers.read(read::tokens).await
     }
 
+    async fn tokens_and_shares(&self) -> Result<Vec<Token>, StoreError> {
+        self.readers.read(read::tokens_and_shares).await
+    }
+
     fn health(&self) -> watch::Receiver<Health> {
         self.writer.health()
     }

@@ -136,9 +136,18 @@ pub(super) fn queues(conn: &Connection) -> Result<Vec<QueueRow>, Failure> {
     Ok(select.query_map([], row::queue)?.collect::<Result<_, _>>()?)
 }
 
-/// All of them, by the key: for the start of a server, and for whoever may see them.
+/// By `tokens_by_parent`, those without one: for whoever may see them.
 pub(super) fn tokens(conn: &Connection) -> Result<Vec<Token>, Failure> {
-    let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens ORDER BY no DESC");
+    tokens_where(conn, "WHERE parent IS NULL")
+}
+
+/// All of them, by the key: for the start of a server.
+pub(super) fn tokens_and_shares(conn: &Connection) -> Result<Vec<Token>, Failure> {
+    tokens_where(conn, "")
+}
+
+fn tokens_where(conn: &Connection, condition: &str) -> Result<Vec<Token>, Failure> {
+    let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens {condition} ORDER BY no DESC");
     let mut select = conn.prepare_cached(&sql)?;
     Ok(select.query_map([], row::token)?.collect::<Result<_, _>>()?)
 }

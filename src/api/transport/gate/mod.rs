@@ -32,6 +32,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Request, ServerError, Value, Variables};
 
 use crate::api::error::{ApiError, Code};
+use crate::api::input::number;
 use crate::api::rules::Needs;
 use crate::domain::limits::Limits;
 use cache::Cache;
@@ -234,14 +235,10 @@ fn choose<'a>(
 fn number_of(operation: &OperationDefinition, variables: &Variables, name: &str) -> Option<u64> {
     let definition = operation.variable_definitions.iter().find(|d| d.node.name.node == name);
     let default = || definition?.node.default_value.as_ref().map(|value| &value.node);
-    match variables.get(name).or_else(default)? {
-        Value::Number(number) => Some(number.as_u64().unwrap_or(0)),
-        Value::Null
-        | Value::String(_)
-        | Value::Boolean(_)
-        | Value::Binary(_)
-        | Value::Enum(_)
-        | Value::List(_)
-        | Value::Object(_) => None,
-    }
+    rows(variables.get(name).or_else(default)?)
+}
+
+/// As many rows as a value asks for.
+fn rows(value: &Value) -> Option<u64> {
+    Some(number(value)?.as_u64().unwrap_or(0))
 }

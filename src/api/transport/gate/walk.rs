@@ -179,9 +179,8 @@ fn page(rows: Rows, field: &Field, variable: Lookup<'_>) -> u64 {
     };
     let asked = ["first", "last"].into_iter().filter_map(|name| {
         let value = field.get_argument(name)?.node.clone();
-        let value =
-            value.into_const_with(|name| variable(&name).map(Value::from).ok_or(())).ok()?;
-        if let Value::Number(number) = value { Some(number.as_u64().unwrap_or(0)) } else { None }
+        let value = value.into_const_with(|name| variable(&name).map(Value::from).ok_or(()));
+        super::rows(&value.ok()?)
     });
     let rows = asked.max().unwrap_or(rule.default).min(rule.max);
     rows.div_ceil(rule.rows_per_cost.max(1)).max(1)

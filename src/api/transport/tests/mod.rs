@@ -2,6 +2,7 @@
 
 mod callers;
 mod compression;
+mod connections;
 mod http;
 mod slow;
 mod sse;
