@@ -83,7 +83,11 @@ fn agree(text: &str, shape: &Shape) {
     let size = match scan::scan(text) {
         Ok(size) => size,
         // The parser reads `null2` as two tokens, the specification and the scan as one.
-        Err(error) if error.to_string().starts_with(scan::BEGINS_NONE) => return,
+        Err(error) if error.what == scan::BEGINS_NONE => return,
+        // The parser reads what begins a block string that never ends as an empty string and more.
+        Err(error) if error.what == scan::ENDS_NOT && text[error.at..].starts_with("\"\"\"") => {
+            return;
+        }
         Err(error) => panic!("the parser reads it: {error}"),
     };
     for (_, operation) in document.operations.iter() {

@@ -15,13 +15,14 @@ pub(super) struct Size {
 }
 
 pub(super) const BEGINS_NONE: &str = "a character that begins no token";
+pub(super) const ENDS_NOT: &str = "a string that does not end, which begins";
 
 /// A text that is no sequence of GraphQL tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
 pub(super) struct NotTokens {
-    what: &'static str,
-    at: usize,
+    pub(super) what: &'static str,
+    pub(super) at: usize,
 }
 
 /// Cuts `text` into tokens and counts them. Time is linear in its length; nothing is allocated.
@@ -94,7 +95,7 @@ fn end_of_number(bytes: &[u8], at: usize) -> usize {
 }
 
 fn end_of_string(bytes: &[u8], at: usize) -> Result<usize, NotTokens> {
-    let unterminated = NotTokens { what: "a string that does not end, which begins", at };
+    let unterminated = NotTokens { what: ENDS_NOT, at };
     if bytes[at..].starts_with(b"\"\"\"") {
         let mut end = at + 3;
         while end < bytes.len() {
