@@ -146,6 +146,11 @@ impl Handle {
         Self { core: Arc::clone(&self.core), caller }
     }
 
+    /// The time that changes are told with.
+    pub fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
     /// Accepts a job durably and returns it at once, before anything runs (P1).
     pub async fn start_job(&self, request: StartRequest) -> Result<Accepted, StartRefusal> {
         if self.core.phase() == Phase::Closed {

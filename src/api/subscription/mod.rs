@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, ID, Subscription as GraphQlSubscription};
+use futures::future::Either;
 use futures::stream::{self, Stream, StreamExt};
 
+use crate::api::access::Access;
 use crate::api::context::{Parts, job_id};
 use crate::api::error::{ApiError, Result};
 use crate::api::filter::{JobFilter, filter};
 use crate::api::input::{attempt, count};
-use crate::api::shared::{Asked, Shared};
+use crate::api::shared::Given;
 use crate::api::types::enums::LogStream;
 use crate::api::types::log::LogChunk;
 use crate::api::types::queue::Queue;
@@ -24,7 +26,7 @@ use crate::api::types::scalar::Cursor;
 use feed::{Feed, JobFeed};
 use log::{LogTail, TailArguments};
 use queue::QueueStream;
-use status::{JobStatus, StatusStream};
+pub(crate) use status::{JobStatus, StatusStream, Told};
 
 /// The shortest time between two messages of what is throttled.
 const MIN_INTERVAL_MS: i32 = 50;
@@ -56,7 +58,7 @@ fn job_interval(given: Option<i32>) -> Result<Duration> {
 }
 
 /// One source of messages. After an error nothing more comes.
-trait Source: Send + 'static {
+pub(crate) trait Source: Send + 'static {
     type Message: Send;
 
     /// The next message; `None` at the end. Never called again after an error or the end.
@@ -81,17 +83,14 @@ fn stream_of<S: Source>(
     })
 }
 
-/// A stream whose messages are written once for all who asked the same.
-fn shared_stream_of(
-    ctx: &Context<'_>,
-    source: StatusStream,
-) -> impl Stream<Item = Result<Shared<JobStatus>>> + Send + use<> {
-    let asked = ctx.data_opt::<Arc<Asked>>().cloned();
-    stream_of(ctx, source).map(move |message| {
-        let (message, moment) = message?;
-        let is_told = asked.as_ref().is_some_and(|asked| asked.meet(moment));
-        Ok(Shared { message, is_told })
-    })
+/// Begins to follow a job by the arguments of its field.
+pub(crate) async fn open_status(
+    access: &Access,
+    id: &ID,
+    min_interval_ms: Option<i32>,
+) -> Result<StatusStream> {
+    let interval = job_interval(min_interval_ms)?;
+    StatusStream::open(access, job_id(id)?, interval).await
 }
 
 /// Streams. An unknown or invisible id is an error `NOT_FOUND`. One field a request.
@@ -107,13 +106,14 @@ impl Subscription {
             default_with = "Some(DEFAULT_INTERVAL_MS)"
         )]
         min_interval_ms: Option<i32>,
-    ) -> Result<impl Stream<Item = Result<Shared<JobStatus>>>> {
-        let interval = job_interval(min_interval_ms)?;
-        let (access, clock) = (ctx.access(), Arc::clone(ctx.clock()));
-        let id = job_id(&id)?;
+    ) -> Result<impl Stream<Item = Result<JobStatus>>> {
+        if let Some(given) = ctx.data_opt::<Given>() {
+            return Ok(Either::Left(given.messages()));
+        }
         // Boxed: the stream keeps room for what opens it, for as long as it lasts.
-        let status = Box::pin(StatusStream::open(access, clock, id, interval)).await?;
-        Ok(shared_stream_of(ctx, status))
+        let status = Box::pin(open_status(ctx.access(), &id, min_interval_ms)).await?;
+        let messages = stream_of(ctx, status).map(|told| told.map(JobStatus::new));
+        Ok(Either::Right(messages))
     }
 
     /// Every change of every job that matches or just stopped to; at once a message with the cursor.

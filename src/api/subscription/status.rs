@@ -28,7 +28,7 @@ use crate::api::types::scalar::DateTime;
 use crate::api::types::wait::{Progress, Wait};
 use crate::api::wait::stopping;
 use crate::domain;
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::Timestamp;
 use crate::domain::event::JobChange;
 use crate::domain::id::JobId;
 use crate::events::{Heard, News, Watch};
@@ -63,8 +63,28 @@ pub(crate) struct JobStatus {
     job: Job,
 }
 
-/// A message, and what tells it from others.
-type Told = (JobStatus, Moment);
+/// A message: the row, and what tells it from other messages of the job.
+pub(crate) type Told = (Arc<domain::job::Job>, Moment);
+
+impl JobStatus {
+    /// Whatever it shows follows from the two.
+    pub(crate) fn new((row, moment): Told) -> Self {
+        Self {
+            id: ID(row.id.to_string()),
+            seq: int(moment.seq.0),
+            change: moment.change.into(),
+            at: DateTime(moment.at),
+            state: row.state.into(),
+            terminal: row.state.is_terminal(),
+            wait: moment.wait.map(Wait::from),
+            progress: moment.progress.as_deref().map(Progress::from),
+            reason: row.reason.map(Into::into),
+            reason_text: row.reason_text.clone(),
+            coalesced: int(moment.coalesced),
+            job: Job::new(row),
+        }
+    }
+}
 
 /// Where a stream is.
 enum Phase {
@@ -77,9 +97,8 @@ enum Phase {
 }
 
 /// The follower of one job.
-pub(super) struct StatusStream {
+pub(crate) struct StatusStream {
     handle: Handle,
-    clock: Arc<dyn Clock>,
     interval: Duration,
     watch: Watch,
     line: Option<watch::Receiver<u64>>,
@@ -96,12 +115,7 @@ pub(super) struct StatusStream {
 }
 
 impl StatusStream {
-    pub(super) async fn open(
-        access: &Access,
-        clock: Arc<dyn Clock>,
-        id: JobId,
-        interval: Duration,
-    ) -> Result<Self> {
+    pub(super) async fn open(access: &Access, id: JobId, interval: Duration) -> Result<Self> {
         // Watch first, read second: what is committed in between is heard, and told apart by seq.
         let handle = access.handle().clone();
         let watch = handle.bus().watch(id);
@@ -110,7 +124,6 @@ impl StatusStream {
         Ok(Self {
             progress: handle.progress(&row),
             handle,
-            clock,
             interval,
             watch,
             line,
@@ -121,6 +134,16 @@ impl StatusStream {
             due: Instant::now(),
             coalesced: 0,
         })
+    }
+
+    /// The one that it follows.
+    pub(crate) fn job(&self) -> JobId {
+        self.row.id
+    }
+
+    /// The terminal state was told.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Done)
     }
 
     async fn live(&mut self) -> Result<Told> {
@@ -166,7 +189,7 @@ impl StatusStream {
                 let row = read(&self.handle, self.row.id).await?;
                 let change =
                     if row.state.is_terminal() { JobChange::Ended } else { JobChange::Updated };
-                let told = self.commit(&row, change, self.clock.now());
+                let told = self.commit(&row, change, self.handle.now());
                 if told.is_none() {
                     self.progress = self.handle.progress(&self.row);
                     self.note(JobChange::Progress);
@@ -211,7 +234,7 @@ impl StatusStream {
         }
         let at = match &self.progress {
             Some(progress) if change == JobChange::Progress => progress.updated_at,
-            _ => self.clock.now(),
+            _ => self.handle.now(),
         };
         Some(self.message(change, at))
     }
@@ -222,30 +245,15 @@ impl StatusStream {
         self.due = Instant::now() + self.interval;
         self.phase = if row.state.is_terminal() { Phase::Done } else { Phase::Live };
         self.told_wait.clone_from(&wait);
-        let coalesced = std::mem::take(&mut self.coalesced);
         let moment = Moment {
             seq: row.seq,
             change,
             at,
-            wait: wait.clone(),
+            wait,
             progress: self.progress.clone(),
-            coalesced,
+            coalesced: std::mem::take(&mut self.coalesced),
         };
-        let status = JobStatus {
-            id: ID(row.id.to_string()),
-            seq: int(row.seq.0),
-            change: change.into(),
-            at: DateTime(at),
-            state: row.state.into(),
-            terminal: row.state.is_terminal(),
-            wait: wait.map(Wait::from),
-            progress: self.progress.as_deref().map(Progress::from),
-            reason: row.reason.map(Into::into),
-            reason_text: row.reason_text.clone(),
-            coalesced: int(coalesced),
-            job: Job::new(Arc::clone(row)),
-        };
-        (status, moment)
+        (Arc::clone(row), moment)
     }
 }
 
@@ -254,7 +262,7 @@ impl Source for StatusStream {
 
     async fn next(&mut self) -> Result<Option<Told>> {
         match self.phase {
-            Phase::Begin => Ok(Some(self.message(JobChange::Snapshot, self.clock.now()))),
+            Phase::Begin => Ok(Some(self.message(JobChange::Snapshot, self.handle.now()))),
             Phase::Live => self.live().await.map(Some),
             Phase::Done => Ok(None),
         }

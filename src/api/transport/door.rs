@@ -2,12 +2,17 @@
 //! answer, a code on every error behind it. HTTP and WebSocket hold the same door, and nothing holds the schema but the door.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request, Response, ServerError, Value};
-use futures::future::{self, FutureExt};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::future::{self, BoxFuture, FutureExt};
+use futures::ready;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use tokio::time::timeout;
 
 use super::callers::UnderWay;
 use super::credentials::unauthenticated;
@@ -15,7 +20,7 @@ use super::gate::{Admitted, Gate};
 use crate::api::budget::Budget;
 use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, MAX_MESSAGE, OUTCOME_UNKNOWN};
-use crate::api::shared::{Asked, Questions};
+use crate::api::shared::{Asked, Follower, Questions};
 use crate::auth::{Caller, NotKnown};
 use crate::domain::limits::Limits;
 use crate::domain::text::shortened;
@@ -41,8 +46,10 @@ pub(crate) type Welcome = Arc<dyn Fn(Request, &Caller) -> Result<Request, NotKno
 pub(super) enum Told {
     /// A result; the only one of a query or a mutation.
     Next(Response),
-    /// The same, as it is written: others are told it too.
+    /// A result as it is written: others are told it too.
     Shared(Arc<str>),
+    /// The same, and the operation ended with it: the last word.
+    Last(Arc<str>),
     /// It was refused, or broke off: the last word.
     Error(Vec<ServerError>),
     /// It ended: the last word.
@@ -54,7 +61,7 @@ impl Told {
     pub(super) fn is_last(&self) -> bool {
         match self {
             Self::Next(_) | Self::Shared(_) => false,
-            Self::Error(_) | Self::Complete => true,
+            Self::Last(_) | Self::Error(_) | Self::Complete => true,
         }
     }
 }
@@ -69,7 +76,9 @@ pub(super) struct Ran {
 
 impl<E: Executor> Door<E> {
     pub(crate) fn new(schema: E, gate: Gate, welcome: Welcome) -> Self {
-        Self { schema, gate: Arc::new(gate), welcome, questions: Questions::default() }
+        let shared = schema.clone();
+        let questions = Questions::new(move |request| shared.execute_stream(request, None));
+        Self { schema, gate: Arc::new(gate), welcome, questions }
     }
 
     /// The limits that it holds.
@@ -96,7 +105,8 @@ impl<E: Executor> Door<E> {
     pub(super) async fn run(&self, admitted: Admitted) -> Ran {
         let budget = Arc::new(Budget::new(self.limits()));
         let deadline = Deadline::after(self.limits().request_timeout);
-        let request = admitted.request.data(Arc::clone(&budget)).data(deadline.clone());
+        let operation = admitted.operation;
+        let request = admitted.into_request().data(Arc::clone(&budget)).data(deadline.clone());
         let executed = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         // A write that is under way when the time is up goes on: no request owns a transaction.
         let answer = tokio::select! {
@@ -108,7 +118,7 @@ impl<E: Executor> Door<E> {
         let error = match (answer, budget.exceeded()) {
             (Ok(Ok(response)), None) => {
                 let mut response = finish(response);
-                if admitted.operation == OperationType::Mutation {
+                if operation == OperationType::Mutation {
                     mark_done(&mut response);
                 }
                 return Ran { response, broke_off: false };
@@ -117,7 +127,7 @@ impl<E: Executor> Door<E> {
             (Ok(Err(_)), _) => fault(),
             (Err(()), _) => too_slow(),
         };
-        let error = match admitted.operation {
+        let error = match operation {
             OperationType::Mutation => error.outcome_unknown(),
             OperationType::Query | OperationType::Subscription => error,
         };
@@ -144,7 +154,7 @@ impl<E: Executor> Door<E> {
     /// Runs an operation that was admitted; the last that it tells is its end.
     pub(super) fn operate(&self, admitted: Admitted) -> BoxStream<'static, Told> {
         if admitted.operation == OperationType::Subscription {
-            return self.follow(admitted.request);
+            return self.follow(admitted);
         }
         let door = self.clone();
         let answer = async move {
@@ -158,18 +168,26 @@ impl<E: Executor> Door<E> {
         stream::once(answer).flat_map(stream::iter).boxed()
     }
 
-    /// Executes a subscription that was admitted. After an error of ours nothing more comes.
-    fn follow(&self, mut request: Request) -> BoxStream<'static, Told> {
-        let budget = Arc::new(Budget::new(self.limits()));
-        let asked = self.questions.join(&mut request);
-        let mut request = request.data(Arc::clone(&budget));
-        if let Some(asked) = &asked {
-            request = request.data(Arc::clone(asked));
+    /// Runs a subscription that was admitted.
+    fn follow(&self, admitted: Admitted) -> BoxStream<'static, Told> {
+        match self.questions.join(&admitted.request, &admitted.document) {
+            Some(Ok(asked)) => {
+                let open = open(asked, self.limits().request_timeout);
+                Following::Opening(open.boxed()).boxed()
+            }
+            Some(Err(refused)) => refusal(finish(*refused).errors),
+            None => self.execute(admitted.into_request()),
         }
+    }
+
+    /// Executes a subscription. After an error of ours nothing more comes.
+    fn execute(&self, request: Request) -> BoxStream<'static, Told> {
+        let budget = Arc::new(Budget::new(self.limits()));
+        let request = request.data(Arc::clone(&budget));
         let events = AssertUnwindSafe(self.schema.execute_stream(request, None)).catch_unwind();
         let most = self.limits().request_timeout;
-        let messages = stream::unfold(Some((events, budget, asked)), move |following| async move {
-            let (mut events, budget, asked) = following?;
+        let messages = stream::unfold(Some((events, budget)), move |following| async move {
+            let (mut events, budget) = following?;
             let event = tokio::select! {
                 biased;
                 event = events.next() => event,
@@ -181,8 +199,7 @@ impl<E: Executor> Door<E> {
                     Some((Told::Error(finish(response).errors), None))
                 }
                 (Some(Ok(response)), None) => {
-                    let told = next(asked.as_deref(), finish(response));
-                    Some((told, Some((events, budget, asked))))
+                    Some((Told::Next(finish(response)), Some((events, budget))))
                 }
                 (Some(Ok(_)), Some(error)) => Some((broken(error), None)),
                 (Some(Err(_)), _) => Some((broken(fault()), None)),
@@ -202,10 +219,59 @@ impl<E: Executor> Door<E> {
     }
 }
 
-/// A result of a subscription, for its client or for all who asked the same.
-fn next(asked: Option<&Asked>, response: Response) -> Told {
-    let shared = asked.and_then(|asked| asked.tell(&response));
-    shared.map_or(Told::Next(response), Told::Shared)
+/// A subscription whose messages are shared. What opens it is let go once it is open.
+enum Following {
+    Opening(BoxFuture<'static, Result<BoxStream<'static, Told>, Told>>),
+    Open(BoxStream<'static, Told>),
+    Refused,
+}
+
+impl Stream for Following {
+    type Item = Told;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Told>> {
+        if let Self::Opening(opening) = &mut *self {
+            match ready!(opening.as_mut().poll(cx)) {
+                Ok(messages) => *self = Self::Open(messages),
+                Err(refused) => {
+                    *self = Self::Refused;
+                    return Poll::Ready(Some(refused));
+                }
+            }
+        }
+        match &mut *self {
+            Self::Open(messages) => messages.poll_next_unpin(cx),
+            Self::Opening(_) | Self::Refused => Poll::Ready(None),
+        }
+    }
+}
+
+/// Opens a subscription whose messages are shared; the error is all that is told of it.
+async fn open(asked: Asked, most: Duration) -> Result<BoxStream<'static, Told>, Told> {
+    match timeout(most, AssertUnwindSafe(asked.open()).catch_unwind()).await {
+        Ok(Ok(Ok(follower))) => Ok(messages(follower).boxed()),
+        Ok(Ok(Err(error))) => Err(failed(error)),
+        Ok(Err(_)) => Err(broken(fault())),
+        Err(_) => Err(broken(too_slow())),
+    }
+}
+
+/// What is told from the first message on.
+fn messages(follower: Follower) -> impl Stream<Item = Told> + Send {
+    stream::unfold(Some(follower), |following| async move {
+        let mut follower = following?;
+        match AssertUnwindSafe(follower.next()).catch_unwind().await {
+            Ok(Some(Ok(text))) if follower.has_ended() => Some((Told::Last(text), None)),
+            Ok(Some(Ok(text))) => Some((Told::Shared(text), Some(follower))),
+            Ok(Some(Err(error))) => Some((failed(error), None)),
+            Ok(None) => Some((Told::Complete, None)),
+            Err(_) => Some((broken(fault()), None)),
+        }
+    })
+}
+
+fn failed(error: ServerError) -> Told {
+    Told::Error(finish(Response::from_errors(vec![error])).errors)
 }
 
 /// The errors are all there is: of the request itself, or of an operation that broke off.

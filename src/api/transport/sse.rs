@@ -98,6 +98,7 @@ fn text(told: &Told) -> String {
         }
         // Nothing that has a position is shared.
         Told::Shared(data) => format!("event: next\ndata: {data}\n\n"),
+        Told::Last(data) => format!("event: next\ndata: {data}\n\n{COMPLETE}"),
         Told::Error(errors) => {
             let data = json!({ "errors": errors });
             format!("event: next\ndata: {data}\n\n{COMPLETE}")

@@ -62,7 +62,7 @@ impl Bed {
         agree(&request.query, &self.gate.shape);
         match self.gate.admit(request) {
             Ok(admitted) => {
-                let validated = self.schema.execute(admitted.request).now_or_never();
+                let validated = self.schema.execute(admitted.into_request()).now_or_never();
                 validated.expect("nothing in it waits");
             }
             Err(refused) => {

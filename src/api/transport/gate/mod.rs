@@ -50,12 +50,22 @@ pub(crate) struct Gate {
 
 /// A request that may be executed.
 pub(crate) struct Admitted {
-    /// The request, already parsed.
+    /// The request, without its document.
     pub(crate) request: Request,
+    /// Its document: one for all who send the same text.
+    pub(crate) document: Arc<ExecutableDocument>,
     /// What it is.
     pub(crate) operation: OperationType,
     /// What its caller must be allowed.
     pub(crate) needs: Needs,
+}
+
+impl Admitted {
+    /// The request as the library executes it, which takes its document apart.
+    pub(crate) fn into_request(mut self) -> Request {
+        self.request.set_parsed_query(Arc::unwrap_or_clone(self.document));
+        self.request
+    }
 }
 
 impl Gate {
@@ -88,8 +98,7 @@ impl Gate {
         request.variables.retain(|name, _| declared.iter().any(|d| d.node.name.node == *name));
         let operation = operation.ty;
         request.uploads.clear();
-        request.set_parsed_query(ExecutableDocument::clone(&document));
-        Ok(Admitted { request, operation, needs })
+        Ok(Admitted { request, document, operation, needs })
     }
 
     fn document(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const WRONG: &str = "wrong";
 
 /// Plays a text, line by line, until the socket is closed. A line is a message, but for those that
-/// begin with `!`: `!late`, `!ping`, `!there`, and `!next`, `!shared`, `!error`, `!complete` with the id
+/// begin with `!`: `!late`, `!ping`, `!there`, and `!next`, `!shared`, `!last`, `!error`, `!complete` with the id
 /// of an operation.
 pub(in crate::api::transport) fn play(text: &str) {
     let mut session = Session::new(MOST);
@@ -69,12 +69,14 @@ impl Account {
             }
             "next" => Told::Next(Response::new(1)),
             "shared" => Told::Shared("{}".into()),
+            "last" => Told::Last("{}".into()),
             "error" => Told::Error(vec![ServerError::new("no", None)]),
             "complete" => Told::Complete,
             _ => return Act::Nothing,
         };
         let act = session.tell(id, &told);
-        assert_eq!(self.running.contains(id), matches!(act, Act::Say(_)), "{id:?}: {act:?}");
+        let says = matches!(act, Act::Say(_) | Act::SayLast(_));
+        assert_eq!(self.running.contains(id), says, "{id:?}: {act:?}");
         if told.is_last() {
             self.running.remove(id);
         }
@@ -98,6 +100,7 @@ impl Account {
                 }
             }
             Act::Say(text) => self.heard(&text),
+            Act::SayLast(texts) => texts.iter().for_each(|text| self.heard(text)),
             Act::Begin(id, _) => {
                 assert!(self.is_known, "an operation before its caller is known");
                 assert!(self.running.insert(id.clone()), "two of the id {id:?}");

@@ -2,7 +2,8 @@
 //!
 //! - `message`, `close`: what is said on a socket, and why one is closed.
 //! - `session`: the rules, without a network.
-//! - `operations`: what runs for one socket; `outgoing`: what it was told and has not taken.
+//! - `operations`: what runs for one socket; `outgoing`: what it was told and has not taken; `times`: what
+//!   must happen by when.
 //!
 //! The library's own session is not used: it leaves sockets that never begin, answers faults with
 //! codes that clients do not know, and takes ten times the memory.
@@ -21,6 +22,7 @@ mod outgoing;
 mod session;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -33,10 +35,10 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::Response;
 use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use axum::response::IntoResponse;
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{SplitStream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Entrance;
@@ -44,18 +46,20 @@ use super::callers::Account;
 use super::credentials::{self, Shown};
 use super::door::{Door, Told};
 use crate::auth::{Caller, Keeper, NotKnown};
-use crate::domain::limits::Limits;
 use close::Close;
 use message::FromServer;
 use operations::Operations;
 use outgoing::Outgoing;
 use session::{Act, Session};
+use times::{Due, Times};
 
 /// The only subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// Of each read, kept for as long as the socket; the library's own choice is 128 KiB. Clients say little,
-/// and what is longer takes several reads.
-const READ_BUFFER: usize = 1024;
+/// Of each read, kept for as long as the socket; the library's own choice is 128 KiB. It grows to the
+/// longest message that came.
+const READ_BUFFER: usize = 256;
+/// What fits is sent in one piece. Nothing is kept of it but what a flush needs.
+const WRITE_BUFFER: usize = 4 * 1024;
 /// How long a client has to hear why its socket ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a stopping server waits for what an operation may still have to tell.
@@ -96,17 +100,19 @@ pub(super) async fn upgrade<E: Executor>(
     let upgrade = upgrade
         .protocols(answered)
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER)
         .max_message_size(max)
         .max_frame_size(max);
-    upgrade.on_upgrade(move |socket| async move {
+    upgrade.on_upgrade(move |socket| {
         let known = Known { keeper: entrance.keeper, shown, account, caller: None };
-        let connection = Connection::new(socket, entrance.door, known, permit);
+        let connection = Box::new(Connection::new(socket, entrance.door, known, permit));
         // Of a refused upgrade a page would learn nothing.
         let refusal = (!is_offered).then(Close::subprotocol);
-        connection.serve(entrance.closing, refusal).await;
-        // Whoever ends the process waits for it.
+        // A task of its own: the one that made the socket holds more than a socket needs.
+        entrance.open.spawn(connection.serve(entrance.closing, refusal));
+        // Whoever ends the process waited for it until here.
         drop(token);
+        std::future::ready(())
     })
 }
 
@@ -181,7 +187,7 @@ impl<E: Executor> Connection<E> {
         }
     }
 
-    async fn serve(mut self, closing: CancellationToken, refusal: Option<Close>) {
+    async fn serve(mut self: Box<Self>, closing: CancellationToken, refusal: Option<Close>) {
         let end = match refusal {
             Some(close) => End::Close(close),
             None => self.converse(closing).await,
@@ -199,16 +205,14 @@ impl<E: Executor> Connection<E> {
     /// Hears and answers until the socket must end.
     async fn converse(&mut self, closing: CancellationToken) -> End {
         let limits = self.door.limits();
-        let Limits { init_timeout, ping, slow_reader, subscriptions_per_socket: most, .. } =
-            *limits;
-        let must_begin = Instant::now() + init_timeout;
-        let mut has_had_its_time = false;
-        let mut pings = tokio::time::interval_at(Instant::now() + ping, ping);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let slow_reader = limits.slow_reader;
+        let most = limits.subscriptions_per_socket + DROPPED;
+        let mut times = Times::new(limits);
         let mut closing = pin!(closing.cancelled_owned());
         loop {
             let untaken = self.outgoing.waits_since();
-            let may_read = self.outgoing.has_room() && self.operations.len() < most + DROPPED;
+            let may_read = self.outgoing.has_room() && self.operations.len() < most;
+            let may_ping = untaken.is_none() && times.ping_is_due();
             let act = tokio::select! {
                 biased;
                 () = &mut closing => return self.stop().await,
@@ -217,14 +221,14 @@ impl<E: Executor> Connection<E> {
                     Ok(()) => Act::Nothing,
                     Err(_) => return End::Gone,
                 },
-                () = sleep_until(untaken.unwrap_or(must_begin) + slow_reader), if untaken.is_some() => {
-                    self.outgoing.clear();
-                    Act::Close(Close::too_slow(slow_reader))
-                }
-                () = sleep_until(must_begin), if !has_had_its_time => {
-                    has_had_its_time = true;
-                    self.session.must_have_begun()
-                }
+                due = times.due(untaken) => match due {
+                    Due::Taken => {
+                        self.outgoing.clear();
+                        Act::Close(Close::too_slow(slow_reader))
+                    }
+                    Due::Begun => self.session.must_have_begun(),
+                    Due::Ping => Act::Nothing,
+                },
                 message = self.incoming.next(), if may_read => match self.hear(message) {
                     Ok(act) => act,
                     Err(end) => return end,
@@ -234,18 +238,25 @@ impl<E: Executor> Connection<E> {
                     None => Act::Nothing,
                 },
                 // Last, so that what came already is no silence.
-                _ = pings.tick(), if untaken.is_none() => match self.session.may_ping(ping) {
-                    Ok(()) => {
-                        self.outgoing.push(Message::Ping(Vec::new().into()));
-                        Act::Nothing
-                    }
-                    Err(close) => Act::Close(close),
-                },
+                () = future::ready(()), if may_ping => self.ping(&mut times),
             };
             if let Act::Close(close) = self.act(act) {
                 return End::Close(close);
             }
+            // Nearly always it is taken at once: then nothing else need be looked at before.
+            if let Some(Err(_)) = self.outgoing.flush().now_or_never() {
+                return End::Gone;
+            }
         }
+    }
+
+    /// Asks the client whether it is there, unless it has not answered the last time.
+    fn ping(&mut self, times: &mut Times) -> Act {
+        if let Err(close) = self.session.may_ping(times.pinged()) {
+            return Act::Close(close);
+        }
+        self.outgoing.push(Message::Ping(Vec::new().into()));
+        Act::Nothing
     }
 
     /// Judges what came; the error: nothing more can come.
@@ -291,6 +302,11 @@ impl<E: Executor> Connection<E> {
         match act {
             Act::Nothing => {}
             Act::Say(text) => self.outgoing.push(Message::Text(text.into())),
+            Act::SayLast(texts) => {
+                for text in texts {
+                    self.outgoing.push(Message::Text(text.into()));
+                }
+            }
             Act::Judge(shown) => {
                 let judged = self.known.judge(shown);
                 return match self.session.judged(judged) {
@@ -318,10 +334,9 @@ impl<E: Executor> Connection<E> {
         let telling = async {
             while self.outgoing.flush().await.is_ok() {
                 let Ok(told) = timeout(LAST_WORD, self.operations.next()).await else { return };
-                if let Some((id, told)) = told
-                    && let Act::Say(text) = self.session.tell(&id, &told)
-                {
-                    self.outgoing.push(Message::Text(text.into()));
+                if let Some((id, told)) = told {
+                    let act = self.session.tell(&id, &told);
+                    self.act(act);
                 }
             }
         };

@@ -26,6 +26,8 @@ pub(super) enum Act {
     Judge(Option<Shown>),
     /// Send this message.
     Say(String),
+    /// Send these two: a result, and the end of its operation.
+    SayLast([String; 2]),
     /// Begin this operation.
     Begin(String, Box<Request>),
     /// Tell that this operation is one too many.
@@ -110,6 +112,10 @@ impl Session {
         let message = match told {
             Told::Next(response) => FromServer::Next { id, payload: response },
             Told::Shared(payload) => return Act::Say(message::next(id, payload)),
+            Told::Last(payload) => {
+                let end = FromServer::Complete { id };
+                return Act::SayLast([message::next(id, payload), end.text()]);
+            }
             Told::Error(errors) => FromServer::Error { id, payload: errors },
             Told::Complete => FromServer::Complete { id },
         };

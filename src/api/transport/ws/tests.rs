@@ -16,6 +16,7 @@ fn short(act: &Act) -> String {
         Act::Nothing => "nothing".to_owned(),
         Act::Judge(shown) => format!("judge {}", shown.as_ref().map_or("nothing", Shown::as_str)),
         Act::Say(text) => format!("say {text}"),
+        Act::SayLast([next, complete]) => format!("say {next} and {complete}"),
         Act::Refuse(id) => format!("refuse {id}"),
         Act::Begin(id, request) => format!("begin {id} {}", request.query),
         Act::Drop(id) => format!("drop {id}"),
@@ -174,6 +175,10 @@ fn an_operation_tells_until_its_end() {
         tell("b", &failed()),
         r#"say {"type":"error","id":"b","payload":[{"message":"no"}]}"#
     );
+    let last = r#"say {"type":"next","id":"c","payload":{}} and {"type":"complete","id":"c"}"#;
+    assert_eq!(tell("c", &Told::Last("{}".into())), last);
+    assert!(hear(&mut session, &subscribe("c")).starts_with("begin c"), "its id is free again");
+    let mut tell = |id: &str, told: &Told| short(&session.tell(id, told));
     // Nothing after an end, whoever ended it.
     assert_eq!(tell("a", &result()), "nothing");
     assert_eq!(tell("b", &Told::Complete), "nothing");

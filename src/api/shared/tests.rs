@@ -1,0 +1,128 @@
+//! Tests of what is shared, with our own schema and nothing behind it.
+
+use async_graphql::parser::parse_query;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::schema::builder;
+use crate::domain::job::Job;
+use crate::domain::limits::Limits;
+use crate::domain::state::JobState;
+
+const QUERY: &str = "subscription($id: ID!, $all: Boolean = true) { jobStatus(id: $id) {
+    seq ...F } } fragment F on JobStatus { job { id state @include(if: $all) } }";
+
+fn questions() -> Questions {
+    let schema = builder(&Limits::default()).finish();
+    Questions::new(move |request| schema.execute_stream(request))
+}
+
+fn ask(
+    all: &Questions,
+    query: &str,
+    variables: Value,
+) -> std::result::Result<Arc<Question>, Box<Response>> {
+    let request = Request::new(query).variables(Variables::from_json(variables));
+    let document = Arc::new(parse_query(query).unwrap());
+    let plain = Plain::read(&request, &document).expect("it is shared");
+    all.question(&plain, &request, &document)
+}
+
+fn row(id: JobId, seq: i64) -> Arc<Job> {
+    let at = Timestamp::UNIX_EPOCH;
+    Arc::new(Job {
+        id,
+        accepted: crate::domain::id::AcceptNo(1),
+        kind: "k".parse().unwrap(),
+        queue: "q".parse().unwrap(),
+        labels: crate::domain::label::Labels::default(),
+        state: JobState::Running,
+        seq: Seq(seq),
+        created_at: at,
+        not_before: None,
+        delayed: None,
+        started_at: None,
+        cancel_requested_at: None,
+        cancel_note: None,
+        ended_at: None,
+        reason: None,
+        reason_text: None,
+        exit_code: None,
+        signal: None,
+        attempt: 1,
+        open: None,
+        max_attempts: 1,
+        failures: 0,
+        losses: 0,
+        timeout: None,
+        worker: None,
+        usage: None,
+        has_result: false,
+        idempotency_key: None,
+        retry_of: None,
+        started_by: None,
+        canceled_by: None,
+    })
+}
+
+fn told(id: JobId, seq: i64) -> Told {
+    let (at, change) = (Timestamp::UNIX_EPOCH, JobChange::Updated);
+    let moment = Moment { seq: Seq(seq), change, at, wait: None, progress: None, coalesced: 0 };
+    (row(id, seq), moment)
+}
+
+#[test]
+fn who_asks_the_same_is_told_the_same_bytes_at_the_same_moment() {
+    let (all, [id, other]) = (questions(), [1, 2].map(|n| JobId::from_bytes([n; 16])));
+    let ask = |id: &str, all_fields: bool| {
+        self::ask(&all, QUERY, json!({ "id": id, "all": all_fields })).unwrap()
+    };
+    let (question, less) = (ask("1", true), ask("1", false));
+    assert!(Arc::ptr_eq(&question, &ask("2", true)), "whatever job it names");
+    let [first, second] = [(), ()].map(|()| question.follow(id));
+    let text = first.tell(told(id, 1)).unwrap();
+    let job = format!(r#"{{"id":"{id}","state":"RUNNING"}}"#);
+    assert_eq!(*text, *format!(r#"{{"data":{{"jobStatus":{{"seq":1,"job":{job}}}}}}}"#));
+    assert!(Arc::ptr_eq(&second.tell(told(id, 1)).unwrap(), &text), "the same bytes");
+    // Another moment is written anew, and so are another job and another question.
+    assert!(second.tell(told(id, 2)).unwrap().contains(r#""seq":2"#));
+    assert!(question.follow(other).tell(told(other, 2)).unwrap().contains(&other.to_string()));
+    assert!(!less.follow(id).tell(told(id, 1)).unwrap().contains("state"));
+}
+
+#[test]
+fn what_the_library_refuses_is_shared_with_nobody() {
+    let all = questions();
+    let refused = ask(&all, "subscription { jobStatus(id: 1) { percent } }", json!({}));
+    assert!(refused.err().expect("there is no such field").errors[0].message.contains("percent"));
+    assert_eq!(lock(&all.0.open).len(), 0);
+}
+
+#[test]
+fn an_error_says_where_it_came_from() {
+    let question = ask(&questions(), QUERY, json!({ "id": "1" })).unwrap();
+    let error = question.error(ApiError::internal_text("no"));
+    assert_eq!(error.path, [PathSegment::Field("jobStatus".to_owned())]);
+    assert_eq!(error.locations, [Pos { line: 1, column: 48 }]);
+}
+
+#[test]
+fn what_is_shared_lasts_as_long_as_somebody_follows_it() {
+    // P12
+    let (all, id) = (questions(), JobId::from_bytes([1; 16]));
+    let [first, second] = ["1", "2"].map(|id| ask(&all, QUERY, json!({ "id": id })).unwrap());
+    let latest = [first.follow(id), second.follow(id)];
+    latest[0].tell(told(id, 1)).unwrap();
+    assert!(lock(&latest[0].told).is_some(), "two follow it");
+    let kept = || (lock(&all.0.open).len(), lock(&first.jobs).len());
+    drop(second);
+    assert_eq!(kept(), (1, 1));
+    let [last, other] = latest;
+    drop(other);
+    last.tell(told(id, 2)).unwrap();
+    assert!(lock(&last.told).is_none(), "it is the only one");
+    drop(last);
+    assert_eq!(kept(), (1, 0));
+    drop(first);
+    assert_eq!(lock(&all.0.open).len(), 0);
+}
