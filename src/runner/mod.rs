@@ -18,6 +18,7 @@ mod follow;
 mod guard;
 mod inherited;
 mod keeper;
+pub mod kept;
 mod launch;
 pub mod log;
 mod orphans;

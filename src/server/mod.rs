@@ -46,6 +46,9 @@ use crate::telemetry;
 use data::DataFolder;
 use signals::Signals;
 
+/// The file of the database, in the data folder.
+const DATABASE: &str = "longhaul.db";
+
 /// Why a server did not start. The next start finds whatever it did.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -271,6 +274,7 @@ async fn start_parts(
         catalog,
         logs: runner.logs(),
         limits: config.limits.clone(),
+        retention: config.retention.clone(),
         boot_id: runner.boot_id().to_owned(),
         slots: config.worker.slots,
         worker_name: config.worker.name.clone(),
@@ -298,7 +302,7 @@ pub fn url(mut address: SocketAddr) -> String {
 }
 
 fn open_file(folder: &Path, sink: CommitSink) -> Result<SqliteStore, StartError> {
-    let path = folder.join("longhaul.db");
+    let path = folder.join(DATABASE);
     let options = sqlite::Options::new(path.clone(), sink);
     SqliteStore::open(options).map_err(|source| StartError::Open { path, source })
 }

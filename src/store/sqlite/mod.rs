@@ -4,6 +4,7 @@
 //! - [`open`] readies the file: pragmas, migrations, refusals.
 //! - `writer` owns the one connection that writes and commits whatever waits together.
 //! - `write` says what each write does inside that transaction.
+//! - `keep` says what is kept of jobs that ended.
 //! - `tally` counts what waits, so that an acceptance need not.
 //! - `readers`, `read` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
@@ -12,6 +13,7 @@
 
 mod ends;
 mod failure;
+mod keep;
 mod list;
 pub mod open;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -98,6 +101,11 @@ impl SqliteStore {
         let readers = Readers::open(&path, readers)?;
         let writer = Writer::spawn(conn, tally, on_commit).map_err(OpenError::Thread)?;
         Ok(Self { readers, writer })
+    }
+
+    /// How long the longest transaction took so far, from its beginning to its flush: a gauge.
+    pub fn longest_commit(&self) -> Duration {
+        self.writer.longest_commit()
     }
 
     /// How many questions it was asked since it was opened: a gauge.
