@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+pub use super::copy::CopyFolderError;
 use super::folder::Folder;
 use super::work::{self, REMOVED};
 use crate::domain::id::JobId;
@@ -146,7 +147,7 @@ impl Folders {
         fs::symlink_metadata(self.of(job)).is_ok()
     }
 
-    fn of(&self, job: JobId) -> PathBuf {
+    pub(super) fn of(&self, job: JobId) -> PathBuf {
         self.attempts.join(job.to_string())
     }
 }

@@ -8,6 +8,7 @@
 //! so that a port in use changes nothing; it answers once recovery is done. At the end, what runs
 //! stops before the listener closes: starts are accepted durably until then.
 
+mod backup;
 mod data;
 mod patience;
 mod signals;
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::store::TokenError;
+pub use crate::store::sqlite::copy::CopyError;
+pub use backup::{Backup, BackupError, Stop, backup};
 pub use data::{DataError, Holder};
 pub use tokens::OfflineTokens;
 pub use trouble::Trouble;

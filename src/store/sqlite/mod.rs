@@ -4,6 +4,7 @@
 //! - [`open`] readies the file: pragmas, migrations, refusals.
 //! - `writer` owns the one connection that writes and commits whatever waits together.
 //! - `write` says what each write does inside that transaction.
+//! - [`copy`] makes a consistent copy of the file, for a backup.
 //! - `keep` says what is kept of jobs that ended.
 //! - `tally` counts what waits, so that an acceptance need not.
 //! - `readers`, `read` and `list` answer questions, each from one moment.
@@ -11,6 +12,7 @@
 //!
 //! That no second server opens the same file is for the lock of the data folder to see to.
 
+pub mod copy;
 mod ends;
 mod failure;
 mod keep;

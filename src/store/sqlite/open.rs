@@ -23,14 +23,14 @@ const MIGRATIONS: [&str; 5] = [
 
 /// The schema that this program writes.
 #[expect(clippy::cast_possible_truncation, reason = "there are few migrations")]
-const KNOWN: u32 = MIGRATIONS.len() as u32;
+pub(super) const KNOWN: u32 = MIGRATIONS.len() as u32;
 
 /// The oldest SQLite that is safe: before it, resetting the write-ahead log could race with a
 /// checkpoint and damage the file.
 const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How long to wait for somebody else's lock: a backup, or a person with the `sqlite3` shell.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of the write-ahead log stays on disk once all of it is in the file.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
