@@ -105,7 +105,7 @@ async fn open(access: &Access, id: &str, part: Part) -> Result<RawLog> {
             &attempt.to_string(),
         ));
     }
-    access.handle().raw_log(job, attempt, stream).await.map_err(refusal::log)
+    access.handle().raw_log(row, attempt, stream).await.map_err(refusal::log)
 }
 
 fn stream_named(name: &str) -> Result<LogStream> {

@@ -7,7 +7,8 @@ use async_graphql::{Name, Value};
 use crate::api::error::{ApiError, Code};
 use crate::domain::kind::ArgProblem;
 use crate::domain::state::JobState;
-use crate::scheduler::handle::{LogError, RetryRefusal, StartRefusal};
+use crate::scheduler::LogError;
+use crate::scheduler::handle::{RetryRefusal, StartRefusal};
 use crate::store::{CancelError, QueueError, StartError, StoreError, TokenError};
 
 /// When a full queue may have room again. Jobs take seconds to hours: sooner is of no use.
@@ -135,6 +136,7 @@ pub(crate) fn log(error: LogError) -> ApiError {
     match error {
         LogError::Store(error) => store(error),
         LogError::Io(error) => ApiError::internal(&error),
+        LogError::NotFound(id) => ApiError::not_found("job has the id", &id.to_string()),
     }
 }
 

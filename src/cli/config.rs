@@ -1,8 +1,6 @@
 //! `longhaul config`: is the configuration good, what is in force and who said so, and a schema of
 //! the file for editors. Each reads what a server that starts now would read; none starts anything.
 
-use std::fmt::Write as _;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -143,14 +141,7 @@ fn count<'a>(names: impl Iterator<Item = &'a str>, word: &str) -> String {
 /// The values as TOML: but for what is hidden, a file that says the same.
 fn text(config: &Config, with_origin: bool) -> String {
     let mut text = String::new();
-    let mut noted = None;
     for setting in config.settings() {
-        if let Some(note) = setting.note
-            && noted.replace(note) != Some(note)
-        {
-            let section = setting.key.split('.').next().unwrap_or_default();
-            writeln!(text, "# [{section}]: {note}").expect("a string can be written");
-        }
         text.push_str(&line(config, &setting, with_origin));
         text.push('\n');
     }
@@ -179,11 +170,7 @@ fn shown(config: &Config) -> Value {
             (Source::File(_), Origin::BuiltIn(_)) => json!({"from": "builtIn"}),
             (Source::Default, _) => json!({"from": "default"}),
         };
-        let mut row = json!({"key": setting.key, "value": setting.value, "origin": origin});
-        if let Some(note) = setting.note {
-            row["note"] = json!(note);
-        }
-        row
+        json!({"key": setting.key, "value": setting.value, "origin": origin})
     });
     json!({"file": file(config), "values": values.collect::<Vec<_>>(), "warnings": config.warnings()})
 }

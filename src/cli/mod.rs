@@ -4,6 +4,7 @@
 //! document, or one a line where it is a stream. How a command ends: see `exit`.
 
 mod args;
+mod backup;
 mod banner;
 mod cancel;
 mod client;
@@ -80,6 +81,8 @@ enum Command {
     /// Check and show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Copy the data folder while it is served; serve the copy to restore it
+    Backup(backup::BackupArgs),
     #[command(flatten)]
     Client(ClientCommand),
     /// Print the GraphQL schema
@@ -168,6 +171,10 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Serve(args) => serve::run(&args, overrides(&global)),
         Command::Init(args) => init::run(&args, &overrides(&global), global.json),
         Command::Config(command) => config::run(&command, overrides(&global), global.json),
+        Command::Backup(args) => {
+            let server = global.server.as_deref();
+            block_on(backup::run(args, &overrides(&global), server, global.json))
+        }
         Command::Schema => output::text(&crate::server::sdl()).map(|()| DONE),
         Command::Version => version(global.json).map(|()| DONE),
         Command::Demo(args) => demo::run(&args),

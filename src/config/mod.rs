@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
+pub use crate::domain::retention::Retention;
 
 pub use error::ConfigError;
 pub use paths::Environment;
@@ -91,28 +92,6 @@ pub struct Worker {
     /// What it is called where workers are listed.
     pub name: String,
 }
-
-/// How long ended jobs and their logs are kept. Nothing prunes yet: see [`NOTHING_IS_PRUNED`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// How long after their end.
-    pub age: Duration,
-    /// How many ended jobs.
-    pub jobs: u64,
-    /// How many bytes of logs.
-    pub log_bytes: u64,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        let age = Duration::from_secs(30 * 24 * 60 * 60);
-        Self { age, jobs: 1_000_000, log_bytes: 10 * 1024 * 1024 * 1024 }
-    }
-}
-
-/// What `[retention]` means in this version.
-pub const NOTHING_IS_PRUNED: &str =
-    "it has no effect in this version: ended jobs and their logs are kept";
 
 /// Where a configuration comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

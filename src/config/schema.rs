@@ -18,7 +18,7 @@ use super::sections::{
 };
 use super::sources::{DEFAULT_DRAIN_TIMEOUT, DEFAULT_LISTEN};
 use super::value::{MAX_SLOTS, duration_text};
-use super::{NOTHING_IS_PRUNED, Retention, limits};
+use super::{Retention, limits};
 
 /// What a name is: see `domain::names`.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
@@ -129,7 +129,7 @@ fn progress() -> Value {
 
 fn retention() -> Value {
     let default = Retention::default();
-    table(&format!("How long ended jobs are kept: {NOTHING_IS_PRUNED}."), json!({
+    table("How long ended jobs are kept: past any of these, those that ended first go.", json!({
         "age": with(positive_duration(), "How long after their end.", json!(duration_text(default.age))),
         "jobs": with(whole(&RETAINED_JOBS), "How many ended jobs.", json!(default.jobs)),
         "log_bytes": with(whole(&RETAINED_LOG_BYTES), "How many bytes of logs.", json!(default.log_bytes)),

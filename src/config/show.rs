@@ -11,7 +11,7 @@ use crate::domain::kind::{EnvRule, Kind, Stdin};
 use super::sections::SQLITE;
 use super::syntax;
 use super::value::duration_text;
-use super::{Config, Environment, NOTHING_IS_PRUNED, Origin, Overrides, limits};
+use super::{Config, Environment, Origin, Overrides, limits};
 
 /// The variables that stand for keys.
 const VARIABLES: [(&str, &str); 7] = [
@@ -49,8 +49,6 @@ pub struct Setting {
     pub value: Value,
     /// Who told it.
     pub source: Source,
-    /// What a reader must know of it.
-    pub note: Option<&'static str>,
 }
 
 impl Setting {
@@ -91,11 +89,11 @@ impl Config {
     /// Every key that has a value in force or could have one.
     pub fn settings(&self) -> Vec<Setting> {
         let mut settings = Vec::new();
-        let mut add = |section: &str, entries: Vec<(&str, Value)>, note| {
+        let mut add = |section: &str, entries: Vec<(&str, Value)>| {
             settings.extend(entries.into_iter().map(|(name, value)| {
                 let key = syntax::path(section, name);
                 let source = self.sources.get(&key).copied().unwrap_or(Source::Default);
-                Setting { key, value, source, note }
+                Setting { key, value, source }
             }));
         };
         let server = &self.server;
@@ -110,20 +108,19 @@ impl Config {
                 ("allowed_hosts", json!(server.allowed_hosts)),
                 ("introspection", json!(server.introspection)),
             ],
-            None,
         );
         let worker = &self.worker;
-        add("worker", vec![("slots", json!(worker.slots)), ("name", json!(worker.name))], None);
+        add("worker", vec![("slots", json!(worker.slots)), ("name", json!(worker.name))]);
         for queue in self.catalog.queues.values() {
             let section = syntax::path("queues", queue.name.as_str());
             let (slots, waiting) = (json!(queue.slots), json!(queue.max_waiting));
-            add(&section, vec![("slots", slots), ("max_waiting", waiting)], None);
+            add(&section, vec![("slots", slots), ("max_waiting", waiting)]);
         }
         for kind in self.catalog.kinds.values() {
             let section = syntax::path("kinds", kind.name.as_str());
-            add(&section, of_kind(kind), None);
+            add(&section, of_kind(kind));
             let pattern = vec![("pattern", json!(kind.progress_pattern))];
-            add(&syntax::path(&section, "progress"), pattern, None);
+            add(&syntax::path(&section, "progress"), pattern);
         }
         let retention = &self.retention;
         add(
@@ -133,9 +130,8 @@ impl Config {
                 ("jobs", json!(retention.jobs)),
                 ("log_bytes", json!(retention.log_bytes)),
             ],
-            Some(NOTHING_IS_PRUNED),
         );
-        add("limits", limits::values(&self.limits), None);
+        add("limits", limits::values(&self.limits));
         settings
     }
 

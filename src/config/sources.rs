@@ -13,9 +13,7 @@ use super::sections::{self, NO_DATABASE, NO_LEASE, SQLITE, ServerSection};
 use super::show;
 use super::table::{Document, Section};
 use super::value::{self, Expected, MAX_SLOTS};
-use super::{
-    Config, NOTHING_IS_PRUNED, Origin, Overrides, Retention, Server, Worker, kinds, limits,
-};
+use super::{Config, Origin, Overrides, Retention, Server, Worker, kinds, limits};
 
 const BUILT_IN: &str = include_str!("builtin.toml");
 pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -264,9 +262,6 @@ fn server(
 fn warnings(sections: &Sections, environment: &Environment) -> Vec<String> {
     let catalog = &sections.catalog;
     let mut warnings = Vec::new();
-    if sections.retention.is_some() {
-        warnings.push(format!("[retention]: {NOTHING_IS_PRUNED}"));
-    }
     if catalog.kinds.is_empty() {
         warnings.push(
             "no kind is declared, so no job can be started: add a [kinds.NAME] with a `command`"

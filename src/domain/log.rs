@@ -1,5 +1,7 @@
 //! What a job printed, as its readers see it: lines with positions.
 
+use std::sync::Arc;
+
 use strum::{EnumString, IntoStaticStr};
 
 use super::clock::Timestamp;
@@ -84,4 +86,13 @@ pub struct LogPage {
     pub dropped_bytes: u64,
     /// No more lines can come.
     pub complete: bool,
+}
+
+/// What one attempt printed, as its supervisor wrote it: frames with their headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLog {
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// Its frames.
+    pub frames: Arc<[u8]>,
 }

@@ -25,6 +25,7 @@ pub mod label;
 pub mod limits;
 pub mod log;
 pub mod names;
+pub mod retention;
 pub mod retry;
 pub mod state;
 pub mod text;

@@ -13,11 +13,13 @@
 //! 3. `Gone` means that no process of the attempt is left: only then is its slot free (P3, P8).
 //! 4. No order blocks its caller, and an order that comes too late is no error.
 
+mod copy;
 mod folder;
 mod follow;
 mod guard;
 mod inherited;
 mod keeper;
+pub mod kept;
 mod launch;
 pub mod log;
 mod orphans;

@@ -27,7 +27,7 @@ use super::folder::Folder;
 use crate::shim::protocol::{WORK, files};
 
 /// Says in an attempt's folder why its `work/` is gone.
-const REMOVED: &str = "work.removed";
+pub(super) const REMOVED: &str = "work.removed";
 /// Where what is too large waits for its removal: beside the attempts, whose file system it shares.
 const DOOMED: &str = ".doomed";
 /// A file for each attempt that is to be looked at.
@@ -93,7 +93,7 @@ impl Tidier {
 }
 
 /// A folder that is ours alone: what a link leads to must not be emptied.
-fn make_own(folder: &Path, attempts: &Path) -> io::Result<()> {
+pub(super) fn make_own(folder: &Path, attempts: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).recursive(true).create(attempts)?;
     if metadata_of(folder)?.is_some_and(|found| !found.is_dir()) {
         fs::rename(folder, free_name(attempts)?)?;
@@ -109,6 +109,11 @@ fn note(unmeasured: &Path, folder: &Folder) -> Option<PathBuf> {
     let number = folder.path().file_name()?.to_str()?;
     let job = folder.path().parent()?.file_name()?.to_str()?;
     Some(unmeasured.join(format!("{job}.{number}")))
+}
+
+/// Whether an attempt is still to be looked at.
+pub(super) fn is_noted(attempts: &Path, folder: &Folder) -> bool {
+    note(&attempts.join(UNMEASURED), folder).is_some_and(|note| note.exists())
 }
 
 /// What an earlier server noted and did not come to.
@@ -222,7 +227,7 @@ fn open_up(folder: &Path) -> io::Result<()> {
 }
 
 /// A name in a folder that nothing has.
-fn free_name(folder: &Path) -> io::Result<PathBuf> {
+pub(super) fn free_name(folder: &Path) -> io::Result<PathBuf> {
     loop {
         let path = folder.join(format!("{:016x}", rand::random::<u64>()));
         if metadata_of(&path)?.is_none() {
@@ -232,7 +237,7 @@ fn free_name(folder: &Path) -> io::Result<PathBuf> {
 }
 
 /// Removes all that stands in a folder. What cannot go stays, and is told once.
-fn empty(doomed: &Path) {
+pub(super) fn empty(doomed: &Path) {
     let mut stuck = HashSet::new();
     loop {
         let entries = match fs::read_dir(doomed) {

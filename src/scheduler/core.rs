@@ -17,10 +17,11 @@ use super::slots::Slots;
 use super::unstarted::Unstarted;
 use super::workers::Former;
 use crate::domain::clock::Clock;
-use crate::domain::event::Commit;
+use crate::domain::event::{Commit, JobChange};
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
 use crate::domain::names::QueueName;
+use crate::domain::retention::Retention;
 use crate::domain::worker::Worker;
 use crate::events::Bus;
 use crate::runner::Runner;
@@ -47,6 +48,8 @@ pub struct Board {
     pub(super) recent: Arc<Mutex<Recent>>,
     /// Wakes the dispatcher.
     pub(super) wake: Arc<Notify>,
+    /// Counts the jobs that ended.
+    pub(super) ends: watch::Sender<u64>,
 }
 
 impl Board {
@@ -57,6 +60,7 @@ impl Board {
             bus: Bus::default(),
             recent: Arc::default(),
             wake: Arc::new(Notify::new()),
+            ends: watch::Sender::new(0),
         }
     }
 
@@ -69,6 +73,10 @@ impl Board {
             board.recent().apply(commit);
             board.bus.publish(commit);
             board.wake.notify_one();
+            let ends = commit.changes.iter().filter(|c| c.event.change == JobChange::Ended).count();
+            if ends > 0 {
+                board.ends.send_modify(|ended| *ended += ends as u64);
+            }
         })
     }
 
@@ -107,6 +115,7 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) limits: Limits,
+    pub(super) retention: Retention,
     pub(super) logs: LogFiles,
     pub(super) boot_id: Arc<str>,
     /// This process.
@@ -135,6 +144,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) limits: Limits,
+    pub(super) retention: Retention,
     pub(super) logs: LogFiles,
     pub(super) boot_id: Arc<str>,
     pub(super) worker: Arc<Worker>,
@@ -154,6 +164,7 @@ impl Core {
             clock: parts.clock,
             catalog: parts.catalog,
             limits: parts.limits,
+            retention: parts.retention,
             logs: parts.logs,
             boot_id: parts.boot_id,
             worker: Slots::new(parts.worker.slots),

@@ -7,7 +7,6 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::core::{Core, Phase};
-use super::raw_log::RawLog;
 use super::recent::Lately;
 use crate::domain::attempt::CancelMode;
 use crate::domain::clock::Timestamp;
@@ -16,7 +15,6 @@ use crate::domain::job::{Job, NewJob, Progress};
 use crate::domain::kind::{ArgProblem, Catalog};
 use crate::domain::label::Label;
 use crate::domain::limits::Limits;
-use crate::domain::log::{LogPage, LogQuery, LogStream};
 use crate::domain::names::{CallerName, KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::wait::Wait;
@@ -94,17 +92,6 @@ pub enum RetryRefusal {
     /// As for a start.
     #[error(transparent)]
     Start(#[from] StartRefusal),
-}
-
-/// Why a log cannot be read now.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The store is in the way.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The files are.
-    #[error("the log cannot be read")]
-    Io(#[from] std::io::Error),
 }
 
 /// A request that was judged.
@@ -326,27 +313,6 @@ impl Handle {
     /// queue that is not declared, where neither ever does.
     pub fn line_changes(&self, queue: &QueueName) -> Option<watch::Receiver<u64>> {
         self.core.board.lines().changes(queue)
-    }
-
-    /// A part of what a job printed.
-    pub async fn log_page(&self, job: Arc<Job>, query: LogQuery) -> Result<LogPage, LogError> {
-        let logs = self.core.logs.clone();
-        let ended = job.open.is_none() && job.state.is_terminal();
-        let page =
-            tokio::task::spawn_blocking(move || logs.page(job.id, job.attempt, ended, &query));
-        Ok(page.await.map_err(std::io::Error::other)??)
-    }
-
-    /// The kept bytes of an attempt's log as of now; `stream`: only of that one.
-    pub async fn raw_log(
-        &self,
-        job: JobId,
-        attempt: u32,
-        stream: Option<LogStream>,
-    ) -> Result<RawLog, LogError> {
-        let logs = self.core.logs.clone();
-        let opened = tokio::task::spawn_blocking(move || logs.raw(job, attempt, stream));
-        Ok(RawLog::new(opened.await.map_err(std::io::Error::other)??))
     }
 
     /// What is declared.

@@ -10,7 +10,7 @@
 //! # Concurrency
 //!
 //! One dispatcher task claims and spawns; one task per open attempt records what its runner
-//! reports; everybody else goes through [`Handle`]. Lock order: the table of live attempts, the
+//! reports; one task settles and prunes what ended; everybody else goes through [`Handle`]. Lock order: the table of live attempts, the
 //! lines and the slots are each locked alone, never one inside another.
 
 mod admission;
@@ -18,8 +18,10 @@ mod attempt;
 mod core;
 mod dispatch;
 pub mod handle;
+mod keep;
 mod lines;
 mod live;
+mod logs;
 mod orders;
 mod ranked;
 pub mod raw_log;
@@ -43,9 +45,11 @@ use tokio::time::Instant;
 pub use self::core::Board;
 use self::core::{Core, Gate, Parts, Phase};
 use self::dispatch::Dispatcher;
+use self::keep::Keeper;
 use self::recent::Recent;
 use self::slots::Slots;
 pub use handle::Handle;
+pub use logs::LogError;
 pub use recent::Lately;
 pub use recovery::Found;
 
@@ -53,6 +57,7 @@ use crate::domain::clock::Clock;
 use crate::domain::id::WorkerId;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
+use crate::domain::retention::Retention;
 use crate::domain::worker::Worker;
 use crate::runner::Runner;
 use crate::runner::log::LogFiles;
@@ -75,6 +80,8 @@ pub struct Options {
     pub catalog: Arc<Catalog>,
     /// What is refused beyond.
     pub limits: Limits,
+    /// How long what ended is kept.
+    pub retention: Retention,
     /// What they printed.
     pub logs: LogFiles,
     /// The boot of this machine.
@@ -135,6 +142,7 @@ impl Scheduler {
             clock: options.clock,
             catalog: options.catalog,
             limits: options.limits,
+            retention: options.retention,
             logs: options.logs,
             boot_id: options.boot_id.into(),
             worker: Arc::new(worker),
@@ -145,6 +153,11 @@ impl Scheduler {
         let vital = Arc::clone(&core);
         core.tasks.spawn(async move {
             vital.guarded("the dispatcher", dispatcher.run()).await;
+        });
+        let keeper = Keeper::new(Arc::clone(&core));
+        let vital = Arc::clone(&core);
+        core.tasks.spawn(async move {
+            vital.guarded("what keeps ended jobs", keeper.run()).await;
         });
         Ok(Self { core, found })
     }

@@ -8,6 +8,7 @@
 //! so that a port in use changes nothing; it answers once recovery is done. At the end, what runs
 //! stops before the listener closes: starts are accepted durably until then.
 
+mod backup;
 mod data;
 mod patience;
 mod signals;
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::store::TokenError;
+pub use crate::store::sqlite::copy::CopyError;
+pub use backup::{Backup, BackupError, Stop, backup};
 pub use data::{DataError, Holder};
 pub use tokens::OfflineTokens;
 pub use trouble::Trouble;
@@ -45,6 +48,9 @@ use crate::store::{CommitSink, Health, Reader, StoreError};
 use crate::telemetry;
 use data::DataFolder;
 use signals::Signals;
+
+/// The file of the database, in the data folder.
+const DATABASE: &str = "longhaul.db";
 
 /// Why a server did not start. The next start finds whatever it did.
 #[derive(Debug, thiserror::Error)]
@@ -271,6 +277,7 @@ async fn start_parts(
         catalog,
         logs: runner.logs(),
         limits: config.limits.clone(),
+        retention: config.retention.clone(),
         boot_id: runner.boot_id().to_owned(),
         slots: config.worker.slots,
         worker_name: config.worker.name.clone(),
@@ -298,7 +305,7 @@ pub fn url(mut address: SocketAddr) -> String {
 }
 
 fn open_file(folder: &Path, sink: CommitSink) -> Result<SqliteStore, StartError> {
-    let path = folder.join("longhaul.db");
+    let path = folder.join(DATABASE);
     let options = sqlite::Options::new(path.clone(), sink);
     SqliteStore::open(options).map_err(|source| StartError::Open { path, source })
 }

@@ -52,7 +52,7 @@ impl JobFilter {
 
     /// Did or does the job of a committed change match: (before it, after it)?
     pub fn matches_change(&self, event: &Event, job: &Job) -> (bool, bool) {
-        let after = self.matches(job, event.state);
+        let after = event.change != JobChange::Removed && self.matches(job, event.state);
         let Some(state) = event.before else { return (false, after) };
         // Who ran it before a new claim is not in the row: take it that it matched, so that nobody
         // keeps a row which no longer does.

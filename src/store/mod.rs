@@ -24,6 +24,7 @@
 
 pub mod error;
 pub mod filter;
+pub mod keep;
 pub mod query;
 mod queue;
 pub mod sqlite;
@@ -45,6 +46,7 @@ use crate::domain::token::{Maker, Token, TokenId};
 use crate::domain::worker::{Worker, WorkerName};
 
 pub use error::{CancelError, QueueError, StartError, StoreError, TokenError};
+pub use keep::Keep;
 use query::{JobsPage, JobsQuery};
 pub use queue::{EndCount, Pause, QueueChange, QueueCounts, QueueRow};
 
@@ -231,7 +233,8 @@ pub trait Reader: Send + Sync {
     ) -> Result<Vec<Event>, StoreError>;
 
     /// All jobs' events after `after`, oldest first, at most `limit`, each with its job as it is at
-    /// this moment; and the number of the last event that this moment knows.
+    /// this moment, REMOVED with the job as it was; and which events this moment knows. What happened to
+    /// a job that is gone is left out but for its removal.
     async fn events_after(&self, after: EventNo, limit: u32) -> Result<EventsPage, StoreError>;
 
     /// The number of the last committed event; 0 when there is none.
@@ -277,15 +280,17 @@ pub trait Reader: Send + Sync {
 /// A page of events of all jobs.
 #[derive(Debug, Clone, Default)]
 pub struct EventsPage {
-    /// The events with their jobs (`None`: gone), oldest first.
-    pub events: Vec<(Event, Option<Arc<Job>>)>,
+    /// The events with their jobs, oldest first.
+    pub events: Vec<(Event, Arc<Job>)>,
     /// The last event that the moment of reading knew.
     pub last: EventNo,
+    /// From here on nothing is missing; after an earlier event a removal is.
+    pub whole_from: EventNo,
 }
 
 /// Writes. Only the scheduler calls them.
 #[async_trait]
-pub trait Store: Reader {
+pub trait Store: Reader + Keep {
     /// Accepts a job durably, or returns the one that its key made before.
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError>;
 

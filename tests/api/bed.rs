@@ -14,6 +14,7 @@ use longhaul::domain::id::JobId;
 use longhaul::domain::job::Progress;
 use longhaul::domain::kind::{Catalog, Kind, QueueSpec};
 use longhaul::domain::limits::Limits;
+use longhaul::domain::retention::Retention;
 use longhaul::runner::Report;
 use longhaul::runner::log::LogFiles;
 use longhaul::scheduler::{Board, Options, Scheduler};
@@ -125,6 +126,7 @@ pub(super) async fn serve_as(data: TempDir, introspection: bool) -> Server {
         clock: Arc::clone(&clock),
         catalog: Arc::new(catalog),
         limits: Limits::default(),
+        retention: Retention::default(),
         logs: LogFiles::new(data.path().join("attempts")),
         boot_id: "a boot".to_owned(),
         slots: 4,

@@ -1,8 +1,12 @@
 //! `jobFeed`: nothing missed and nothing twice, live or resumed.
 
+use std::time::Duration;
+
+use longhaul::domain::clock::{Clock, SystemClock};
 use longhaul::domain::event::{Change, Commit};
-use longhaul::domain::id::EventNo;
+use longhaul::domain::id::{EventNo, JobId};
 use longhaul::scheduler::handle::StartRequest;
+use longhaul::store::keep::{Keep, Prune, Settled};
 use serde_json::{Value, json};
 
 use super::bed::{Server, serve};
@@ -73,7 +77,7 @@ async fn what_lies_before_the_position_is_not_told_again() {
     let page = handle.reader().events_after(EventNo(0), 1).await.unwrap();
     let (event, job) = page.events.into_iter().next().unwrap();
     assert_eq!(event.job.to_string(), old);
-    let change = Change { event, job: job.unwrap() };
+    let change = Change { event, job };
     handle.bus().publish(&Commit { changes: vec![change], ..Commit::default() });
     let new = server.start("narrow").await;
     let told = feed.value().await;
@@ -114,4 +118,35 @@ async fn a_feed_that_lags_reads_on_from_the_store() {
     }
     let ids: Vec<_> = jobs.iter().map(|(_, id)| json!(id.to_string())).collect();
     assert!(told == ids, "each once, in the order of commit");
+}
+
+#[tokio::test]
+async fn a_job_that_goes_is_told_live_and_to_who_comes_back() {
+    let server = serve().await;
+    let id = server.start("narrow").await;
+    let mut feed = server.subscribe(FEED, json!({})).await;
+    let before = feed.value().await["cursor"].clone();
+    cancel(&server, &id).await;
+    assert_eq!(feed.value().await["events"][0]["change"], "ENDED");
+    let job: JobId = id.parse().unwrap();
+    let settled = Settled { job, log_bytes: 0, logs: Some(Vec::new()) };
+    server.store.settle(vec![settled]).await.unwrap();
+    let now = SystemClock.now();
+    let within = Duration::from_secs(9);
+    let prune = Prune { jobs: vec![job], keys_before: now, at: now, within };
+    assert_eq!(server.store.prune(prune).await.unwrap().removed, 1);
+    let live = feed.value().await["events"][0].clone();
+    let mut late = server.subscribe(FEED, json!({ "after": before })).await;
+    let first = late.value().await;
+    assert_eq!((&first["reset"], &first["events"]), (&json!(false), &json!([])));
+    let caught_up = late.value().await["events"].take();
+    assert_eq!(caught_up, json!([live]), "its other events are gone with it");
+    assert_eq!((&live["change"], &live["matches"]), (&json!("REMOVED"), &json!(false)));
+    assert_eq!((&live["jobId"], &live["job"]), (&json!(id), &json!(null)));
+    let gone =
+        server.answer("query($id: ID!) { job(id: $id) { state } }", json!({ "id": id })).await;
+    assert_eq!(gone["data"], json!({ "job": null }));
+    let query = "mutation($id: ID!) { cancelJob(id: $id) { changed } }";
+    let refused = server.answer(query, json!({ "id": id })).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "NOT_FOUND");
 }

@@ -121,13 +121,9 @@ fn every_key_is_read() {
     let warnings = config.warnings();
     assert_eq!(
         warnings,
-        [
-            "[retention]: it has no effect in this version: ended jobs and their logs are kept"
-                .to_owned(),
-            format!(
-                "kind `media`: its program `{program}` does not exist: its jobs will end with SPAWN_FAILED until it can be started"
-            )
-        ]
+        [format!(
+            "kind `media`: its program `{program}` does not exist: its jobs will end with SPAWN_FAILED until it can be started"
+        )]
     );
     assert_eq!(
         config.retention,

@@ -19,8 +19,9 @@ use super::server::{Point, Server};
 use super::{ledger, processes};
 use crate::support::print;
 
-/// What a server does to the disk, or to become more than one process. (`rename` and the like are
-/// the shims' alone; a new one of the server's would be found here.)
+/// What a server does to the disk, or to become more than one process. (`rename` and the like are the
+/// shims', but for folders of jobs that ended a second ago, which this history may not reach: see
+/// `scheduler::keep`.)
 const SYSCALLS: [&str; 7] = [
     "pwrite64",
     "fsync,fdatasync",

@@ -11,6 +11,7 @@ mod crowd;
 mod events;
 mod history;
 mod hostile;
+mod kept;
 mod limits;
 mod many;
 mod output;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use longhaul::domain::clock::{Clock, SystemClock, Timestamp};
 use longhaul::domain::event::Commit;
 use longhaul::domain::limits::Limits;
+use longhaul::domain::retention::Retention;
 use longhaul::runner::log::LogFiles;
 use longhaul::scheduler::handle::StartRequest;
 use longhaul::scheduler::{Board, Options, Scheduler};
@@ -52,6 +53,7 @@ async fn claims_that_give_nothing_pause() {
         catalog: Arc::new(plain(1)),
         logs: LogFiles::new(folder.path().join("attempts")),
         limits: Limits::default(),
+        retention: Retention::default(),
         boot_id: "boot".to_owned(),
         slots: 1,
         worker_name: "here".to_owned(),

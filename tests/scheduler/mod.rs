@@ -4,7 +4,9 @@
 mod cancel;
 mod fifo;
 mod fruitless;
+mod keep;
 mod limits;
+mod many_ended;
 mod model;
 mod recent;
 mod recovery;

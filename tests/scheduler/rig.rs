@@ -10,6 +10,7 @@ use longhaul::domain::id::JobId;
 use longhaul::domain::job::Job;
 use longhaul::domain::kind::{Catalog, Kind};
 use longhaul::domain::limits::Limits;
+use longhaul::domain::retention::Retention;
 use longhaul::domain::state::JobState;
 use longhaul::events::Heard;
 use longhaul::runner::log::LogFiles;
@@ -49,11 +50,25 @@ impl Rig {
         Self::with(folder, catalog, 64, Gated::new()).await
     }
 
+    /// A scheduler that keeps what ended for so long.
+    pub(crate) async fn keeping(folder: &Path, catalog: Catalog, retention: Retention) -> Self {
+        Self::made(folder, catalog, (64, retention), Gated::new()).await
+    }
+
     /// A scheduler with these worker slots and this runner.
     pub(crate) async fn with(
         folder: &Path,
         catalog: Catalog,
         slots: u32,
+        gated: (Gated, mpsc::Receiver<Seen>),
+    ) -> Self {
+        Self::made(folder, catalog, (slots, Retention::default()), gated).await
+    }
+
+    async fn made(
+        folder: &Path,
+        catalog: Catalog,
+        (slots, retention): (u32, Retention),
         (runner, seen): (Gated, mpsc::Receiver<Seen>),
     ) -> Self {
         let clock = ManualClock::at(from_unix_millis(1_800_000_000_000));
@@ -67,6 +82,7 @@ impl Rig {
             runner: Arc::new(runner.clone()),
             clock: Arc::new(clock.clone()),
             catalog: Arc::new(catalog),
+            retention,
             logs: LogFiles::new(folder.join("attempts")),
             limits,
             boot_id: "boot".to_owned(),

@@ -5,9 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
+use longhaul::domain::id::EventNo;
 use longhaul::domain::job::NewJob;
 use longhaul::domain::state::EndReason;
+use longhaul::store::keep::{Prune, Settled};
 use longhaul::store::sqlite::open::OpenError;
 use longhaul::store::sqlite::{Options, SqliteStore};
 use longhaul::store::{CommitSink, Health, Reader, StartError, Store, StoreError};
@@ -168,6 +171,53 @@ async fn a_damaged_file_ends_all_writing() {
     within(health.wait_for(|health| matches!(health, Health::Broken(_)))).await.unwrap();
     let refused = store.declare_queues(Vec::new()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+}
+
+/// P6: a feed from before a removal that is forgotten is told that it cannot go on.
+#[tokio::test]
+async fn of_removals_the_last_ten_thousand_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let bed = Bed::new(Folder { path: path.clone(), max_bytes: None, _owned: Some(folder) });
+    let bed = bed.declared().await;
+    let mut pruned = Vec::new();
+    for _ in 0..2 {
+        let job = bed.start_one().await.id;
+        bed.cancel(job).await.unwrap();
+        let settled = Settled { job, log_bytes: 0, logs: Some(Vec::new()) };
+        bed.store.settle(vec![settled]).await.unwrap();
+        pruned.push(job);
+    }
+    let prune = |job| {
+        let within = Duration::from_secs(9);
+        bed.store.prune(Prune { jobs: vec![job], keys_before: at(0), at: at(5), within })
+    };
+    prune(pruned[0]).await.unwrap();
+    let first = bed.store.last_event().await.unwrap();
+    // So many more, without the work.
+    let many = rusqlite::Connection::open(&path).unwrap();
+    many.execute_batch(
+        "CREATE TEMP TABLE one AS SELECT * FROM removed_jobs;
+         WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 9998)
+         INSERT INTO one SELECT one.* FROM one, more;
+         UPDATE one SET no = no + rowid - 1;
+         INSERT INTO removed_jobs SELECT * FROM one WHERE rowid > 1;
+         UPDATE sqlite_sequence SET seq = seq + 9998 WHERE name = 'job_events'",
+    )
+    .unwrap();
+    drop(many);
+    let page = bed.store.events_after(EventNo(0), 0).await.unwrap();
+    assert_eq!((page.whole_from, page.last.0), (EventNo(0), first.0 + 9998));
+    prune(pruned[1]).await.unwrap();
+    let page = bed.store.events_after(EventNo(0), 20_000).await.unwrap();
+    assert_eq!((page.whole_from, page.events.len()), (EventNo(0), 10_000));
+    let third = bed.start_one().await.id;
+    bed.cancel(third).await.unwrap();
+    let settled = Settled { job: third, log_bytes: 0, logs: Some(Vec::new()) };
+    bed.store.settle(vec![settled]).await.unwrap();
+    prune(third).await.unwrap();
+    let page = bed.store.events_after(EventNo(0), 20_000).await.unwrap();
+    assert_eq!((page.whole_from, page.events.len()), (first, 10_000));
 }
 
 /// Overwrites the root page of a table.

@@ -6,6 +6,7 @@ use std::io::Write;
 pub(crate) mod appears;
 pub(crate) mod deadline;
 pub(crate) mod executable;
+pub(crate) mod filled;
 pub(crate) mod gated;
 pub(crate) mod graphql;
 pub(crate) mod kinds;

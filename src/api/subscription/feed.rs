@@ -27,6 +27,7 @@ use crate::domain;
 use crate::domain::event::{Change, Event};
 use crate::domain::id::{EventNo, JobId};
 use crate::scheduler::Handle;
+use crate::store::EventsPage;
 use crate::store::filter::JobFilter;
 
 /// The most events of one message.
@@ -37,7 +38,7 @@ const MAX_EVENTS: usize = 500;
 pub(crate) struct JobFeed {
     /// Resume here.
     cursor: Cursor,
-    /// The position given is not one of this server's past: load the list again; this feed goes on from `cursor`.
+    /// The position given is not one of this server's past, or so old that jobs which went since are not known any more: load the list again; this feed goes on from `cursor`.
     reset: bool,
     /// In the order of commit, at most one a job, at most 500. Empty in the first message, which only says that the feed stands.
     events: Vec<JobFeedEvent>,
@@ -91,8 +92,9 @@ impl Feed {
         let after = after.map(|cursor| cursor::event("after", &cursor)).transpose()?;
         // Listen first, read second: whatever is committed from here on is heard.
         let live = handle.bus().feed();
-        let last = handle.reader().last_event().await.map_err(refusal::store)?;
-        let reset = after.is_some_and(|after| after > last || after < EventNo(0));
+        let known = handle.reader().events_after(EventNo::default(), 0).await;
+        let EventsPage { last, whole_from, .. } = known.map_err(refusal::store)?;
+        let reset = after.is_some_and(|after| after > last || after < whole_from);
         let position = after.filter(|_| !reset).unwrap_or(last);
         Ok(Self {
             handle,
@@ -107,13 +109,11 @@ impl Feed {
         })
     }
 
-    fn take(&mut self, event: &Event, job: Option<&Arc<domain::job::Job>>) {
+    fn take(&mut self, event: &Event, job: &Arc<domain::job::Job>) {
         if event.no <= self.position {
             return;
         }
         self.position = event.no;
-        // A job that is gone left no row to match; that it went is an event of its own.
-        let Some(job) = job else { return };
         let (before, after) = self.filter.matches_change(event, job);
         self.held.fold(event, job, before, after);
     }
@@ -123,9 +123,11 @@ impl Feed {
         let room = u32::try_from(MAX_EVENTS - self.held.len()).unwrap_or(u32::MAX);
         let reader = self.handle.reader();
         let page = reader.events_after(self.position, room).await.map_err(refusal::store)?;
+        // It fell behind so far that removals are missing.
+        self.reset |= self.position < page.whole_from;
         let done = page.events.is_empty();
         for (event, job) in &page.events {
-            self.take(event, job.as_ref());
+            self.take(event, job);
         }
         self.behind = !done && self.position < page.last;
         Ok(())
@@ -156,7 +158,7 @@ impl Source for Feed {
                 biased;
                 () = sleep_until(due), if !self.held.is_empty() => return Ok(Some(self.message())),
                 change = self.live.recv(), if room && !self.behind => match change {
-                    Ok(change) => self.take(&change.event, Some(&change.job)),
+                    Ok(change) => self.take(&change.event, &change.job),
                     Err(RecvError::Lagged(_)) => self.behind = true,
                     Err(RecvError::Closed) => return Err(stopping()),
                 },
@@ -187,7 +189,8 @@ impl Held {
                 job_id: ID(job.id.to_string()),
                 change: event.change.into(),
                 matches: after,
-                job: Some(Job::new(Arc::clone(job))),
+                job: (event.change != domain::event::JobChange::Removed)
+                    .then(|| Job::new(Arc::clone(job))),
                 coalesced: older.map_or(0, |older| older.coalesced.saturating_add(1)),
             },
         );

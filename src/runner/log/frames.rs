@@ -8,9 +8,10 @@
 //! - Memory is bounded by one frame.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::domain::log::LogStream;
 use crate::shim::protocol::{
@@ -66,6 +67,15 @@ pub(super) fn is_of(frame: Frame, stream: Option<LogStream>) -> bool {
     number.is_none_or(|number| number == frame.header.stream)
 }
 
+/// Where the log of one attempt stands.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// In its folder, which may not be there.
+    Folder(PathBuf),
+    /// In the store: what the head had, all of it.
+    Stored(Arc<[u8]>),
+}
+
 /// A walk over the frames of one attempt.
 #[derive(Debug)]
 pub(super) struct Frames {
@@ -80,15 +90,23 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// The frames in an attempt's folder from a position on. A folder that is not there has none.
-    pub(super) fn open(folder: &Path, from: Position) -> io::Result<Self> {
+    /// The frames of an attempt from a position on. A folder that is not there has none.
+    pub(super) fn open(source: &Source, from: Position) -> io::Result<Self> {
         let mut pieces = Vec::new();
-        for segment in 0..LOG_TAIL_SEGMENTS {
-            pieces.extend(Piece::open(&folder.join(log_tail(segment)), true)?);
+        match source {
+            Source::Folder(folder) => {
+                for segment in 0..LOG_TAIL_SEGMENTS {
+                    pieces.extend(Piece::open(&folder.join(log_tail(segment)), true)?);
+                }
+                // The head is opened last: once there is a tail the head is final, and before that a
+                // longer head is a longer log.
+                pieces.extend(Piece::open(&folder.join(LOG_HEAD), false)?);
+            }
+            Source::Stored(head) => {
+                let size = head.len() as u64;
+                pieces.extend(Piece::new(Body::Memory(Arc::clone(head)), size, false)?);
+            }
         }
-        // The head is opened last: once there is a tail the head is final, and before that a
-        // longer head is a longer log.
-        pieces.extend(Piece::open(&folder.join(LOG_HEAD), false)?);
         pieces.sort_unstable_by_key(|piece| (piece.is_tail, piece.start));
         let current = pieces
             .iter()
@@ -188,10 +206,29 @@ impl Frames {
     }
 }
 
+/// The bytes of a piece.
+#[derive(Debug)]
+enum Body {
+    File(File),
+    Memory(Arc<[u8]>),
+}
+
+impl Body {
+    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.read_exact_at(buffer, at),
+            Self::Memory(bytes) => {
+                let from = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+                (&bytes[from..]).read_exact(buffer)
+            }
+        }
+    }
+}
+
 /// One file of a log: the head, or a segment of the tail.
 #[derive(Debug)]
 struct Piece {
-    file: File,
+    body: Body,
     is_tail: bool,
     /// Its length when it was opened; what came later is not read.
     size: u64,
@@ -216,9 +253,14 @@ impl Piece {
             Err(error) => return Err(error),
         };
         let size = file.metadata()?.len();
+        Self::new(Body::File(file), size, is_tail)
+    }
+
+    /// `None` where not even one header stands in it.
+    fn new(body: Body, size: u64, is_tail: bool) -> io::Result<Option<Self>> {
         let (buffer, at) = (Vec::new(), 0);
         let mut piece =
-            Self { file, is_tail, size, start: 0, at, expected: 0, buffer, buffer_at: 0 };
+            Self { body, is_tail, size, start: 0, at, expected: 0, buffer, buffer_at: 0 };
         let Some(first) = piece.header()? else { return Ok(None) };
         piece.start = first.offset;
         piece.expected = first.offset;
@@ -252,7 +294,7 @@ impl Piece {
             let ahead = usize::try_from(self.size - at).unwrap_or(usize::MAX).min(CHUNK);
             self.buffer.resize(length.max(ahead), 0);
             self.buffer_at = at;
-            match self.file.read_exact_at(&mut self.buffer, at) {
+            match self.body.read_exact_at(&mut self.buffer, at) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     // Shorter than it was: no shim of ours does that. There is nothing more in it.

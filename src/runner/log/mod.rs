@@ -21,17 +21,18 @@ mod tests;
 mod walk;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::id::JobId;
 use crate::domain::limits::Limits;
-use crate::domain::log::{LogPage, LogQuery, LogStream};
+use crate::domain::log::{LogPage, LogQuery, LogStream, StoredLog};
 
 pub use raw::{RawLog, RawRead};
 
 pub(super) use follow::Follower;
 
+use frames::Source;
 use page::Pager;
 use resume::Places;
 
@@ -41,12 +42,15 @@ pub struct LogFiles {
     root: PathBuf,
     line_bytes: usize,
     places: Arc<Mutex<Places>>,
+    /// What stands in no folder any more.
+    stored: Vec<StoredLog>,
 }
 
 impl LogFiles {
     /// The logs of the attempts in `root` (`{data}/attempts`), with the default limits.
     pub fn new(root: PathBuf) -> Self {
-        Self { root, line_bytes: Limits::default().log_line_bytes, places: Arc::default() }
+        let line_bytes = Limits::default().log_line_bytes;
+        Self { root, line_bytes, places: Arc::default(), stored: Vec::new() }
     }
 
     /// The same, with lines cut at so many bytes.
@@ -54,6 +58,17 @@ impl LogFiles {
     pub fn with_line_bytes(mut self, line_bytes: usize) -> Self {
         self.line_bytes = line_bytes;
         self
+    }
+
+    /// The same for a job whose log stands in the store: what each of its attempts printed.
+    #[must_use]
+    pub fn with_stored(&self, stored: Vec<StoredLog>) -> Self {
+        Self { stored, ..self.clone() }
+    }
+
+    /// The folder of all attempts.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// A part of a job's log. Blocks: call it off the threads that answer. `attempts` is the number
@@ -74,11 +89,14 @@ impl LogFiles {
     /// The bytes that are kept of what an attempt printed, without frames, as of now. `None`: both
     /// streams in the order of reading, without what Longhaul says itself. Blocks.
     pub fn raw(&self, job: JobId, attempt: u32, stream: Option<LogStream>) -> io::Result<RawLog> {
-        RawLog::open(&self.folder(job, attempt), stream)
+        RawLog::open(&self.source(job, attempt), stream)
     }
 
-    fn folder(&self, job: JobId, attempt: u32) -> PathBuf {
-        self.root.join(job.to_string()).join(attempt.to_string())
+    fn source(&self, job: JobId, attempt: u32) -> Source {
+        match self.stored.iter().find(|log| log.attempt == attempt) {
+            Some(log) => Source::Stored(Arc::clone(&log.frames)),
+            None => Source::Folder(self.root.join(job.to_string()).join(attempt.to_string())),
+        }
     }
 
     fn places(&self) -> std::sync::MutexGuard<'_, Places> {

@@ -99,8 +99,8 @@ impl Pager<'_> {
     }
 
     fn walk(&self, attempt: u32, place: Option<Place>) -> io::Result<Walk> {
-        let folder = self.files.folder(self.job, attempt);
-        Walk::open(&folder, place.unwrap_or_else(|| Place::start(self.files.line_bytes)))
+        let source = self.files.source(self.job, attempt);
+        Walk::open(&source, place.unwrap_or_else(|| Place::start(self.files.line_bytes)))
     }
 
     fn key(&self, after: LogCursor) -> Key {
@@ -141,8 +141,8 @@ impl Pager<'_> {
 
     /// Something of the streams asked for is kept of this attempt.
     fn has_lines(&self, attempt: u32) -> io::Result<bool> {
-        let folder = self.files.folder(self.job, attempt);
-        let mut frames = Frames::open(&folder, Position::default())?;
+        let source = self.files.source(self.job, attempt);
+        let mut frames = Frames::open(&source, Position::default())?;
         while let Some(frame) = frames.next()? {
             if is_of(frame, self.query.stream) {
                 return Ok(true);
@@ -153,7 +153,7 @@ impl Pager<'_> {
 
     /// Bytes that the cap has left out of one attempt.
     fn dropped(&self, attempt: u32) -> io::Result<u64> {
-        let frames = Frames::open(&self.files.folder(self.job, attempt), Position::default())?;
+        let frames = Frames::open(&self.files.source(self.job, attempt), Position::default())?;
         let Some(tail_start) = frames.tail_start() else { return Ok(0) };
         let known = self.files.places().head_end(self.job, attempt);
         let head_end = if let Some(end) = known {

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 
 use crate::domain::log::LogStream;
 
-use super::frames::{Frame, Frames, Position, is_of};
+use super::frames::{Frame, Frames, Position, Source, is_of};
 
 /// The kept bytes of an attempt's output at one moment. They stay readable as long as this lives.
 #[derive(Debug)]
@@ -17,8 +16,8 @@ pub struct RawLog {
 }
 
 impl RawLog {
-    pub(super) fn open(folder: &Path, stream: Option<LogStream>) -> io::Result<Self> {
-        let mut frames = Frames::open(folder, Position::default())?;
+    pub(super) fn open(source: &Source, stream: Option<LogStream>) -> io::Result<Self> {
+        let mut frames = Frames::open(source, Position::default())?;
         let mut length = 0;
         while let Some(frame) = frames.next()? {
             if is_printed(frame, stream) {

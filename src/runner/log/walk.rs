@@ -1,9 +1,8 @@
 //! Goes through the log of one attempt, frame by frame and line by line, and knows where it stands.
 
 use std::io;
-use std::path::Path;
 
-use super::frames::{Frame, Frames, Position};
+use super::frames::{Frame, Frames, Position, Source};
 use super::lines::{Assembler, Sink};
 use super::resume::Place;
 
@@ -26,10 +25,10 @@ pub(super) enum Stop {
 }
 
 impl Walk {
-    /// Goes on at a place in the log of this folder.
-    pub(super) fn open(folder: &Path, place: Place) -> io::Result<Self> {
+    /// Goes on at a place in a log.
+    pub(super) fn open(source: &Source, place: Place) -> io::Result<Self> {
         Ok(Self {
-            frames: Frames::open(folder, place.position)?,
+            frames: Frames::open(source, place.position)?,
             assembler: place.assembler,
             position: place.position,
             mid_frame: place.mid_frame,

@@ -4,14 +4,18 @@
 //! - [`open`] readies the file: pragmas, migrations, refusals.
 //! - `writer` owns the one connection that writes and commits whatever waits together.
 //! - `write` says what each write does inside that transaction.
+//! - [`copy`] makes a consistent copy of the file, for a backup.
+//! - `keep` says what is kept of jobs that ended.
 //! - `tally` counts what waits, so that an acceptance need not.
 //! - `readers`, `read` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
 //!
 //! That no second server opens the same file is for the lock of the data folder to see to.
 
+pub mod copy;
 mod ends;
 mod failure;
+mod keep;
 mod list;
 pub mod open;
 #[cfg(test)]
@@ -25,6 +29,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -98,6 +103,11 @@ impl SqliteStore {
         let readers = Readers::open(&path, readers)?;
         let writer = Writer::spawn(conn, tally, on_commit).map_err(OpenError::Thread)?;
         Ok(Self { readers, writer })
+    }
+
+    /// How long the longest transaction took so far, from its beginning to its flush: a gauge.
+    pub fn longest_commit(&self) -> Duration {
+        self.writer.longest_commit()
     }
 
     /// How many questions it was asked since it was opened: a gauge.

@@ -14,19 +14,24 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_labels.sql"),
     include_str!("migrations/0003_lists.sql"),
     include_str!("migrations/0004_tokens.sql"),
+    include_str!("migrations/0005_kept.sql"),
 ];
+
+/// The schema that this program writes.
+#[expect(clippy::cast_possible_truncation, reason = "there are few migrations")]
+pub(super) const KNOWN: u32 = MIGRATIONS.len() as u32;
 
 /// The oldest SQLite that is safe: before it, resetting the write-ahead log could race with a
 /// checkpoint and damage the file.
 const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How long to wait for somebody else's lock: a backup, or a person with the `sqlite3` shell.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of the write-ahead log stays on disk once all of it is in the file.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
@@ -203,13 +208,12 @@ fn prepare_writer(path: &Path) -> Result<Connection, OpenError> {
 
 fn migrate(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let sql = |source| OpenError::Sql { path: path.to_owned(), source };
-    let known = u32::try_from(MIGRATIONS.len()).expect("there are few migrations");
     let version = |conn: &Connection| {
         conn.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).map_err(sql)
     };
     let found = version(conn)?;
-    if found > known {
-        return Err(OpenError::TooNew { path: path.to_owned(), found, known });
+    if found > KNOWN {
+        return Err(OpenError::TooNew { path: path.to_owned(), found, known: KNOWN });
     }
     let tables = "SELECT count(*) FROM sqlite_schema";
     if found == 0 && conn.query_one(tables, [], |row| row.get::<_, i64>(0)).map_err(sql)? > 0 {

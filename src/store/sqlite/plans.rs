@@ -5,8 +5,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::ends::ENDS;
+use super::keep::{ENDED, KEPT, STORED_LOGS, UNSETTLED};
 use super::list::{Range, SEEKS, Way};
-use super::write::{CLAIM, INSERT_JOB, PROMOTE, UPDATE_JOB};
+use super::write::{CLAIM, DELETE_ALL_OF_IT, INSERT_JOB, PROMOTE, UPDATE_JOB};
 use super::{open, read};
 use crate::domain::label::Label;
 use crate::domain::state::{EndReason, JobState};
@@ -111,4 +112,18 @@ fn claims_counts_and_recovery_pass_over_no_ended_job() {
     for index in ["COVERING INDEX jobs_line", "COVERING INDEX jobs_delayed", "INDEX jobs_open"] {
         assert!(counts.iter().any(|step| step.contains(index)), "{counts:#?}");
     }
+}
+
+#[test]
+fn what_prunes_reads_no_more_than_it_removes() {
+    let (_folder, conn) = database();
+    for sql in [ENDED, UNSETTLED, STORED_LOGS] {
+        assert_flat(&conn, sql);
+    }
+    for sql in DELETE_ALL_OF_IT {
+        let steps = plan(&conn, sql);
+        assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:#?}");
+    }
+    // All of it, and nothing else.
+    assert_eq!(plan(&conn, KEPT), ["SEARCH jobs USING COVERING INDEX jobs_ended (ended_at>?)"]);
 }

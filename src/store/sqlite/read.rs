@@ -108,18 +108,45 @@ pub(super) fn events_after(
     after: EventNo,
     limit: u32,
 ) -> Result<EventsPage, Failure> {
-    let mut select = conn.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, {JOB_COLUMNS}
-         FROM job_events CROSS JOIN jobs ON jobs.accept_no = job_events.job
-         WHERE job_events.no > ?1
-         ORDER BY job_events.no
+    let mut events = told(
+        conn,
+        &format!(
+            "SELECT {EVENT_COLUMNS}, {JOB_COLUMNS}
+             FROM job_events CROSS JOIN jobs ON jobs.accept_no = job_events.job
+             WHERE job_events.no > ?1
+             ORDER BY job_events.no
+             LIMIT ?2"
+        ),
+        (after, limit),
+    )?;
+    // By its key.
+    let removals = format!(
+        "SELECT no, seq, removed_at, 'REMOVED', state, state, NULL, {JOB_COLUMNS}
+         FROM removed_jobs AS jobs
+         WHERE no > ?1
+         ORDER BY no
          LIMIT ?2"
-    ))?;
+    );
+    events.append(&mut told(conn, &removals, (after, limit))?);
+    events.sort_by_key(|(event, _)| event.no);
+    events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let gap = conn.prepare_cached("SELECT no FROM feed_gap")?.query_one([], |row| row.get(0));
+    let whole_from = EventNo(gap.optional()?.unwrap_or_default());
+    Ok(EventsPage { events, last: last_event(conn)?, whole_from })
+}
+
+/// Events with their jobs from the columns [`EVENT_COLUMNS`] and [`JOB_COLUMNS`].
+fn told(
+    conn: &Connection,
+    sql: &str,
+    (after, limit): (EventNo, u32),
+) -> Result<Vec<(Event, Arc<Job>)>, Failure> {
+    let mut select = conn.prepare_cached(sql)?;
     let rows = select.query_map((after.0, limit), |row| {
         let job = row::job_from(row, EVENT_COLUMN_COUNT)?;
-        Ok((row::event(row, job.id)?, Some(Arc::new(job))))
+        Ok((row::event(row, job.id)?, Arc::new(job)))
     })?;
-    Ok(EventsPage { events: rows.collect::<Result<_, _>>()?, last: last_event(conn)? })
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// What AUTOINCREMENT drew last, and not the largest number that is still there.

@@ -17,10 +17,11 @@
 //! callers wait for room. A write that was handed over is done even if its caller goes away.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     sender: Option<Sender<Box<dyn Pending>>>,
     room: Arc<Semaphore>,
     health: watch::Receiver<Health>,
+    longest: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -53,12 +55,14 @@ impl Writer {
     pub(super) fn spawn(conn: Connection, tally: Tally, on_commit: CommitSink) -> io::Result<Self> {
         let (sender, receiver) = channel();
         let (health, health_seen) = watch::channel(Health::Serving);
-        let desk = Desk { conn, tally, on_commit, health, receiver };
+        let longest = Arc::<AtomicU64>::default();
+        let desk = Desk { conn, tally, on_commit, health, longest: Arc::clone(&longest), receiver };
         let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(|| desk.run())?;
         Ok(Self {
             sender: Some(sender),
             room: Arc::new(Semaphore::new(MAX_PENDING)),
             health: health_seen,
+            longest,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -78,6 +82,11 @@ impl Writer {
         answer.await.unwrap_or_else(|_| {
             Err(StoreError::OutcomeUnknown("the thread that writes ended".to_owned()).into())
         })
+    }
+
+    /// How long the longest transaction took, from its beginning to its flush.
+    pub(super) fn longest_commit(&self) -> Duration {
+        Duration::from_micros(self.longest.load(Ordering::Relaxed))
     }
 
     /// Whether it does its work.
@@ -140,6 +149,8 @@ struct Desk {
     tally: Tally,
     on_commit: CommitSink,
     health: watch::Sender<Health>,
+    /// Of all transactions, in microseconds.
+    longest: Arc<AtomicU64>,
     receiver: Receiver<Box<dyn Pending>>,
 }
 
@@ -195,7 +206,7 @@ impl Desk {
 
     /// Does the batch in one transaction, which is either durable and told, or rolled back.
     fn transact(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), Rollback> {
-        let rows = self.conn.total_changes();
+        let (rows, start) = (self.conn.total_changes(), Instant::now());
         // At once with the lock: a transaction that began as a reader cannot always become one
         // that writes (SQLITE_BUSY in spite of the timeout).
         let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
@@ -208,6 +219,8 @@ impl Desk {
             return Err(self.roll_back(failure));
         }
         self.tally.commit();
+        let took = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.longest.fetch_max(took, Ordering::Relaxed);
         if self.conn.total_changes() != rows {
             self.become_serving();
         }

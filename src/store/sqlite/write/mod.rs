@@ -5,7 +5,9 @@ mod cancel;
 mod claim;
 mod finish;
 mod interrupt;
+mod prune;
 mod queue;
+mod settle;
 mod start;
 mod started;
 mod token;
@@ -29,12 +31,13 @@ use crate::store::StoreError;
 
 pub(super) use interrupt::Interrupt;
 pub(super) use queue::{ChangeQueue, DeclareQueues};
+pub(super) use settle::{FoldersGone, Settle};
 pub(super) use start::{Check, Start};
 pub(super) use started::Started;
 pub(super) use token::{CreateToken, RevokeToken, TokensUsed};
 pub(super) use worker::SeeWorker;
 #[cfg(test)]
-pub(super) use {claim::CLAIM, claim::PROMOTE, start::INSERT_JOB};
+pub(super) use {claim::CLAIM, claim::PROMOTE, prune::DELETE_ALL_OF_IT, start::INSERT_JOB};
 
 /// A write. It shares its transaction with others and may be applied again after a rollback, so it
 /// keeps nothing of its own outside of [`Tx`].
@@ -90,6 +93,11 @@ impl<'a> Tx<'a> {
             }
         }
         self.commit.promoted.extend(promoted);
+    }
+
+    /// Tells that a job is gone.
+    fn removed(&mut self, event: Event, job: Job) {
+        self.commit.changes.push(Change { event, job: Arc::new(job) });
     }
 
     /// Tells of a token that was made or revoked.

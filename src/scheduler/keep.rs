@@ -1,0 +1,318 @@
+//! What becomes of jobs that ended: small logs go into the store, and what is past its time goes.
+//!
+//! # Invariants
+//!
+//! - Nothing that has not ended is touched: the store judges that again, in the transaction.
+//! - Small steps: whoever waits for the store waits for [`STEP`] at most, and between two steps the
+//!   store is others' for twice as long as the step took.
+//! - Everything to do stands in the store, so that a crash at any moment costs nothing but time.
+//!
+//! # Concurrency
+//!
+//! One task, which begins once the server serves and ends with its claims. Folders are looked at and
+//! removed on other threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::core::Core;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::AcceptNo;
+use crate::runner::kept::{Folders, Look};
+use crate::store::StoreError;
+use crate::store::keep::{Ended, Kept, Prune, Settled};
+
+/// How long an end is left alone: those that come together are settled together.
+const SETTLE_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait where the store, or a process that is left, is in the way.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// What is past its time is looked for at least so often, whatever the clock was set to.
+const LOOK_EVERY: TimeDelta = TimeDelta::hours(1);
+/// The same where something that is past its time was passed over: its key is young.
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
+/// Where so many were, no end hastens the next look.
+const PASSED_OVER: usize = 1_000;
+/// A key stands for its job at least so long (P14).
+const KEY_AGE: TimeDelta = TimeDelta::hours(24);
+/// How long the removal of jobs may take in one transaction.
+const STEP: Duration = Duration::from_millis(5);
+/// So many jobs are looked at together.
+const PAGE: u32 = 128;
+/// So many bytes of logs go into the store in one transaction.
+const SETTLED_BYTES: u64 = 512 * 1024;
+
+/// The task and what only it knows.
+pub(super) struct Keeper {
+    core: Arc<Core>,
+    folders: Folders,
+    /// Counts the jobs that ended since the start.
+    ends: watch::Receiver<u64>,
+    /// How many of them are in `kept`.
+    counted: u64,
+    kept: Kept,
+    /// The wall clock and the monotonic one at the start: a clock that is set forward while the server
+    /// runs makes nothing old.
+    began: (Timestamp, Instant),
+    /// When the next job is past its time; `None`: there is none.
+    due: Option<Timestamp>,
+    /// Until when nothing is pruned: too much was passed over.
+    not_before: Timestamp,
+    /// Folders are left that could not be removed.
+    is_held: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        let folders = Folders::new(core.logs.root().to_owned());
+        let ends = core.board.ends.subscribe();
+        let now = core.clock.now();
+        let began = (now, Instant::now());
+        let kept = Kept::default();
+        Self {
+            core,
+            folders,
+            ends,
+            counted: 0,
+            kept,
+            began,
+            due: None,
+            not_before: now,
+            is_held: false,
+        }
+    }
+
+    /// Works until the server drains.
+    pub(super) async fn run(mut self) {
+        let stopping = self.core.stopping.clone();
+        stopping.run_until_cancelled(self.work()).await;
+    }
+
+    async fn work(&mut self) {
+        while let Err(error) = self.begin().await {
+            tracing::debug!(%error, "what is kept cannot be counted yet");
+            sleep(AGAIN_AFTER).await;
+        }
+        loop {
+            let again = match self.round().await {
+                Ok(again) => again.then_some(AGAIN_AFTER),
+                Err(error) => {
+                    tracing::warn!(%error, "jobs that ended stay as they are for now");
+                    Some(AGAIN_AFTER)
+                }
+            };
+            let due = self.due.map(|due| (due - self.now()).to_std().unwrap_or_default());
+            let next = again.into_iter().chain(due.map(|due| due.max(AGAIN_AFTER))).min();
+            let until_next = async {
+                match next {
+                    Some(next) => sleep(next).await,
+                    // No timer where there is nothing: an idle server does not wake.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.ends.changed() => sleep(SETTLE_AFTER).await,
+                () = until_next => {}
+            }
+        }
+    }
+
+    /// Counts what there is, and goes on with what an earlier server left.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.kept = self.core.store.kept().await?;
+        // What ends while it is counted may be left out: then a little more is kept.
+        self.counted = *self.ends.borrow_and_update();
+        self.remove_folders().await
+    }
+
+    /// Settles and prunes what there is. Whether something was in use and is to be looked at again.
+    async fn round(&mut self) -> Result<bool, StoreError> {
+        let ends = *self.ends.borrow_and_update();
+        self.kept.jobs += ends - self.counted;
+        self.counted = ends;
+        if self.is_held {
+            self.remove_folders().await?;
+        }
+        let is_busy = self.settle().await?;
+        self.prune().await?;
+        Ok(is_busy || self.is_held)
+    }
+
+    /// Puts small logs into the store and measures the others.
+    async fn settle(&mut self) -> Result<bool, StoreError> {
+        let (mut after, mut is_busy) = (AcceptNo::default(), false);
+        loop {
+            let begun = Instant::now();
+            let page = self.core.store.unsettled(after, PAGE).await?;
+            if page.is_empty() {
+                return Ok(is_busy);
+            }
+            let folders = self.folders.clone();
+            let looked = tokio::task::spawn_blocking(move || {
+                let (mut found, mut bytes) = (Vec::new(), 0);
+                for job in page {
+                    let look = folders.look(job.job);
+                    if let Look::Kept { log_bytes, logs: Some(_) } = &look {
+                        bytes += log_bytes;
+                    }
+                    found.push((job, look));
+                    if bytes >= SETTLED_BYTES {
+                        break;
+                    }
+                }
+                found
+            });
+            let looked = looked.await.map_err(|_| StoreError::Internal {
+                message: "a look at folders ended by a panic".to_owned(),
+                source: None,
+            })?;
+            after = looked.last().map_or(after, |(job, _)| job.accepted);
+            let mut settled = Vec::new();
+            for (job, look) in looked {
+                match look {
+                    Look::Busy => is_busy = true,
+                    Look::Kept { log_bytes, logs } => {
+                        self.kept.log_bytes += log_bytes;
+                        settled.push(Settled { job: job.job, log_bytes, logs });
+                    }
+                }
+            }
+            if !settled.is_empty() {
+                self.core.store.settle(settled).await?;
+                self.remove_folders().await?;
+            }
+            // In no hurry: jobs that run come first.
+            rest(begun, 4).await;
+        }
+    }
+
+    /// Prunes what is past its time, the job that ended first first.
+    async fn prune(&mut self) -> Result<(), StoreError> {
+        if self.now() < self.not_before {
+            return Ok(());
+        }
+        let (mut after, mut passed_over) = (None, 0);
+        self.due = (self.kept.jobs > 0).then(|| self.now() + LOOK_EVERY);
+        loop {
+            let page = self.core.store.ended(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.ended_at, last.accepted));
+            let (going, stays) = self.past(&page);
+            let stay = page.iter().position(|job| stays == Some(*job)).unwrap_or(page.len());
+            passed_over += stay - going.len();
+            if !going.is_empty() {
+                self.prune_these(going).await?;
+                self.remove_folders().await?;
+            }
+            if let Some(stays) = stays {
+                let past = stays.ended_at + self.age();
+                self.due = Some(self.due.map_or(past, |due| due.min(past)));
+                break;
+            }
+        }
+        // Their keys are young, or they are in use: that passes.
+        if passed_over > 0 {
+            let again = self.now() + LOOK_AGAIN;
+            self.due = Some(again);
+            if passed_over > PASSED_OVER {
+                self.not_before = again;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of a page that are to go now, and the first one that may stay.
+    fn past(&self, page: &[Ended]) -> (Vec<Ended>, Option<Ended>) {
+        let limits = &self.core.retention;
+        let now = self.now();
+        let (too_old, keys_before) = (now - self.age(), now - KEY_AGE);
+        let mut left = self.kept;
+        let mut going = Vec::new();
+        for &job in page {
+            let is_past = job.ended_at <= too_old
+                || left.jobs > limits.jobs
+                || left.log_bytes > limits.log_bytes;
+            if !is_past {
+                return (going, Some(job));
+            }
+            let is_keyed = job.keyed_since.is_some_and(|since| since >= keys_before);
+            if let Some(bytes) = job.log_bytes.filter(|_| !is_keyed) {
+                left.jobs = left.jobs.saturating_sub(1);
+                left.log_bytes = left.log_bytes.saturating_sub(bytes);
+                going.push(job);
+            }
+        }
+        (going, None)
+    }
+
+    async fn prune_these(&mut self, mut going: Vec<Ended>) -> Result<(), StoreError> {
+        while !going.is_empty() {
+            let begun = Instant::now();
+            let now = self.now();
+            let pruned = self.core.store.prune(Prune {
+                jobs: going.iter().map(|job| job.job).collect(),
+                keys_before: now - KEY_AGE,
+                at: now,
+                within: STEP,
+            });
+            let pruned = pruned.await?;
+            let bytes = going.drain(..pruned.looked_at).filter_map(|job| job.log_bytes);
+            self.kept.log_bytes = self.kept.log_bytes.saturating_sub(bytes.sum());
+            self.kept.jobs = self.kept.jobs.saturating_sub(pruned.removed as u64);
+            if pruned.removed < pruned.looked_at {
+                // Somebody else was faster, or the keys are younger than we thought.
+                self.kept = self.core.store.kept().await?;
+            }
+            rest(begun, 2).await;
+        }
+        Ok(())
+    }
+
+    /// Removes the folders that the store says are to go.
+    async fn remove_folders(&mut self) -> Result<(), StoreError> {
+        self.is_held = false;
+        loop {
+            let doomed = self.core.store.doomed_folders(PAGE).await?;
+            if doomed.is_empty() {
+                return Ok(());
+            }
+            self.is_held = true;
+            let folders = self.folders.clone();
+            let removed = tokio::task::spawn_blocking(move || folders.remove(doomed)).await;
+            match removed {
+                Ok(Ok(removed)) if !removed.is_empty() => {
+                    self.core.store.folders_gone(removed).await?;
+                    self.is_held = false;
+                }
+                // A backup is being made, or it was told why; the next round tries again.
+                Ok(Ok(_)) | Err(_) => return Ok(()),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the folders of jobs stay for now");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Now, by the wall clock, but never later than the monotonic one says.
+    fn now(&self) -> Timestamp {
+        let (wall, monotonic) = self.began;
+        let passed = TimeDelta::from_std(monotonic.elapsed()).unwrap_or(TimeDelta::MAX);
+        self.core.clock.now().min(wall.checked_add_signed(passed).unwrap_or(wall))
+    }
+
+    fn age(&self) -> TimeDelta {
+        // What is older than a century is never pruned by its age.
+        TimeDelta::from_std(self.core.retention.age)
+            .unwrap_or_default()
+            .min(TimeDelta::days(36_500))
+    }
+}
+
+/// Leaves the store and the processor to others for a while after a step.
+async fn rest(begun: Instant, times: u32) {
+    sleep(begun.elapsed() * times).await;
+}
