@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::lines::Lines;
 use super::live::Live;
+use super::meter::Meter;
 use super::recent::Recent;
 use super::slots::Slots;
 use super::unstarted::Unstarted;
@@ -45,6 +46,7 @@ pub struct Board {
     pub(super) lines: Arc<Mutex<Lines>>,
     pub(super) bus: Bus,
     pub(super) recent: Arc<Mutex<Recent>>,
+    pub(super) meter: Arc<Meter>,
     /// Wakes the dispatcher.
     pub(super) wake: Arc<Notify>,
 }
@@ -56,6 +58,7 @@ impl Board {
             lines: Arc::new(Mutex::new(Lines::new(catalog))),
             bus: Bus::default(),
             recent: Arc::default(),
+            meter: Arc::new(Meter::new(catalog)),
             wake: Arc::new(Notify::new()),
         }
     }
@@ -67,6 +70,7 @@ impl Board {
         Arc::new(move |commit: &Commit| {
             board.lines().apply(commit);
             board.recent().apply(commit);
+            board.meter.apply(commit);
             board.bus.publish(commit);
             board.wake.notify_one();
         })

@@ -20,6 +20,7 @@ mod dispatch;
 pub mod handle;
 mod lines;
 mod live;
+pub mod meter;
 mod orders;
 mod ranked;
 pub mod raw_log;
@@ -123,6 +124,7 @@ impl Scheduler {
             .collect();
         let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
+        options.board.meter.load(&waiting, &options.store.open_attempts().await?);
         options.board.lines().load(waiting);
         // Before anything can end: what ends from now on is heard.
         let recent = Recent::load(options.store.as_ref(), &options.catalog, now).await?;

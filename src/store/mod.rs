@@ -24,6 +24,7 @@
 
 pub mod error;
 pub mod filter;
+pub mod meter;
 pub mod query;
 mod queue;
 pub mod sqlite;

@@ -35,14 +35,14 @@ use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use axum::response::IntoResponse;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{SplitStream, StreamExt};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Entrance;
 use super::callers::Account;
 use super::credentials::{self, Shown};
 use super::door::{Door, Told};
+use super::{Entrance, Place};
+use crate::api::error::Code;
 use crate::auth::{Caller, Keeper, NotKnown};
 use crate::domain::limits::Limits;
 use close::Close;
@@ -84,8 +84,8 @@ pub(super) async fn upgrade<E: Executor>(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let permit = match entrance.place() {
-        Ok(permit) => permit,
+    let place = match entrance.place(&entrance.door.meter().sockets) {
+        Ok(place) => place,
         Err(refused) => return *refused,
     };
     let shown = credentials::of_headers(&parts.headers).map(Shown::new);
@@ -101,7 +101,7 @@ pub(super) async fn upgrade<E: Executor>(
         .max_frame_size(max);
     upgrade.on_upgrade(move |socket| async move {
         let known = Known { keeper: entrance.keeper, shown, account, caller: None };
-        let connection = Connection::new(socket, entrance.door, known, permit);
+        let connection = Connection::new(socket, entrance.door, known, place);
         // Of a refused upgrade a page would learn nothing.
         let refusal = (!is_offered).then(Close::subprotocol);
         connection.serve(entrance.closing, refusal).await;
@@ -120,7 +120,7 @@ struct Connection<E> {
     known: Known,
     /// The library reads no more: what came was no message, and what follows cannot be told from it.
     is_deaf: bool,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Who is at the other end.
@@ -164,21 +164,12 @@ enum End {
 }
 
 impl<E: Executor> Connection<E> {
-    fn new(socket: WebSocket, door: Door<E>, known: Known, permit: OwnedSemaphorePermit) -> Self {
+    fn new(socket: WebSocket, door: Door<E>, known: Known, place: Place) -> Self {
         let (sink, incoming) = socket.split();
         let outgoing = Outgoing::new(sink);
         let session = Session::new(door.limits().subscriptions_per_socket);
         let operations = Operations::default();
-        Self {
-            door,
-            incoming,
-            outgoing,
-            session,
-            operations,
-            known,
-            is_deaf: false,
-            _permit: permit,
-        }
+        Self { door, incoming, outgoing, session, operations, known, is_deaf: false, _place: place }
     }
 
     async fn serve(mut self, closing: CancellationToken, refusal: Option<Close>) {
@@ -279,6 +270,7 @@ impl<E: Executor> Connection<E> {
                 Act::Nothing
             }
             Err(error) => {
+                self.door.meter().told(error.code());
                 let refused = Told::Error(vec![error.into_server_error()]);
                 let act = self.session.tell(id, &refused);
                 self.act(act)
@@ -293,6 +285,9 @@ impl<E: Executor> Connection<E> {
             Act::Say(text) => self.outgoing.push(Message::Text(text.into())),
             Act::Judge(shown) => {
                 let judged = self.known.judge(shown);
+                if judged.is_err() {
+                    self.door.meter().told(Code::Unauthenticated);
+                }
                 return match self.session.judged(judged) {
                     Ok(text) => {
                         self.outgoing.push(Message::Text(text.into()));
