@@ -75,9 +75,9 @@ deny: tools
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked --debug cargo-deny
 	$(CARGO) deny --locked check bans licenses sources
 
-## Writes schema.graphql and the errors of README.md anew from the code, and the types of the pages anew from the schema.
+## Writes schema.graphql, the errors of README.md and the numbers of docs/metrics.md anew from the code, and the types of the pages anew from the schema.
 schema: $(MODULES)
-	UPDATE_SCHEMA=1 $(CARGO) test --locked --lib -- api::schema api::error_docs
+	UPDATE_SCHEMA=1 $(CARGO) test --locked --lib -- api::schema api::error_docs telemetry::metrics
 	cd web && npm run --silent codegen
 
 # Built anew only when something that they are made of changed: a new page compiles our crate again.

@@ -6,7 +6,7 @@
 //! ours and lose the code.
 
 use async_graphql::{Enum, ErrorExtensionValues, ServerError, Value};
-use strum::{EnumIter, IntoStaticStr};
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
 use crate::api::input::number;
 use crate::domain::text::shortened;
@@ -22,7 +22,7 @@ const RETRY_AFTER_MS: &str = "retryAfterMs";
 // Renaming a code breaks clients.
 /// Every value that `extensions.code` of an error can take; the words in brackets are further keys of `extensions`. May grow.
 /// `extensions.retryAfterMs` stands wherever the same request may work later.
-#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr)]
 #[graphql(name = "ErrorCode")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Code {

@@ -18,6 +18,8 @@ mod error;
 mod error_docs;
 mod filter;
 mod input;
+mod meter;
+mod metrics;
 mod mutation;
 mod query;
 mod raw_log;
@@ -45,6 +47,8 @@ use crate::auth::Keeper;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::scheduler::Handle;
 use crate::store::Health;
+pub use meter::Meter;
+pub use metrics::{Exposition, Format};
 use schema::Ingredients;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -73,6 +77,10 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
     /// Who may ask.
     pub keeper: Arc<Keeper>,
+    /// What clients do is counted here.
+    pub meter: Arc<Meter>,
+    /// Writes what `/metrics` shows.
+    pub exposition: Exposition,
     /// Clients may ask for the schema.
     pub introspection: bool,
     /// What a browser is shown.
@@ -101,18 +109,21 @@ pub fn router(options: Options) -> Router {
         store: options.store,
         closing: options.closing.clone(),
         introspection: options.introspection,
+        meter: Arc::clone(&options.meter),
     });
     let guarded =
         transport::routes(door, options.closing, options.sockets, Arc::clone(&options.keeper))
-            .merge(raw_log::routes(handle.clone(), Arc::clone(&options.keeper)));
+            .merge(raw_log::routes(handle.clone(), Arc::clone(&options.keeper)))
+            .merge(metrics::routes(options.exposition, Arc::clone(&options.keeper)));
     // Probes come from machines, by any name, and learn nothing but a state.
     let probes = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(handle);
-    transport::guarded(guarded, &guard, &callers, &options.keeper)
+    let routes = transport::guarded(guarded, &guard, &callers, &options.keeper)
         .merge(probes)
-        .merge(pages::routes(options.pages, &guard))
+        .merge(pages::routes(options.pages, &guard));
+    transport::watched(routes, options.meter)
 }
 
 type Plain = (StatusCode, [(HeaderName, HeaderValue); 1], String);
@@ -127,14 +138,19 @@ async fn healthz() -> Plain {
     plain(StatusCode::OK, "alive")
 }
 
-/// Ready: the store writes (P13) and new jobs are taken.
 async fn readyz(State(handle): State<Handle>) -> Plain {
-    let health = handle.reader().health().borrow().clone();
-    let not_ready = |why: &str| plain(StatusCode::SERVICE_UNAVAILABLE, why);
-    match health {
-        Health::Refusing(_) => not_ready("the store refuses writes for now"),
-        Health::Broken(_) => not_ready("the store cannot tell what is durable"),
-        Health::Serving if !handle.is_accepting() => not_ready("the server is stopping"),
-        Health::Serving => plain(StatusCode::OK, "ready"),
+    match ready(&handle) {
+        Ok(()) => plain(StatusCode::OK, "ready"),
+        Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
+}
+
+/// Ready: the store writes (P13) and new jobs are taken. The error says why not.
+pub fn ready(handle: &Handle) -> Result<(), &'static str> {
+    match *handle.reader().health().borrow() {
+        Health::Refusing(_) => Err("the store refuses writes for now"),
+        Health::Broken(_) => Err("the store cannot tell what is durable"),
+        Health::Serving if !handle.is_accepting() => Err("the server is stopping"),
+        Health::Serving => Ok(()),
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::access::Access;
 use crate::api::context::{Facts, SharedClock};
 use crate::api::input::{DEFAULT_LOG_PAGE, DEFAULT_PAGE};
+use crate::api::meter::Meter;
 use crate::api::mutation::Mutation;
 use crate::api::query::Query;
 use crate::api::subscription::Subscription;
@@ -59,6 +60,7 @@ pub(crate) struct Ingredients {
     pub(crate) store: &'static str,
     pub(crate) closing: CancellationToken,
     pub(crate) introspection: bool,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// The schema behind its gate.
@@ -88,7 +90,7 @@ pub(crate) fn door(from: Ingredients) -> Door<LonghaulSchema> {
         .data(Closing(from.closing))
         .finish();
     let gate = gate(&sdl, limits, slots).with_introspection(from.introspection);
-    Door::new(schema, gate, welcome)
+    Door::new(schema, gate, welcome, from.meter)
 }
 
 /// What the gate knows of lists: `slots` is how many jobs a worker runs.

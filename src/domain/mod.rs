@@ -24,6 +24,7 @@ pub mod kind;
 pub mod label;
 pub mod limits;
 pub mod log;
+pub mod meter;
 pub mod names;
 pub mod retention;
 pub mod retry;

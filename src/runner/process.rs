@@ -17,6 +17,7 @@ use rustix::process::{getpid, set_child_subreaper};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span};
 
 use super::folder::Folder;
 use super::follow::{Follow, apart, follow_left};
@@ -141,13 +142,13 @@ impl Inner {
         };
         let launched = launch(options, spec, &folder, self.open_files)?;
         let lifeline = Arc::clone(&launched.lifeline);
-        self.tasks.spawn(follow.run(launched));
+        self.tasks.spawn(follow.run(launched).in_current_span());
         Ok(Box::new(lifeline))
     }
 
     /// Finds out behind the caller's back what became of an attempt: that may take long.
     fn settle_behind(&self, case: Case, reports: mpsc::Sender<Report>) -> Box<dyn Control> {
-        self.tasks.spawn(follow_left(case, reports));
+        self.tasks.spawn(follow_left(case, reports).in_current_span());
         Box::new(CutOff)
     }
 }
@@ -173,7 +174,9 @@ impl Runner for ProcessRunner {
         let inner = Arc::clone(&self.0);
         let reporter = reports.clone();
         // On a tracked thread: a caller that goes away leaves an attempt that is followed.
-        let started = self.0.tasks.spawn_blocking(move || inner.start(&spec, reports)).await;
+        let span = Span::current();
+        let start = move || span.in_scope(|| inner.start(&spec, reports));
+        let started = self.0.tasks.spawn_blocking(start).await;
         match started {
             Ok(Ok(control)) => Ok(control),
             Ok(Err(LaunchError::Command(text))) => {

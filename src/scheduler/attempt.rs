@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::core::{Board, Core};
 use super::slots::Slot;
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::id::{Fence, JobId};
+use crate::domain::job::Job;
 use crate::domain::names::QueueName;
 use crate::domain::state::EndReason;
 use crate::events::News;
@@ -48,31 +50,41 @@ impl Drop for Held {
     }
 }
 
+/// Whatever is logged of an attempt bears this: its job's names, and its own.
+pub(super) fn span(job: &Job, fence: Fence) -> Span {
+    let of_job =
+        tracing::info_span!("job", job.id = %job.id, job.kind = %job.kind, queue.name = %job.queue);
+    tracing::info_span!(parent: &of_job, "attempt", attempt = job.attempt, fence = %fence)
+}
+
 /// Follows an attempt to its end, in a task of its own.
 pub(super) fn follow(
     core: &Arc<Core>,
-    job: JobId,
+    job: &Job,
     fence: Fence,
     reports: mpsc::Receiver<Report>,
     held: Held,
 ) {
-    let follower = Follower { core: Arc::clone(core), job, fence };
-    task(core, held, async move { follower.run(reports).await });
+    let follower = Follower { core: Arc::clone(core), job: job.id, fence };
+    let work = async move { follower.run(reports).await };
+    task(core, held, work.instrument(span(job, fence)));
 }
 
 /// Records the end of an attempt of an earlier server, as soon as the store can.
-pub(super) fn end_left(core: &Arc<Core>, job: JobId, fence: Fence, end: AttemptEnd, held: Held) {
-    let follower = Follower { core: Arc::clone(core), job, fence };
-    task(core, held, async move { follower.record(end).await });
+pub(super) fn end_left(core: &Arc<Core>, job: &Job, fence: Fence, end: AttemptEnd, held: Held) {
+    let follower = Follower { core: Arc::clone(core), job: job.id, fence };
+    let work = async move { follower.record(end).await };
+    task(core, held, work.instrument(span(job, fence)));
 }
 
 /// Records the end of a claim that never became a process.
 pub(super) fn end_unspawned(core: &Arc<Core>, claim: &Claim, end: AttemptEnd, held: Held) {
     let follower = Follower { core: Arc::clone(core), job: claim.job.id, fence: claim.fence };
-    task(core, held, async move {
+    let work = async move {
         follower.record(end).await;
         follower.core.live.leave(follower.job, follower.fence);
-    });
+    };
+    task(core, held, work.instrument(span(&claim.job, claim.fence)));
 }
 
 /// Keeps the slots for as long as `work` lasts. Where it panics, nobody knows what still runs: they
@@ -150,7 +162,7 @@ impl Follower {
         if !recorded {
             // A runner that broke its contract told us nothing: that is what we know (P9).
             let end = end.unwrap_or_else(|| {
-                tracing::error!(job.id = %self.job, "the runner reported no end");
+                tracing::error!("the runner reported no end");
                 AttemptEnd::unrecorded(EndReason::Lost, "nobody knows how it ended", true)
             });
             self.record(end).await;
@@ -162,14 +174,17 @@ impl Follower {
     async fn started(&self) -> bool {
         let at = self.core.clock.now();
         match self.core.store.started(self.job, self.fence, at).await {
-            Ok(Guarded::Done(_)) => true,
+            Ok(Guarded::Done(_)) => {
+                tracing::debug!("an attempt began");
+                true
+            }
             Ok(Guarded::Stale) => {
-                tracing::warn!(job.id = %self.job, fence = %self.fence, "a start of an old claim was refused");
+                tracing::warn!("a start of an old claim was refused");
                 true
             }
             // Where it ends before, its end commits the start with it.
             Err(error) => {
-                tracing::warn!(job.id = %self.job, %error, "a start was not recorded yet");
+                tracing::warn!(%error, "a start was not recorded yet");
                 false
             }
         }
@@ -193,21 +208,27 @@ impl Follower {
                 chance: rand::random(),
             };
             match self.core.store.finish(finish).await {
-                Ok(Guarded::Done(_)) => return,
+                Ok(Guarded::Done(job)) => {
+                    let (reason, state) = (end.reason, job.state);
+                    tracing::debug!(?reason, ?state, exit_code = end.exit_code, "an attempt ended");
+                    let bytes = u64::try_from(end.usage.log_bytes).unwrap_or_default();
+                    self.core.board.meter.log_bytes.add(bytes);
+                    return;
+                }
                 Ok(Guarded::Stale) => {
-                    tracing::warn!(job.id = %self.job, fence = %self.fence, "an end of an old claim was refused");
+                    tracing::warn!("an end of an old claim was refused");
                     return;
                 }
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(job.id = %self.job, why, "an end is not recorded yet; trying again");
+                    tracing::warn!(why, "an end is not recorded yet; trying again");
                 }
                 // The process ends for this, and recovery reads the end from the folder.
                 Err(error @ StoreError::OutcomeUnknown(_)) => {
-                    tracing::error!(job.id = %self.job, %error, "an end may not be recorded");
+                    tracing::error!(%error, "an end may not be recorded");
                     return;
                 }
                 Err(error @ StoreError::Internal { .. }) => {
-                    tracing::error!(job.id = %self.job, %error, ?end, "an end could not be recorded; trying again");
+                    tracing::error!(%error, ?end, "an end could not be recorded; trying again");
                 }
             }
             tokio::time::sleep(pause).await;

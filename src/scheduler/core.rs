@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::lines::Lines;
 use super::live::Live;
+use super::meter::Meter;
 use super::recent::Recent;
 use super::slots::Slots;
 use super::unstarted::Unstarted;
@@ -46,6 +47,7 @@ pub struct Board {
     pub(super) lines: Arc<Mutex<Lines>>,
     pub(super) bus: Bus,
     pub(super) recent: Arc<Mutex<Recent>>,
+    pub(super) meter: Arc<Meter>,
     /// Wakes the dispatcher.
     pub(super) wake: Arc<Notify>,
     /// Counts the jobs that ended.
@@ -59,6 +61,7 @@ impl Board {
             lines: Arc::new(Mutex::new(Lines::new(catalog))),
             bus: Bus::default(),
             recent: Arc::default(),
+            meter: Arc::new(Meter::new(catalog)),
             wake: Arc::new(Notify::new()),
             ends: watch::Sender::new(0),
         }
@@ -71,6 +74,7 @@ impl Board {
         Arc::new(move |commit: &Commit| {
             board.lines().apply(commit);
             board.recent().apply(commit);
+            board.meter.apply(commit);
             board.bus.publish(commit);
             board.wake.notify_one();
             let ends = commit.changes.iter().filter(|c| c.event.change == JobChange::Ended).count();

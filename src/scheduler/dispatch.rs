@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::attempt::{self, Held};
 use super::core::{Barrier, Core, Gate, Phase};
@@ -245,10 +246,11 @@ impl Dispatcher {
             policy: plan.policy,
         };
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
-        match core.runner.spawn(spec, sender).await {
+        let span = attempt::span(&claim.job, claim.fence);
+        match core.runner.spawn(spec, sender).instrument(span).await {
             Ok(control) => {
                 core.live.enter(claim.job.id, claim.fence, grace, control);
-                attempt::follow(core, claim.job.id, claim.fence, reports, held);
+                attempt::follow(core, &claim.job, claim.fence, reports, held);
             }
             Err(end) => attempt::end_unspawned(core, &claim, end, held),
         }

@@ -144,7 +144,10 @@ impl Handle {
             return Err(StartRefusal::NotAccepting);
         }
         let judged = self.judge(request).await?;
-        self.accept(judged).await
+        let accepted = self.accept(judged).await?;
+        let (job, created) = (&accepted.job, accepted.created);
+        tracing::debug!(job.id = %job.id, job.kind = %job.kind, created, "a job was accepted");
+        Ok(accepted)
     }
 
     /// What a request is, for the store to start or to check.

@@ -22,6 +22,7 @@ mod keep;
 mod lines;
 mod live;
 mod logs;
+pub mod meter;
 mod orders;
 mod ranked;
 pub mod raw_log;
@@ -130,6 +131,7 @@ impl Scheduler {
             .collect();
         let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
+        options.board.meter.load(&waiting, &options.store.open_attempts().await?);
         options.board.lines().load(waiting);
         // Before anything can end: what ends from now on is heard.
         let recent = Recent::load(options.store.as_ref(), &options.catalog, now).await?;

@@ -165,14 +165,14 @@ impl End {
 
 /// From when it could start to when it did. What was tried more than once has waited more than
 /// once, and the row knows only of the last time.
-fn wait(job: &Job) -> Option<Duration> {
+pub(super) fn wait(job: &Job) -> Option<Duration> {
     let from = job.not_before.map_or(job.created_at, |at| at.max(job.created_at));
     let started = job.started_at.filter(|_| job.attempt == 1)?;
     Some((started - from).to_std().unwrap_or_default())
 }
 
 /// How long it ran, where it ran to an end of its own.
-fn run(job: &Job) -> Option<Duration> {
+pub(super) fn run(job: &Job) -> Option<Duration> {
     let ran = match job.state {
         JobState::Succeeded => true,
         JobState::Failed => !matches!(job.reason, Some(EndReason::SpawnFailed | EndReason::Lost)),

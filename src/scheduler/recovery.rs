@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::attempt::{self, Held};
 use super::core::Core;
@@ -33,7 +34,8 @@ pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
     let mut found = Found::default();
     let looks = stream::iter(core.store.open_attempts().await?).map(|(job, open)| async move {
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
-        let recovered = core.runner.recover(open.clone(), sender).await;
+        let span = attempt::span(&job, open.fence);
+        let recovered = core.runner.recover(open.clone(), sender).instrument(span).await;
         (job, open, reports, recovered)
     });
     let mut looks = pin!(looks.buffered(AT_ONCE));
@@ -48,7 +50,7 @@ pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
                 found.alive += 1;
                 let held = owed(core, &job);
                 core.live.enter(job.id, open.fence, grace, control);
-                attempt::follow(core, job.id, open.fence, reports, held);
+                attempt::follow(core, &job, open.fence, reports, held);
             }
         }
     }
@@ -92,7 +94,7 @@ async fn settle(
         }
         Err(StoreError::Unavailable(why)) => {
             tracing::warn!(job.id = %job.id, why, "the end of an attempt is not recorded yet");
-            attempt::end_left(core, job.id, open.fence, end, owed(core, job));
+            attempt::end_left(core, job, open.fence, end, owed(core, job));
         }
         Err(error @ StoreError::Internal { .. }) => {
             tracing::error!(job.id = %job.id, %error, ?end, "the end of an attempt cannot be recorded");

@@ -39,18 +39,20 @@ pub use trouble::Trouble;
 use crate::api::{self, Pages};
 use crate::auth::Keeper;
 use crate::config::Config;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::limits::Limits;
 use crate::runner::process::{self, ProcessRunner};
 use crate::scheduler::{self, Board, Scheduler};
+use crate::store;
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{CommitSink, Health, Reader, StoreError};
-use crate::telemetry;
+use crate::telemetry::{self, metrics};
 use data::DataFolder;
 use signals::Signals;
 
 /// The file of the database, in the data folder.
 const DATABASE: &str = "longhaul.db";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Why a server did not start. The next start finds whatever it did.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +115,7 @@ pub struct Server {
     runner: Arc<ProcessRunner>,
     listener: TcpListener,
     app: axum::Router,
+    meter: Arc<api::Meter>,
     address: SocketAddr,
     keeper: Arc<Keeper>,
     drain_timeout: Duration,
@@ -140,16 +143,19 @@ impl Server {
             parts = start_parts(folder.path(), &clock, &keeper, &config) => parts?,
             _ = signals.next() => return Err(StartError::Stopped),
         };
-        let Parts { scheduler, runner, health } = parts;
+        let Parts { scheduler, runner, health, meter: of_store } = parts;
         let (closing, sockets) = (CancellationToken::new(), TaskTracker::new());
         let uses = tokens::write_down(Arc::clone(&keeper), scheduler.handle(), closing.clone());
         sockets.spawn(uses);
+        let (meter, started_at) = (Arc::<api::Meter>::default(), clock.now());
         let app = api::router(api::Options {
             handle: scheduler.handle(),
             keeper: Arc::clone(&keeper),
-            started_at: clock.now(),
+            meter: Arc::clone(&meter),
+            exposition: exposition(&scheduler, &meter, of_store, started_at),
+            started_at,
             clock,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
             store: "sqlite",
             pages: Pages::embedded(),
             closing: closing.clone(),
@@ -167,6 +173,7 @@ impl Server {
             runner,
             listener,
             app,
+            meter,
             address,
             keeper,
             drain_timeout,
@@ -201,7 +208,7 @@ impl Server {
         let patience = self.limits.slow_reader.saturating_mul(2);
         let listener = self.listener.tap_io(move |tcp| patience::cut_when_untaken(tcp, patience));
         let closing = self.closing.clone();
-        let mut serving = pin!(api::serve(listener, self.app, &self.limits, closing));
+        let mut serving = pin!(api::serve(listener, self.app, &self.limits, &self.meter, closing));
         let mut health = self.health;
         let mut failure = pin!(async {
             tokio::select! {
@@ -242,6 +249,7 @@ struct Parts {
     scheduler: Scheduler,
     runner: Arc<ProcessRunner>,
     health: watch::Receiver<Health>,
+    meter: Arc<store::meter::Meter>,
 }
 
 async fn start_parts(
@@ -268,7 +276,7 @@ async fn start_parts(
         clock: Arc::clone(clock),
     })
     .map_err(StartError::Runner)?;
-    let health = store.health();
+    let (health, meter) = (store.health(), Arc::clone(store.meter()));
     let scheduler = Scheduler::start(scheduler::Options {
         board,
         store,
@@ -281,11 +289,22 @@ async fn start_parts(
         boot_id: runner.boot_id().to_owned(),
         slots: config.worker.slots,
         worker_name: config.worker.name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: VERSION.to_owned(),
     })
     .await
     .map_err(StartError::Recover)?;
-    Ok(Parts { scheduler, runner, health })
+    Ok(Parts { scheduler, runner, health, meter })
+}
+
+/// What writes `/metrics`.
+fn exposition(
+    scheduler: &Scheduler,
+    api: &Arc<api::Meter>,
+    store: Arc<store::meter::Meter>,
+    started_at: Timestamp,
+) -> api::Exposition {
+    let (scheduler, api) = (scheduler.handle(), Arc::clone(api));
+    metrics::exposition(metrics::Sources { scheduler, api, store, started_at, version: VERSION })
 }
 
 /// The SDL that every server of this version serves.

@@ -25,6 +25,7 @@
 pub mod error;
 pub mod filter;
 pub mod keep;
+pub mod meter;
 pub mod query;
 mod queue;
 pub mod sqlite;

@@ -135,9 +135,12 @@ pub(super) async fn serve_as(data: TempDir, introspection: bool) -> Server {
     });
     let scheduler = scheduler.await.unwrap();
     let closing = CancellationToken::new();
+    let meter = Arc::<api::Meter>::default();
     let routes = api::router(api::Options {
         handle: scheduler.handle(),
         keeper,
+        meter: Arc::clone(&meter),
+        exposition: Arc::new(|_| "numbers\n".to_owned()),
         started_at: clock.now(),
         clock,
         version: "0.0.0-test".to_owned(),
@@ -156,7 +159,7 @@ pub(super) async fn serve_as(data: TempDir, introspection: bool) -> Server {
     // Its own: what a test closes may still be asked.
     let never = CancellationToken::new();
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(async move { api::serve(listener, routes, &limits, never).await });
+    tokio::spawn(async move { api::serve(listener, routes, &limits, &meter, never).await });
     let seen = Mutex::new(seen);
     let client = reqwest::Client::new();
     Server { address, closing, scheduler, store, _data: data, runner, seen, client }

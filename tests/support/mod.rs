@@ -10,6 +10,7 @@ pub(crate) mod filled;
 pub(crate) mod gated;
 pub(crate) mod graphql;
 pub(crate) mod kinds;
+pub(crate) mod metrics;
 pub(crate) mod server;
 
 /// Prints what a run found, past the capture of the test harness.

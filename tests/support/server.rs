@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,6 +27,7 @@ pub(crate) struct Server {
     folder: TempDir,
     child: Option<Child>,
     said: Arc<Mutex<String>>,
+    hearing: JoinHandle<()>,
     /// How to ask it.
     pub(crate) api: Api,
     /// Its resident memory when it was ready, in bytes.
@@ -51,18 +53,27 @@ impl Server {
     async fn start_by_in(command: Command, folder: TempDir, config: &str) -> Self {
         fs::write(folder.path().join("longhaul.toml"), config).unwrap();
         let said = Arc::default();
-        let (child, url) = launch(command, folder.path(), "127.0.0.1:0", &said).await;
+        let (child, url, hearing) = launch(command, folder.path(), "127.0.0.1:0", &said).await;
         let resident_at_start = resident(child.id());
-        Self { folder, child: Some(child), said, api: Api::new(url), resident_at_start }
+        Self { folder, child: Some(child), said, hearing, api: Api::new(url), resident_at_start }
     }
 
     /// Starts it again at the same address; the one before must have been stopped.
     pub(crate) async fn start_again(&mut self) {
         assert!(self.child.is_none(), "a folder has one server at a time");
         let address = self.api.address().to_owned();
-        let (child, _) =
+        let (child, _, hearing) =
             launch(Command::new(BINARY), self.folder.path(), &address, &self.said).await;
-        self.child = Some(child);
+        (self.child, self.hearing) = (Some(child), hearing);
+    }
+
+    /// Stops it; all that it ever said on standard error.
+    pub(crate) async fn last_words(mut self) -> String {
+        assert!(self.stop().await.success());
+        let heard = std::mem::replace(&mut self.hearing, std::thread::spawn(|| {}));
+        heard.join().unwrap();
+        let said = self.said.lock().unwrap();
+        said.clone()
     }
 
     /// Asks it to stop as a service manager does, and waits for its end.
@@ -160,7 +171,7 @@ async fn launch(
     folder: &Path,
     address: &str,
     said: &Arc<Mutex<String>>,
-) -> (Child, String) {
+) -> (Child, String, JoinHandle<()>) {
     command.args(["serve", "--listen", address, "--config"]).arg(folder.join("longhaul.toml"));
     command.arg("--data").arg(folder.join("data"));
     // A variable of whoever runs the tests must not configure the server.
@@ -170,7 +181,7 @@ async fn launch(
     let stderr = child.stderr.take().unwrap();
     let (tell, told) = oneshot::channel();
     let all = Arc::clone(said);
-    std::thread::spawn(move || {
+    let hearing = std::thread::spawn(move || {
         let mut tell = Some(tell);
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             if let Some((_, url)) = line.split_once("listening on http://")
@@ -187,7 +198,7 @@ async fn launch(
         let status = child.wait().unwrap();
         panic!("the server ended at once, {status}:\n{}", said.lock().unwrap());
     };
-    (child, url)
+    (child, url, hearing)
 }
 
 /// The resident memory of a process in bytes.

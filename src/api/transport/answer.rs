@@ -9,7 +9,7 @@ use axum::http::{Response, StatusCode};
 
 use super::accept::Accept;
 use super::door::has_no_data;
-use crate::api::error::{ApiError, retry_after_ms};
+use crate::api::error::{ApiError, Code, retry_after_ms};
 
 /// The two media types that a client may accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +65,18 @@ pub(super) fn graphql(media: Media, response: &GraphQlResponse, broke_off: bool)
     answer
 }
 
+/// Travels with a [`problem`], so that it is counted where all answers pass.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused(pub(super) Code);
+
 /// What is refused by HTTP itself, with a body like GraphQL's.
 pub(crate) fn problem(status: StatusCode, error: ApiError) -> Response<Body> {
+    let refused = Refused(error.code());
     let errors = [error.into_server_error()];
     let body = serde_json::json!({ "errors": errors });
     let body = serde_json::to_vec(&body).expect("an error is JSON");
     let mut answer = answer(Media::Json.name(), status, body);
+    answer.extensions_mut().insert(refused);
     say_when(&mut answer, &errors);
     answer
 }
@@ -105,7 +111,6 @@ mod tests {
     use axum::http::header::ACCEPT;
 
     use super::*;
-    use crate::api::error::Code;
 
     #[test]
     fn the_media_type_is_the_one_that_the_client_prefers() {

@@ -13,18 +13,23 @@ use futures::future::{self, BoxFuture, FutureExt};
 use futures::ready;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 use super::callers::UnderWay;
 use super::credentials::unauthenticated;
 use super::gate::{Admitted, Gate};
+use super::log_id;
 use crate::api::budget::Budget;
 use crate::api::deadline::Deadline;
 use crate::api::error::{ApiError, Code, MAX_MESSAGE, OUTCOME_UNKNOWN};
+use crate::api::meter::Meter;
 use crate::api::shared::{Asked, Follower, Questions};
 use crate::auth::{Caller, NotKnown};
 use crate::domain::limits::Limits;
 use crate::domain::text::shortened;
 
+/// So many characters of an operation's name stand in a log.
+const MOST_OF_NAME: usize = 80;
 /// So many faults of one document are told.
 const MOST_ERRORS: usize = 20;
 
@@ -35,6 +40,7 @@ pub(crate) struct Door<E> {
     gate: Arc<Gate>,
     welcome: Welcome,
     questions: Questions,
+    meter: Arc<Meter>,
 }
 
 /// Puts into a request what its resolvers reach for its caller, who must be let in still: much may have
@@ -75,10 +81,15 @@ pub(super) struct Ran {
 }
 
 impl<E: Executor> Door<E> {
-    pub(crate) fn new(schema: E, gate: Gate, welcome: Welcome) -> Self {
+    pub(crate) fn new(schema: E, gate: Gate, welcome: Welcome, meter: Arc<Meter>) -> Self {
         let shared = schema.clone();
         let questions = Questions::new(move |request| shared.execute_stream(request, None));
-        Self { schema, gate: Arc::new(gate), welcome, questions }
+        Self { schema, gate: Arc::new(gate), welcome, questions, meter }
+    }
+
+    /// Where what passes is counted.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The limits that it holds.
@@ -98,11 +109,22 @@ impl<E: Executor> Door<E> {
                 .map_err(|why| unauthenticated(&why).into_server_error())?;
             Ok(admitted)
         });
-        admitted.map_err(|error| Response::from_errors(vec![error]).into())
+        admitted.inspect(|admitted| self.meter.admitted(admitted.operation)).map_err(|error| {
+            let errors = vec![error];
+            self.meter.told_all(&errors);
+            Response::from_errors(errors).into()
+        })
     }
 
     /// Executes a query or a mutation that was admitted.
     pub(super) async fn run(&self, admitted: Admitted) -> Ran {
+        let span = span(&admitted);
+        let ran = self.execute(admitted).instrument(span).await;
+        self.meter.told_all(&ran.response.errors);
+        ran
+    }
+
+    async fn execute(&self, admitted: Admitted) -> Ran {
         let budget = Arc::new(Budget::new(self.limits()));
         let deadline = Deadline::after(self.limits().request_timeout);
         let operation = admitted.operation;
@@ -173,37 +195,52 @@ impl<E: Executor> Door<E> {
         match self.questions.join(&admitted.request, &admitted.document) {
             Some(Ok(asked)) => {
                 let open = open(asked, self.limits().request_timeout);
-                Following::Opening(open.boxed()).boxed()
+                let meter = Arc::clone(&self.meter);
+                let count = move |told: &Told| {
+                    if let Told::Error(errors) = told {
+                        meter.told_all(errors);
+                    }
+                };
+                Following::Opening(open.boxed()).inspect(count).boxed()
             }
-            Some(Err(refused)) => refusal(finish(*refused).errors),
-            None => self.execute(admitted.into_request()),
+            Some(Err(refused)) => {
+                let errors = finish(*refused).errors;
+                self.meter.told_all(&errors);
+                refusal(errors)
+            }
+            None => self.listen(admitted.into_request()),
         }
     }
 
     /// Executes a subscription. After an error of ours nothing more comes.
-    fn execute(&self, request: Request) -> BoxStream<'static, Told> {
+    fn listen(&self, request: Request) -> BoxStream<'static, Told> {
         let budget = Arc::new(Budget::new(self.limits()));
         let request = request.data(Arc::clone(&budget));
         let events = AssertUnwindSafe(self.schema.execute_stream(request, None)).catch_unwind();
         let most = self.limits().request_timeout;
-        let messages = stream::unfold(Some((events, budget)), move |following| async move {
-            let (mut events, budget) = following?;
+        let following = (events, budget, Arc::clone(&self.meter));
+        let messages = stream::unfold(Some(following), move |following| async move {
+            let (mut events, budget, meter) = following?;
             let event = tokio::select! {
                 biased;
-                event = events.next() => event,
-                () = budget.overdue(most) => return Some((broken(too_slow()), None)),
+                event = events.next() => Ok(event),
+                () = budget.overdue(most) => Err(too_slow()),
             };
-            match (event, budget.exceeded()) {
-                (None, _) => Some((Told::Complete, None)),
-                (Some(Ok(response)), None) if is_of_source(&response) => {
-                    Some((Told::Error(finish(response).errors), None))
+            let last = match (event, budget.exceeded()) {
+                (Ok(None), _) => return Some((Told::Complete, None)),
+                (Ok(Some(Ok(response))), None) if is_of_source(&response) => {
+                    finish(response).errors
                 }
-                (Some(Ok(response)), None) => {
-                    Some((Told::Next(finish(response)), Some((events, budget))))
+                (Ok(Some(Ok(response))), None) => {
+                    let response = finish(response);
+                    meter.told_all(&response.errors);
+                    return Some((Told::Next(response), Some((events, budget, meter))));
                 }
-                (Some(Ok(_)), Some(error)) => Some((broken(error), None)),
-                (Some(Err(_)), _) => Some((broken(fault()), None)),
-            }
+                (Ok(Some(Ok(_))), Some(error)) | (Err(error), _) => refuse(error).errors,
+                (Ok(Some(Err(_))), _) => refuse(fault()).errors,
+            };
+            meter.told_all(&last);
+            Some((Told::Error(last), None))
         });
         messages.boxed()
     }
@@ -215,6 +252,7 @@ impl<E: Executor> Door<E> {
             "one socket may have {most} operations at a time: end one, or open another socket"
         );
         let error = ApiError::new(Code::RateLimited, message).retry_after_ms(1_000);
+        self.meter.told(error.code());
         vec![error.into_server_error()]
     }
 }
@@ -287,13 +325,35 @@ fn is_of_source(response: &Response) -> bool {
     !response.errors.is_empty() && response.errors.iter().all(|error| error.path.len() <= 1)
 }
 
-fn broken(error: ApiError) -> Told {
-    Told::Error(refuse(error).errors)
+/// What is logged while an operation runs bears this. Of a query only where all is logged, since it
+/// costs a tenth of one; of what is followed, of which there may be tens of thousands, nothing does.
+fn span(admitted: &Admitted) -> Span {
+    let name = admitted.request.operation_name.as_deref();
+    let name = || name.map(|name| name.chars().take(MOST_OF_NAME).collect::<String>());
+    if admitted.operation == OperationType::Mutation {
+        tracing::info_span!(
+            "operation",
+            operation.id = log_id(),
+            operation.kind = "mutation",
+            operation.name = name()
+        )
+    } else {
+        tracing::debug_span!(
+            "operation",
+            operation.id = log_id(),
+            operation.kind = "query",
+            operation.name = name()
+        )
+    }
 }
 
 /// An operation that tells only why it was refused.
 pub(super) fn refusal(errors: Vec<ServerError>) -> BoxStream<'static, Told> {
     stream::once(future::ready(Told::Error(errors))).boxed()
+}
+
+fn broken(error: ApiError) -> Told {
+    Told::Error(refuse(error).errors)
 }
 
 fn refuse(error: ApiError) -> Response {

@@ -35,15 +35,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::api::meter::Meter;
 use crate::domain::limits::Limits;
+use crate::domain::meter::{Level, One};
 
 /// How often it is told that as many connections are open as may be.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// Serves what `listener` accepts until `closing` is cancelled, and then until the last connection is
 /// closed. Each request carries its client's address as [`ConnectInfo`].
-pub async fn serve<L>(mut listener: L, routes: Router, limits: &Limits, closing: CancellationToken)
-where
+pub async fn serve<L>(
+    mut listener: L,
+    routes: Router,
+    limits: &Limits,
+    meter: &Meter,
+    closing: CancellationToken,
+) where
     L: Listener<Addr = SocketAddr>,
 {
     let mut http = http1::Builder::new();
@@ -51,7 +58,7 @@ where
         .header_read_timeout(limits.read_timeout)
         .max_header_size(limits.request_head);
     let connections = TaskTracker::new();
-    let mut places = Places::new(limits.connections);
+    let mut places = Places::new(limits.connections, Arc::clone(&meter.connections));
     loop {
         let (io, client) = tokio::select! {
             biased;
@@ -88,13 +95,14 @@ where
 struct Places {
     free: Arc<Semaphore>,
     most: usize,
+    open: Arc<Level>,
     told: Option<Instant>,
 }
 
 impl Places {
-    fn new(most: usize) -> Self {
+    fn new(most: usize, open: Arc<Level>) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(most)), most, told: None }
+        Self { free: Arc::new(Semaphore::new(most)), most, open, told: None }
     }
 
     /// The next connection, once there is a place for it.
@@ -110,7 +118,7 @@ impl Places {
         let place = Arc::clone(&self.free).acquire_owned().await;
         let place = place.expect("nobody closes it");
         let (io, client) = listener.accept().await;
-        (Placed { io, _place: place }, client)
+        (Placed { io, _place: (place, self.open.one()) }, client)
     }
 }
 
@@ -122,7 +130,7 @@ fn is_long_ago(told: Instant) -> bool {
 /// become a socket.
 struct Placed<I> {
     io: I,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, One),
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Placed<I> {

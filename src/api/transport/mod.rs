@@ -36,9 +36,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
+use tracing::{Instrument, Span};
 
 use crate::api::error::{ApiError, Code};
+use crate::api::meter::Meter;
 use crate::auth::Keeper;
+use crate::domain::meter::{Level, One};
+use answer::Refused;
 pub(crate) use answer::{answer, problem};
 use callers::{Asker, Callers};
 use credentials::Judged;
@@ -48,6 +52,9 @@ use guard::Guard;
 
 /// An answer of so many bytes fits into one packet, or nearly so: making it smaller gains nothing.
 const COMPRESSED_FROM: u16 = 1_024;
+
+/// So many characters of a path stand in a log.
+const MOST_OF_PATH: usize = 80;
 
 /// What the two transports share.
 #[derive(Clone)]
@@ -61,10 +68,17 @@ struct Entrance<E> {
     keeper: Arc<Keeper>,
 }
 
+/// A place of a socket or a stream, until it is dropped.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _one: One,
+}
+
 impl<E: Executor> Entrance<E> {
-    /// A place for one more socket, or for a stream, which takes one too.
-    fn place(&self) -> Result<OwnedSemaphorePermit, Box<Response>> {
-        Arc::clone(&self.sockets).try_acquire_owned().map_err(|_| {
+    /// A place for one more socket, or for a stream, which takes one too; counted as one of `these`.
+    fn place(&self, these: &Arc<Level>) -> Result<Place, Box<Response>> {
+        let permit = Arc::clone(&self.sockets).try_acquire_owned();
+        permit.map(|permit| Place { _permit: permit, _one: these.one() }).map_err(|_| {
             let message = "as many sockets and streams are open as may be";
             let error = ApiError::new(Code::RateLimited, message).retry_after_ms(1_000);
             problem(StatusCode::SERVICE_UNAVAILABLE, error).into()
@@ -108,6 +122,34 @@ pub(crate) fn guarded(
     router
         .layer(middleware::from_fn_with_state(counting, count))
         .layer(middleware::from_fn_with_state(Arc::clone(guard), stand_guard))
+}
+
+/// Puts the outermost layer around all routes: each request has a span, and what is refused by HTTP
+/// is counted.
+pub(crate) fn watched(router: Router, meter: Arc<Meter>) -> Router {
+    router.layer(middleware::from_fn_with_state(meter, watch))
+}
+
+async fn watch(State(meter): State<Arc<Meter>>, request: Request, next: Next) -> Response {
+    let span = span(&request);
+    let answer = next.run(request).instrument(span).await;
+    if let Some(Refused(code)) = answer.extensions().get() {
+        meter.told(*code);
+    }
+    answer
+}
+
+/// What is logged of a request bears this, where all of it is logged: making it would cost a query a
+/// tenth of its time.
+fn span(request: &Request) -> Span {
+    let path = || request.uri().path().chars().take(MOST_OF_PATH).collect::<String>();
+    let method = request.method();
+    tracing::debug_span!("request", request.id = log_id(), %method, path = path())
+}
+
+/// Joins the lines of a log that belong together; means nothing else.
+fn log_id() -> String {
+    hex::encode(rand::random::<[u8; 8]>())
 }
 
 async fn stand_guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {

@@ -51,7 +51,7 @@ pub(super) fn stream<E: Executor>(
     caller: &Caller,
     told: BoxStream<'static, Told>,
 ) -> Response<Body> {
-    let permit = match entrance.place() {
+    let permit = match entrance.place(&entrance.door.meter().streams) {
         Ok(permit) => permit,
         Err(refused) => return *refused,
     };

@@ -35,6 +35,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::meter::Meter;
 use super::query::{JobsPage, JobsQuery};
 use super::{
     AcceptLimits, Accepted, Cancel, CancelAnswer, CancelError, Claim, ClaimRequest, CommitSink,
@@ -87,6 +88,7 @@ pub struct SqliteStore {
     // only the writer's may.
     readers: Arc<Readers>,
     writer: Writer,
+    meter: Arc<Meter>,
 }
 
 impl SqliteStore {
@@ -101,8 +103,14 @@ impl SqliteStore {
         }
         let tally = Tally::count(&conn).map_err(sql)?;
         let readers = Readers::open(&path, readers)?;
-        let writer = Writer::spawn(conn, tally, on_commit).map_err(OpenError::Thread)?;
-        Ok(Self { readers, writer })
+        let meter = Arc::<Meter>::default();
+        let writer = Writer::spawn(conn, tally, on_commit, Arc::clone(&meter));
+        Ok(Self { readers, writer: writer.map_err(OpenError::Thread)?, meter })
+    }
+
+    /// What its writer did.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// How long the longest transaction took so far, from its beginning to its flush: a gauge.

@@ -29,6 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use super::failure::{Failure, Reach};
 use super::tally::Tally;
 use super::write::{Operation, Tx};
+use crate::store::meter::Meter;
 use crate::store::{CommitSink, Health, StoreError};
 
 /// The most writes that share a transaction.
@@ -52,11 +53,17 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn spawn(conn: Connection, tally: Tally, on_commit: CommitSink) -> io::Result<Self> {
+    pub(super) fn spawn(
+        conn: Connection,
+        tally: Tally,
+        on_commit: CommitSink,
+        meter: Arc<Meter>,
+    ) -> io::Result<Self> {
         let (sender, receiver) = channel();
         let (health, health_seen) = watch::channel(Health::Serving);
         let longest = Arc::<AtomicU64>::default();
-        let desk = Desk { conn, tally, on_commit, health, longest: Arc::clone(&longest), receiver };
+        let desk =
+            Desk { conn, tally, on_commit, meter, health, longest: Arc::clone(&longest), receiver };
         let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(|| desk.run())?;
         Ok(Self {
             sender: Some(sender),
@@ -148,6 +155,7 @@ struct Desk {
     conn: Connection,
     tally: Tally,
     on_commit: CommitSink,
+    meter: Arc<Meter>,
     health: watch::Sender<Health>,
     /// Of all transactions, in microseconds.
     longest: Arc<AtomicU64>,
@@ -185,7 +193,7 @@ impl Desk {
     fn write(&mut self, mut batch: Vec<Box<dyn Pending>>) {
         if let Health::Broken(why) = self.health.borrow().clone() {
             // These were never attempted: nothing of them is stored.
-            return fail_all(batch, || StoreError::Unavailable(why.clone()));
+            return self.fail_all(batch, || StoreError::Unavailable(why.clone()));
         }
         match self.transact(&mut batch) {
             Ok(()) => batch.into_iter().for_each(Pending::answer),
@@ -199,14 +207,14 @@ impl Desk {
                     Reach::ForNow => self.become_refusing(&failure),
                     Reach::Broken => self.become_broken(&failure),
                 }
-                fail_all(batch, || failure.of_write());
+                self.fail_all(batch, || failure.of_write());
             }
         }
     }
 
     /// Does the batch in one transaction, which is either durable and told, or rolled back.
     fn transact(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), Rollback> {
-        let (rows, start) = (self.conn.total_changes(), Instant::now());
+        let (rows, since) = (self.conn.total_changes(), Instant::now());
         // At once with the lock: a transaction that began as a reader cannot always become one
         // that writes (SQLITE_BUSY in spite of the timeout).
         let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
@@ -219,15 +227,24 @@ impl Desk {
             return Err(self.roll_back(failure));
         }
         self.tally.commit();
-        let took = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.longest.fetch_max(took, Ordering::Relaxed);
         if self.conn.total_changes() != rows {
+            self.meter.commits.add(since.elapsed());
+            self.meter.writes.add(batch.len() as u64);
             self.become_serving();
         }
         if !commit.is_empty() {
             (self.on_commit)(&commit);
         }
         Ok(())
+    }
+
+    fn fail_all(&self, batch: Vec<Box<dyn Pending>>, error: impl Fn() -> StoreError) {
+        self.meter.failures.add(batch.len() as u64);
+        for write in batch {
+            write.fail(error());
+        }
     }
 
     fn roll_back(&mut self, failure: Failure) -> Rollback {
@@ -329,10 +346,4 @@ struct Rollback {
     failure: Failure,
     /// The transaction had begun, so that a part of the batch may be what failed.
     began: bool,
-}
-
-fn fail_all(batch: Vec<Box<dyn Pending>>, error: impl Fn() -> StoreError) {
-    for write in batch {
-        write.fail(error());
-    }
 }

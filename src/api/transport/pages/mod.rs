@@ -55,7 +55,8 @@ const NO_PAGES: &str = "Longhaul: one GraphQL API in front of long-running work.
      POST /graphql                 queries and mutations, as application/json\n\
      WebSocket /graphql            subscriptions, subprotocol graphql-transport-ws\n\
      GET /jobs/<id>/log            what a job printed\n\
-     GET /healthz, GET /readyz     is it alive, is it ready\n";
+     GET /healthz, GET /readyz     is it alive, is it ready\n\
+     GET /metrics                  what it counts, for Prometheus\n";
 
 static SAME_ORIGIN_ONLY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 

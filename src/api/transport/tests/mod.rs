@@ -27,6 +27,7 @@ use super::guard::Guard;
 use super::listen::serve as serve_routes;
 use crate::api::budget::Budget;
 use crate::api::error::{ApiError, Code, Result};
+use crate::api::meter::Meter;
 use crate::auth::Keeper;
 use crate::domain::clock::SystemClock;
 use crate::domain::limits::Limits;
@@ -166,9 +167,10 @@ async fn serve_with(limits: Limits) -> Server {
         Schema::build(Query, Mutation, Streams).data(reached.clone()).data(ended.clone()).finish();
     let gate = Gate::new(Shape::new(&schema.sdl(), &[], []), limits.clone());
     let keeper = Arc::new(Keeper::new(Arc::new(SystemClock)));
+    let meter = Arc::<Meter>::default();
     let known = Arc::clone(&keeper);
     let welcome = Arc::new(move |request, caller: &_| known.check(caller).map(|()| request));
-    let door = Door::new(schema, gate, welcome);
+    let door = Door::new(schema, gate, welcome, Arc::clone(&meter));
     let guard = Guard::new(&[], &["http://localhost:5173".to_owned()]);
     let guard = Arc::new(guard.kept_by(Arc::clone(&keeper)));
     let routes = super::guarded(
@@ -177,11 +179,12 @@ async fn serve_with(limits: Limits) -> Server {
         &Arc::new(Callers::timeless(&limits)),
         &keeper,
     );
+    let routes = super::watched(routes, Arc::clone(&meter));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     // Its own: what a test closes may still be asked.
     let never = CancellationToken::new();
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(async move { serve_routes(listener, routes, &limits, never).await });
+    tokio::spawn(async move { serve_routes(listener, routes, &limits, &meter, never).await });
     Server { address, flood_ended: ended.0, reached, closing, keeper }
 }

@@ -37,14 +37,14 @@ use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use axum::response::IntoResponse;
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{SplitStream, StreamExt};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Entrance;
 use super::callers::Account;
 use super::credentials::{self, Shown};
 use super::door::{Door, Told};
+use super::{Entrance, Place};
+use crate::api::error::Code;
 use crate::auth::{Caller, Keeper, NotKnown};
 use close::Close;
 use message::FromServer;
@@ -88,8 +88,8 @@ pub(super) async fn upgrade<E: Executor>(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let permit = match entrance.place() {
-        Ok(permit) => permit,
+    let place = match entrance.place(&entrance.door.meter().sockets) {
+        Ok(place) => place,
         Err(refused) => return *refused,
     };
     let shown = credentials::of_headers(&parts.headers).map(Shown::new);
@@ -105,7 +105,7 @@ pub(super) async fn upgrade<E: Executor>(
         .max_frame_size(max);
     upgrade.on_upgrade(move |socket| {
         let known = Known { keeper: entrance.keeper, shown, account, caller: None };
-        let connection = Box::new(Connection::new(socket, entrance.door, known, permit));
+        let connection = Box::new(Connection::new(socket, entrance.door, known, place));
         // Of a refused upgrade a page would learn nothing.
         let refusal = (!is_offered).then(Close::subprotocol);
         // A task of its own: the one that made the socket holds more than a socket needs.
@@ -126,7 +126,7 @@ struct Connection<E> {
     known: Known,
     /// The library reads no more: what came was no message, and what follows cannot be told from it.
     is_deaf: bool,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Who is at the other end.
@@ -170,21 +170,12 @@ enum End {
 }
 
 impl<E: Executor> Connection<E> {
-    fn new(socket: WebSocket, door: Door<E>, known: Known, permit: OwnedSemaphorePermit) -> Self {
+    fn new(socket: WebSocket, door: Door<E>, known: Known, place: Place) -> Self {
         let (sink, incoming) = socket.split();
         let outgoing = Outgoing::new(sink);
         let session = Session::new(door.limits().subscriptions_per_socket);
         let operations = Operations::default();
-        Self {
-            door,
-            incoming,
-            outgoing,
-            session,
-            operations,
-            known,
-            is_deaf: false,
-            _permit: permit,
-        }
+        Self { door, incoming, outgoing, session, operations, known, is_deaf: false, _place: place }
     }
 
     async fn serve(mut self: Box<Self>, closing: CancellationToken, refusal: Option<Close>) {
@@ -290,6 +281,7 @@ impl<E: Executor> Connection<E> {
                 Act::Nothing
             }
             Err(error) => {
+                self.door.meter().told(error.code());
                 let refused = Told::Error(vec![error.into_server_error()]);
                 let act = self.session.tell(id, &refused);
                 self.act(act)
@@ -309,6 +301,9 @@ impl<E: Executor> Connection<E> {
             }
             Act::Judge(shown) => {
                 let judged = self.known.judge(shown);
+                if judged.is_err() {
+                    self.door.meter().told(Code::Unauthenticated);
+                }
                 return match self.session.judged(judged) {
                     Ok(text) => {
                         self.outgoing.push(Message::Text(text.into()));

@@ -1,5 +1,8 @@
 //! What the process says of itself: log lines on standard error, text for a person at a terminal
-//! and JSON for a machine.
+//! and JSON for a machine; and numbers for whoever scrapes them.
+
+mod families;
+pub(crate) mod metrics;
 
 use std::io::IsTerminal;
 
@@ -20,6 +23,6 @@ pub fn init() {
     let _ = if std::io::stderr().is_terminal() {
         registry.with(format.with_ansi(std::env::var_os("NO_COLOR").is_none())).try_init()
     } else {
-        registry.with(format.json()).try_init()
+        registry.with(format.json().flatten_event(true).with_current_span(false)).try_init()
     };
 }
