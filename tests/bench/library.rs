@@ -8,6 +8,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Schema, SimpleObject
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse, GraphQLSubscription};
 use axum::extract::State;
 use axum::routing::{self, get_service};
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use futures::stream::{self, Stream, StreamExt};
 use serde_json::Value;
@@ -152,5 +153,6 @@ pub(crate) async fn serve() {
         .with_state(schema);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     eprintln!("listening on http://{}", listener.local_addr().unwrap());
+    let listener = listener.tap_io(|tcp| tcp.set_nodelay(true).unwrap());
     axum::serve(listener, app).await.unwrap();
 }
