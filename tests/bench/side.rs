@@ -89,18 +89,6 @@ impl Side {
         children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
     }
 
-    /// Gives it so many bytes more of memory, all of them in use.
-    pub(crate) fn grow(&self, bytes: usize) {
-        let call = format!(
-            "call ((void*(*)(void*,int,unsigned long))memset)(((void*(*)(unsigned long))malloc)({bytes}),1,{bytes})"
-        );
-        let mut gdb = Command::new("gdb");
-        gdb.args(["-batch", "-p", &self.child.id().to_string(), "-ex", &call]);
-        let ended = gdb.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        let large = f64::from(u32::try_from(bytes).unwrap());
-        assert!(ended.success() && self.resident() > large, "it is as large as it was");
-    }
-
     /// How often its threads have gone to sleep so far.
     pub(crate) fn wake_ups(&self) -> f64 {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
