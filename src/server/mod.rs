@@ -206,7 +206,10 @@ impl Server {
         let mut signals = self.signals;
         // A socket says why it is closed, and is given the time for that.
         let patience = self.limits.slow_reader.saturating_mul(2);
-        let listener = self.listener.tap_io(move |tcp| patience::cut_when_untaken(tcp, patience));
+        let listener = self.listener.tap_io(move |tcp| {
+            patience::send_at_once(tcp);
+            patience::cut_when_untaken(tcp, patience);
+        });
         let closing = self.closing.clone();
         let mut serving = pin!(api::serve(listener, self.app, &self.limits, &self.meter, closing));
         let mut health = self.health;

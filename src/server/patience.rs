@@ -1,11 +1,20 @@
-//! Connections whose clients take nothing. Whoever writes to one only waits, and holds what it has: an
-//! answer, a stream with what runs for it. A WebSocket can say why it ends; all others are cut by the
-//! kernel.
+//! How long the kernel waits on a connection.
+//!
+//! Whoever writes to a client that takes nothing only waits, and holds what it has: an answer, a stream
+//! with what runs for it. A WebSocket can say why it ends; all others are cut by the kernel.
 
 use std::time::Duration;
 
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
+
+/// Has the kernel send whatever it is given. Else it keeps a small message back until the one before was
+/// acknowledged, for which a client that has nothing to say takes 40 ms.
+pub(super) fn send_at_once(tcp: &TcpStream) {
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%error, "what a client is told may come late");
+    }
+}
 
 /// Has the kernel cut a connection of which nothing that was sent is taken for so long
 /// (`TCP_USER_TIMEOUT`; a window that stays closed counts).
@@ -23,6 +32,14 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_kept_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        send_at_once(&tcp);
+        assert!(tcp.nodelay().unwrap());
+    }
 
     #[tokio::test]
     async fn the_kernel_is_told_how_long() {

@@ -18,7 +18,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-type Stream = WebSocketStream<TcpStream>;
+/// One socket.
+pub(crate) type Stream = WebSocketStream<TcpStream>;
 
 /// So many sockets are opened at a time.
 const AT_A_TIME: usize = 64;
@@ -99,7 +100,8 @@ impl Crowd {
     }
 }
 
-async fn open(address: &str) -> Stream {
+/// Opens a socket whose session has begun.
+pub(crate) async fn open(address: &str) -> Stream {
     let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
     let protocol = "graphql-transport-ws".parse().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", protocol);
@@ -111,6 +113,24 @@ async fn open(address: &str) -> Stream {
     let ack = socket.next().await.unwrap().unwrap();
     assert!(ack.to_text().unwrap().contains("connection_ack"), "{ack:?}");
     socket
+}
+
+/// Follows a job to its end.
+pub(crate) async fn end_of(socket: &mut Stream, job: &str) {
+    let payload = json!({ "query": STATUS, "variables": { "id": job } });
+    let message = json!({ "type": "subscribe", "id": job, "payload": payload });
+    socket.send(Message::text(message.to_string())).await.unwrap();
+    let mut has_ended = false;
+    loop {
+        let message = socket.next().await.unwrap().unwrap();
+        let Message::Text(text) = message else { continue };
+        if text.contains(r#""terminal":true"#) {
+            has_ended = true;
+        } else if text.starts_with(r#"{"type":"complete""#) {
+            assert!(has_ended, "{text}");
+            return;
+        }
+    }
 }
 
 async fn read(mut stream: SplitStream<Stream>, heard: Arc<Heard>) {

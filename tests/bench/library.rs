@@ -1,15 +1,17 @@
-//! The other side: the library's own subscription service, before a schema that says the same as
-//! ours and has nothing behind it: no store, no scheduler, one channel a job.
+//! The other side: the library's own services, before a schema that says the same as ours and has
+//! nothing behind it: no store, no scheduler, one channel a job.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::{Context, Enum, ID, Object, Schema, SimpleObject, Subscription};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Schema, SimpleObject, Subscription};
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse, GraphQLSubscription};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get_service;
+use axum::routing::{self, get_service};
+use axum::serve::ListenerExt;
+use axum::{Json, Router};
 use futures::stream::{self, Stream, StreamExt};
+use serde_json::Value;
 use tokio::sync::broadcast;
 
 /// Makes the benchmark be this server.
@@ -45,6 +47,19 @@ struct JobStatus {
     state: JobState,
     terminal: bool,
     progress: Option<Progress>,
+    job: Job,
+}
+
+#[derive(InputObject)]
+struct StartJobInput {
+    kind: String,
+    idempotency_key: Option<String>,
+    not_before: Option<String>,
+}
+
+#[derive(SimpleObject)]
+struct Started {
+    created: bool,
     job: Job,
 }
 
@@ -84,6 +99,12 @@ struct Mutation;
 
 #[Object]
 impl Mutation {
+    /// What a start costs where nothing stands behind it.
+    async fn start_job(&self, input: StartJobInput) -> Started {
+        let job = Job { id: ID(input.kind), attempt: 0 };
+        Started { job, created: true }
+    }
+
     /// Tells the watchers of a job one change.
     async fn tell(&self, ctx: &Context<'_>, id: ID, number: u32) -> bool {
         ctx.data_unchecked::<Watched>().of(&id).send(number).is_ok()
@@ -126,8 +147,12 @@ async fn post(State(schema): State<Library>, request: GraphQLRequest) -> GraphQL
 pub(crate) async fn serve() {
     let schema = Schema::build(Query, Mutation, Streams).data(Watched::default()).finish();
     let service = get_service(GraphQLSubscription::new(schema.clone())).post(post);
-    let app = Router::new().route("/graphql", service).with_state(schema);
+    let app = Router::new()
+        .route("/graphql", service)
+        .route("/plain", routing::post(async |Json(body): Json<Value>| Json(body)))
+        .with_state(schema);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     eprintln!("listening on http://{}", listener.local_addr().unwrap());
+    let listener = listener.tap_io(|tcp| tcp.set_nodelay(true).unwrap());
     axum::serve(listener, app).await.unwrap();
 }

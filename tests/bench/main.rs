@@ -6,21 +6,33 @@
 //!
 //! - `machine`: where it was measured; `row`: what a row is, and how it is printed.
 //! - `side`: a server in a process of its own, its time and its memory; `library`: the other server.
+//! - `probe`: what the machine can do; `bullmq`: a peer.
+//! - `http`: clients that ask; `starts` and `runs`: the rows about jobs.
 //! - `crowd`: many clients that read; `subscribers`: the rows about them.
+//! - `upkeep`: the rows about memory, wake-ups and logs.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to say")]
 
+mod bullmq;
 mod crowd;
+mod http;
 mod library;
 mod machine;
+mod probe;
 mod row;
+mod runs;
 mod side;
+mod starts;
 mod subscribers;
+mod upkeep;
 
 use row::Row;
 
 /// All rows that are measured so far, in the order of the score.
 fn rows() -> Vec<Row> {
-    subscribers::rows()
+    [starts::rows(), runs::rows(), subscribers::rows(), upkeep::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[tokio::main]
@@ -39,8 +51,8 @@ async fn main() {
     say(&machine::describe());
     say(&row::heading());
     for row in rows {
-        let measured = (row.run)().await;
-        say(&row.line(&measured));
+        let outcome = (row.run)().await;
+        say(&row.line(&outcome));
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Row {
     /// How it is judged.
     pub(crate) bound: Bound,
     /// Measures both sides.
-    pub(crate) run: fn() -> BoxFuture<'static, Measured>,
+    pub(crate) run: fn() -> BoxFuture<'static, Outcome>,
 }
 
 /// What came out.
@@ -46,10 +46,34 @@ pub(crate) struct Measured {
     pub(crate) other: String,
 }
 
+/// How it went.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Both sides were measured.
+    Measured(Measured),
+    /// The other side is not installed here.
+    Missing(String),
+    /// What was measured does not count.
+    Failed(String),
+}
+
+impl Outcome {
+    /// A ratio of two sides that were measured in turns.
+    pub(crate) fn of_pairs(ours: &[f64], other: &[f64], unit: &str) -> Self {
+        let ratios = ours.iter().zip(other).map(|(ours, other)| ours / other).collect();
+        let (ours, other) = (spread(ours, unit), spread(other, unit));
+        Self::Measured(Measured { figure: median(ratios), ours, other })
+    }
+}
+
 impl Row {
     /// The row as it is printed.
-    pub(crate) fn line(&self, measured: &Measured) -> String {
-        let Measured { figure, ours, other } = measured;
+    pub(crate) fn line(&self, outcome: &Outcome) -> String {
+        let Measured { figure, ours, other } = match outcome {
+            Outcome::Measured(measured) => measured,
+            Outcome::Missing(why) => return self.without_figure(why, "not measured"),
+            Outcome::Failed(why) => return self.without_figure(why, "**0**"),
+        };
         let (sign, good, goal, verdict) = match self.bound {
             Bound::AtMost { good, goal } => {
                 ("≤", good, goal, verdict(*figure <= good, *figure <= goal))
@@ -58,10 +82,16 @@ impl Row {
                 ("≥", good, goal, verdict(*figure >= good, *figure >= goal))
             }
         };
-        let (name, what, unit) = (self.name, self.what, self.unit);
+        let Self { name, what, unit, .. } = self;
         format!(
             "| {name} | {what} | {ours} | {other} | {figure:.2}{unit} | {sign} {good}{unit} | {sign} {goal}{unit} | {verdict} |"
         )
+    }
+}
+
+impl Row {
+    fn without_figure(&self, why: &str, verdict: &str) -> String {
+        format!("| {} | {} | {why} | | | | | {verdict} |", self.name, self.what)
     }
 }
 
@@ -90,5 +120,13 @@ pub(crate) fn spread(values: &[f64], unit: &str) -> String {
     let (low, high) = values
         .iter()
         .fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
-    format!("{:.1}{unit} ({low:.1}–{high:.1})", median(values.to_vec()))
+    let decimals = if high < 10.0 { 2 } else { usize::from(high < 1_000.0) };
+    let median = median(values.to_vec());
+    format!("{median:.decimals$}{unit} ({low:.decimals$}–{high:.decimals$})")
+}
+
+/// What 99 of a hundred do not exceed.
+pub(crate) fn p99(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() * 99 / 100]
 }

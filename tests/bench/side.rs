@@ -13,8 +13,12 @@ use tempfile::TempDir;
 
 use super::library;
 
+/// How long a server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// One side of a row.
 pub(crate) struct Side {
+    command: Command,
     child: Child,
     /// Host and port.
     pub(crate) address: String,
@@ -25,9 +29,23 @@ pub(crate) struct Side {
 impl Side {
     /// Longhaul as it is shipped, with this configuration.
     pub(crate) fn longhaul(config: &str) -> Self {
+        Self::longhaul_by(Command::new(env!("CARGO_BIN_EXE_longhaul")), config)
+    }
+
+    /// The same with a tracer that makes each flush take so much longer.
+    pub(crate) fn traced(config: &str, delay: Duration) -> Self {
+        let delay = delay.as_micros();
+        let mut command = Command::new("strace");
+        command.args(["-f", "--seccomp-bpf", "-qq", "-o", "/dev/null"]);
+        command.arg("-e").arg("trace=fsync,fdatasync");
+        command.arg("-e").arg(format!("inject=fsync,fdatasync:delay_enter={delay}"));
+        command.arg(env!("CARGO_BIN_EXE_longhaul"));
+        Self::longhaul_by(command, config)
+    }
+
+    fn longhaul_by(mut command: Command, config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("longhaul.toml"), config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--config"]);
         command.arg(folder.path().join("longhaul.toml"));
         command.arg("--data").arg(folder.path().join("data"));
@@ -43,18 +61,43 @@ impl Side {
 
     fn start(mut command: Command, folder: TempDir) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
-        let (tell, told) = mpsc::sync_channel(1);
-        std::thread::spawn(move || {
-            for line in said.lines().map_while(Result::ok) {
-                if let Some((_, address)) = line.split_once("listening on http://") {
-                    let _ = tell.try_send(address.trim().to_owned());
-                }
-            }
-        });
-        let address = told.recv_timeout(Duration::from_secs(60)).expect("it listens");
-        Self { child, address, http: reqwest::Client::new(), _folder: folder }
+        let (child, address) = listening(&mut command);
+        Self { command, child, address, http: reqwest::Client::new(), _folder: folder }
+    }
+
+    /// Kills it, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        // A tracer that is killed lets go of what it traces.
+        for pid in self.children() {
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again on the same folder, after it was killed.
+    pub(crate) fn start_again(&mut self) {
+        (self.child, self.address) = listening(&mut self.command);
+    }
+
+    /// The processes that its first thread has started: of a tracer the server, of a server nothing that
+    /// would not end with it.
+    fn children(&self) -> Vec<Pid> {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
+    }
+
+    /// How often its threads have gone to sleep so far.
+    pub(crate) fn wake_ups(&self) -> f64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let of = |path: std::path::PathBuf| {
+            let status = fs::read_to_string(path.join("status")).ok()?;
+            let count = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"))?;
+            count.trim().parse::<f64>().ok()
+        };
+        tasks.filter_map(|task| of(task.ok()?.path())).sum()
     }
 
     /// What it has taken of the processor so far, in seconds: all of its threads, its children not.
@@ -82,9 +125,24 @@ impl Side {
     }
 }
 
+/// Starts a server, and waits until it says where it listens.
+fn listening(command: &mut Command) -> (Child, String) {
+    let mut child = command.spawn().unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap());
+    let (tell, told) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        for line in said.lines().map_while(Result::ok) {
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                let _ = tell.try_send(address.trim().to_owned());
+            }
+        }
+    });
+    let address = told.recv_timeout(PATIENCE).expect("it listens");
+    (child, address)
+}
+
 impl Drop for Side {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }

@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
 use super::crowd::Crowd;
-use super::row::{Bound, Measured, Row, median, spread};
+use super::row::{Bound, Measured, Outcome, Row, median, spread};
 use super::side::Side;
 
 /// Each side is measured so often, in turns.
@@ -112,7 +112,7 @@ async fn per_client(side: &Side, job: &str) -> f64 {
     (side.resident() - before) / f64::from(u32::try_from(CLIENTS).unwrap()) / 1_000.0
 }
 
-async fn memory() -> Measured {
+async fn memory() -> Outcome {
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
         // A server that had sockets before keeps what they left: each time a new one.
@@ -122,7 +122,7 @@ async fn memory() -> Measured {
         other.push(per_client(&Side::library(), JOB).await);
     }
     let (shown, beside) = (spread(&ours, " KB"), spread(&other, " KB"));
-    Measured { figure: median(ours), ours: shown, other: beside }
+    Outcome::Measured(Measured { figure: median(ours), ours: shown, other: beside })
 }
 
 /// Messages per second of a core, for as long as is counted.
@@ -149,7 +149,7 @@ async fn reporting(apart: bool) -> (Side, Crowd) {
     (side, crowd)
 }
 
-async fn delivered() -> Measured {
+async fn delivered() -> Outcome {
     let (longhaul, our_crowd) = reporting(false).await;
     let (apart, apart_crowd) = reporting(true).await;
     let library = Side::library();
@@ -181,7 +181,8 @@ async fn delivered() -> Measured {
     let apart = shown(pairs.iter().map(|(.., apart)| apart / 1_000.0).collect());
     let ours = shown(pairs.iter().map(|(ours, ..)| ours / 1_000.0).collect());
     let other = shown(pairs.iter().map(|(_, other, _)| other / 1_000.0).collect());
-    Measured { figure, ours: format!("{ours}; each by its own document {apart}"), other }
+    let ours = format!("{ours}; each by its own document {apart}");
+    Outcome::Measured(Measured { figure, ours, other })
 }
 
 /// How long it takes from asking for the event until all have heard of it, in milliseconds.
@@ -192,7 +193,7 @@ async fn timed(crowd: &Crowd, event: impl Future<Output = Value>) -> f64 {
     begun.elapsed().as_secs_f64() * 1_000.0
 }
 
-async fn until_the_last() -> Measured {
+async fn until_the_last() -> Outcome {
     let (longhaul, library) = (Side::longhaul(CONFIG), Side::library());
     let mut our_crowd = Crowd::open(&longhaul.address, CLIENTS).await;
     let mut their_crowd = Crowd::open(&library.address, CLIENTS).await;
@@ -205,7 +206,8 @@ async fn until_the_last() -> Measured {
         other.push(timed(&their_crowd, tell(&library, number)).await);
     }
     let slowest = ours.iter().copied().fold(0.0, f64::max);
-    Measured { figure: slowest, ours: spread(&ours, " ms"), other: spread(&other, " ms") }
+    let (ours, other) = (spread(&ours, " ms"), spread(&other, " ms"));
+    Outcome::Measured(Measured { figure: slowest, ours, other })
 }
 
 /// What an event takes of the server's processor, in microseconds, with the request that makes it.
@@ -217,7 +219,7 @@ async fn event(side: &Side, jobs: &[String]) -> f64 {
     (side.cpu() - before) * 1e6 / f64::from(u32::try_from(jobs.len()).unwrap())
 }
 
-async fn beside_watchers() -> Measured {
+async fn beside_watchers() -> Outcome {
     let (alone, watched) = (Side::longhaul(CONFIG), Side::longhaul(CONFIG));
     let others = start_many(&watched, "other", WATCHERS).await;
     // As many jobs are stored on the other side.
@@ -234,5 +236,6 @@ async fn beside_watchers() -> Measured {
         with.push(some);
     }
     let figure = median(ratios);
-    Measured { figure, ours: spread(&with, " µs"), other: spread(&without, " µs with none") }
+    let (ours, other) = (spread(&with, " µs"), spread(&without, " µs with none"));
+    Outcome::Measured(Measured { figure, ours, other })
 }
