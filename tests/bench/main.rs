@@ -7,9 +7,13 @@
 //! - `machine`: where it was measured; `row`: what a row is, and how it is printed.
 //! - `side`: a server in a process of its own, its time and its memory; `library`: the other server.
 //! - `crowd`: many clients that read; `subscribers`: the rows about them.
+//! - `history`: the rows about what ended; `filled`: how it comes into a database.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to say")]
 
 mod crowd;
+#[path = "../support/filled.rs"]
+mod filled;
+mod history;
 mod library;
 mod machine;
 mod row;
@@ -20,7 +24,7 @@ use row::Row;
 
 /// All rows that are measured so far, in the order of the score.
 fn rows() -> Vec<Row> {
-    subscribers::rows()
+    subscribers::rows().into_iter().chain(history::rows()).collect()
 }
 
 #[tokio::main]
