@@ -41,9 +41,23 @@ const KEY_AGE: TimeDelta = TimeDelta::hours(24);
 /// How long the removal of jobs may take in one transaction.
 const STEP: Duration = Duration::from_millis(5);
 /// So many jobs are looked at together.
-const PAGE: u32 = 128;
+const PAGE: u32 = 64;
+/// So many pages are settled, and then pruned, before it is the other's turn: jobs may end as fast as
+/// they are settled.
+const TURN: usize = 8;
 /// So many bytes of logs go into the store in one transaction.
-const SETTLED_BYTES: u64 = 512 * 1024;
+const SETTLED_BYTES: u64 = 256 * 1024;
+
+/// What a turn left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rest {
+    /// Nothing that is to be done now.
+    Nothing,
+    /// Something that others use.
+    InUse,
+    /// More of the same.
+    Work,
+}
 
 /// The task and what only it knows.
 pub(super) struct Keeper {
@@ -92,13 +106,17 @@ impl Keeper {
     }
 
     async fn work(&mut self) {
+        // A walk over all that ended: whoever waits for the server comes first.
+        sleep(SETTLE_AFTER).await;
         while let Err(error) = self.begin().await {
             tracing::debug!(%error, "what is kept cannot be counted yet");
             sleep(AGAIN_AFTER).await;
         }
         loop {
             let again = match self.round().await {
-                Ok(again) => again.then_some(AGAIN_AFTER),
+                Ok(Rest::Work) => continue,
+                Ok(Rest::InUse) => Some(AGAIN_AFTER),
+                Ok(Rest::Nothing) => None,
                 Err(error) => {
                     tracing::warn!(%error, "jobs that ended stay as they are for now");
                     Some(AGAIN_AFTER)
@@ -128,27 +146,28 @@ impl Keeper {
         self.remove_folders().await
     }
 
-    /// Settles and prunes what there is. Whether something was in use and is to be looked at again.
-    async fn round(&mut self) -> Result<bool, StoreError> {
+    /// Settles and prunes some of what there is.
+    async fn round(&mut self) -> Result<Rest, StoreError> {
         let ends = *self.ends.borrow_and_update();
         self.kept.jobs += ends - self.counted;
         self.counted = ends;
         if self.is_held {
             self.remove_folders().await?;
         }
-        let is_busy = self.settle().await?;
-        self.prune().await?;
-        Ok(is_busy || self.is_held)
+        let settled = self.settle().await?;
+        let pruned = self.prune().await?;
+        let held = if self.is_held { Rest::InUse } else { Rest::Nothing };
+        Ok(settled.max(pruned).max(held))
     }
 
     /// Puts small logs into the store and measures the others.
-    async fn settle(&mut self) -> Result<bool, StoreError> {
-        let (mut after, mut is_busy) = (AcceptNo::default(), false);
-        loop {
+    async fn settle(&mut self) -> Result<Rest, StoreError> {
+        let (mut after, mut left) = (AcceptNo::default(), Rest::Nothing);
+        for _ in 0..TURN {
             let begun = Instant::now();
             let page = self.core.store.unsettled(after, PAGE).await?;
             if page.is_empty() {
-                return Ok(is_busy);
+                return Ok(left);
             }
             let folders = self.folders.clone();
             let looked = tokio::task::spawn_blocking(move || {
@@ -173,7 +192,7 @@ impl Keeper {
             let mut settled = Vec::new();
             for (job, look) in looked {
                 match look {
-                    Look::Busy => is_busy = true,
+                    Look::Busy => left = Rest::InUse,
                     Look::Kept { log_bytes, logs } => {
                         self.kept.log_bytes += log_bytes;
                         settled.push(Settled { job: job.job, log_bytes, logs });
@@ -184,21 +203,22 @@ impl Keeper {
                 self.core.store.settle(settled).await?;
                 self.remove_folders().await?;
             }
-            // In no hurry: jobs that run come first.
-            rest(begun, 4).await;
+            rest(begun).await;
         }
+        Ok(Rest::Work)
     }
 
     /// Prunes what is past its time, the job that ended first first.
-    async fn prune(&mut self) -> Result<(), StoreError> {
+    async fn prune(&mut self) -> Result<Rest, StoreError> {
         if self.now() < self.not_before {
-            return Ok(());
+            return Ok(Rest::Nothing);
         }
         let (mut after, mut passed_over) = (None, 0);
         self.due = (self.kept.jobs > 0).then(|| self.now() + LOOK_EVERY);
-        loop {
+        let mut turn = 0;
+        let left = loop {
             let page = self.core.store.ended(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { break Rest::Nothing };
             after = Some((last.ended_at, last.accepted));
             let (going, stays) = self.past(&page);
             let stay = page.iter().position(|job| stays == Some(*job)).unwrap_or(page.len());
@@ -206,22 +226,26 @@ impl Keeper {
             if !going.is_empty() {
                 self.prune_these(going).await?;
                 self.remove_folders().await?;
+                turn += 1;
             }
             if let Some(stays) = stays {
                 let past = stays.ended_at + self.age();
                 self.due = Some(self.due.map_or(past, |due| due.min(past)));
-                break;
+                break Rest::Nothing;
             }
-        }
+            if turn == TURN {
+                break Rest::Work;
+            }
+        };
         // Their keys are young, or they are in use: that passes.
-        if passed_over > 0 {
+        if passed_over > 0 && left == Rest::Nothing {
             let again = self.now() + LOOK_AGAIN;
             self.due = Some(again);
             if passed_over > PASSED_OVER {
                 self.not_before = again;
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Those of a page that are to go now, and the first one that may stay.
@@ -266,7 +290,7 @@ impl Keeper {
                 // Somebody else was faster, or the keys are younger than we thought.
                 self.kept = self.core.store.kept().await?;
             }
-            rest(begun, 2).await;
+            rest(begun).await;
         }
         Ok(())
     }
@@ -312,7 +336,7 @@ impl Keeper {
     }
 }
 
-/// Leaves the store and the processor to others for a while after a step.
-async fn rest(begun: Instant, times: u32) {
-    sleep(begun.elapsed() * times).await;
+/// Leaves the store and the processor to others for twice as long as a step took.
+async fn rest(begun: Instant) {
+    sleep(begun.elapsed() * 2).await;
 }

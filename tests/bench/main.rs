@@ -9,11 +9,15 @@
 //! - `probe`: what the machine can do; `bullmq`: a peer.
 //! - `http`: clients that ask; `starts` and `runs`: the rows about jobs.
 //! - `crowd`: many clients that read; `subscribers`: the rows about them.
+//! - `history`: the rows about what ended; `filled`: how it comes into a database.
 //! - `upkeep`: the rows about memory, wake-ups and logs.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to say")]
 
 mod bullmq;
 mod crowd;
+#[path = "../support/filled.rs"]
+mod filled;
+mod history;
 mod http;
 mod library;
 mod machine;
@@ -29,7 +33,7 @@ use row::Row;
 
 /// All rows that are measured so far, in the order of the score.
 fn rows() -> Vec<Row> {
-    [starts::rows(), runs::rows(), subscribers::rows(), upkeep::rows()]
+    [starts::rows(), runs::rows(), subscribers::rows(), history::rows(), upkeep::rows()]
         .into_iter()
         .flatten()
         .collect()

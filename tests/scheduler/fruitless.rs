@@ -72,11 +72,12 @@ async fn claims_that_give_nothing_pause() {
     while claims.try_recv().is_ok() {}
     handle.resume_queue(queue()).await.unwrap();
     let mut times = Vec::new();
-    // Eight in a row may come as fast as they can; from then on each waits.
-    while times.len() < 10 {
+    // Eight in a row may come as fast as they can; from then on each waits. Whoever keeps what ended asks for
+    // the time too, five times at most.
+    while times.len() < 15 {
         let claim = within("a claim", &times, claims.recv()).await;
         times.push(claim.expect("the loop lives"));
     }
-    let took = times[9] - times[0];
+    let took = times[14] - times[0];
     assert!(took >= Duration::from_secs(1), "{took:?} for ten claims");
 }

@@ -119,12 +119,12 @@ impl<E: Executor> Door<E> {
     /// Executes a query or a mutation that was admitted.
     pub(super) async fn run(&self, admitted: Admitted) -> Ran {
         let span = span(&admitted);
-        let ran = self.execute(admitted).instrument(span).await;
+        let ran = self.answer(admitted).instrument(span).await;
         self.meter.told_all(&ran.response.errors);
         ran
     }
 
-    async fn execute(&self, admitted: Admitted) -> Ran {
+    async fn answer(&self, admitted: Admitted) -> Ran {
         let budget = Arc::new(Budget::new(self.limits()));
         let deadline = Deadline::after(self.limits().request_timeout);
         let operation = admitted.operation;
@@ -195,54 +195,50 @@ impl<E: Executor> Door<E> {
         match self.questions.join(&admitted.request, &admitted.document) {
             Some(Ok(asked)) => {
                 let open = open(asked, self.limits().request_timeout);
-                let meter = Arc::clone(&self.meter);
-                let count = move |told: &Told| {
-                    if let Told::Error(errors) = told {
-                        meter.told_all(errors);
-                    }
-                };
-                Following::Opening(open.boxed()).inspect(count).boxed()
+                Following::Opening(open.boxed()).inspect(self.counting()).boxed()
             }
-            Some(Err(refused)) => {
-                let errors = finish(*refused).errors;
-                self.meter.told_all(&errors);
-                refusal(errors)
-            }
-            None => self.listen(admitted.into_request()),
+            Some(Err(refused)) => refusal(finish(*refused).errors).inspect(self.counting()).boxed(),
+            None => self.execute(admitted.into_request()),
         }
     }
 
     /// Executes a subscription. After an error of ours nothing more comes.
-    fn listen(&self, request: Request) -> BoxStream<'static, Told> {
+    fn execute(&self, request: Request) -> BoxStream<'static, Told> {
         let budget = Arc::new(Budget::new(self.limits()));
         let request = request.data(Arc::clone(&budget));
         let events = AssertUnwindSafe(self.schema.execute_stream(request, None)).catch_unwind();
         let most = self.limits().request_timeout;
-        let following = (events, budget, Arc::clone(&self.meter));
-        let messages = stream::unfold(Some(following), move |following| async move {
-            let (mut events, budget, meter) = following?;
+        let messages = stream::unfold(Some((events, budget)), move |following| async move {
+            let (mut events, budget) = following?;
             let event = tokio::select! {
                 biased;
-                event = events.next() => Ok(event),
-                () = budget.overdue(most) => Err(too_slow()),
+                event = events.next() => event,
+                () = budget.overdue(most) => return Some((broken(too_slow()), None)),
             };
-            let last = match (event, budget.exceeded()) {
-                (Ok(None), _) => return Some((Told::Complete, None)),
-                (Ok(Some(Ok(response))), None) if is_of_source(&response) => {
-                    finish(response).errors
+            match (event, budget.exceeded()) {
+                (None, _) => Some((Told::Complete, None)),
+                (Some(Ok(response)), None) if is_of_source(&response) => {
+                    Some((Told::Error(finish(response).errors), None))
                 }
-                (Ok(Some(Ok(response))), None) => {
-                    let response = finish(response);
-                    meter.told_all(&response.errors);
-                    return Some((Told::Next(response), Some((events, budget, meter))));
+                (Some(Ok(response)), None) => {
+                    Some((Told::Next(finish(response)), Some((events, budget))))
                 }
-                (Ok(Some(Ok(_))), Some(error)) | (Err(error), _) => refuse(error).errors,
-                (Ok(Some(Err(_))), _) => refuse(fault()).errors,
-            };
-            meter.told_all(&last);
-            Some((Told::Error(last), None))
+                (Some(Ok(_)), Some(error)) => Some((broken(error), None)),
+                (Some(Err(_)), _) => Some((broken(fault()), None)),
+            }
         });
-        messages.boxed()
+        messages.inspect(self.counting()).boxed()
+    }
+
+    /// Counts the errors of what is told.
+    fn counting(&self) -> impl Fn(&Told) + Send + use<E> {
+        let meter = Arc::clone(&self.meter);
+        move |told| match told {
+            Told::Error(errors) => meter.told_all(errors),
+            Told::Next(response) => meter.told_all(&response.errors),
+            // Written once for many.
+            Told::Shared(_) | Told::Last(_) | Told::Complete => {}
+        }
     }
 
     /// The refusal of an operation past so many that one socket may have at a time.
@@ -325,6 +321,10 @@ fn is_of_source(response: &Response) -> bool {
     !response.errors.is_empty() && response.errors.iter().all(|error| error.path.len() <= 1)
 }
 
+fn broken(error: ApiError) -> Told {
+    Told::Error(refuse(error).errors)
+}
+
 /// What is logged while an operation runs bears this. Of a query only where all is logged, since it
 /// costs a tenth of one; of what is followed, of which there may be tens of thousands, nothing does.
 fn span(admitted: &Admitted) -> Span {
@@ -350,10 +350,6 @@ fn span(admitted: &Admitted) -> Span {
 /// An operation that tells only why it was refused.
 pub(super) fn refusal(errors: Vec<ServerError>) -> BoxStream<'static, Told> {
     stream::once(future::ready(Told::Error(errors))).boxed()
-}
-
-fn broken(error: ApiError) -> Told {
-    Told::Error(refuse(error).errors)
 }
 
 fn refuse(error: ApiError) -> Response {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::ends::ENDS;
 use super::keep::{ENDED, KEPT, STORED_LOGS, UNSETTLED};
 use super::list::{Range, SEEKS, Way};
-use super::write::{CLAIM, DELETE_ALL_OF_IT, INSERT_JOB, PROMOTE, UPDATE_JOB};
+use super::write::{CLAIM, DELETE_ALL_OF_IT, INSERT_JOB, OLD_REMOVAL, PROMOTE, UPDATE_JOB};
 use super::{open, read};
 use crate::domain::label::Label;
 use crate::domain::state::{EndReason, JobState};
@@ -124,6 +124,8 @@ fn what_prunes_reads_no_more_than_it_removes() {
         let steps = plan(&conn, sql);
         assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:#?}");
     }
+    let numbers = ["SCAN removed_jobs USING COVERING INDEX removed_jobs_numbers"];
+    assert_eq!(plan(&conn, OLD_REMOVAL), numbers);
     // All of it, and nothing else.
     assert_eq!(plan(&conn, KEPT), ["SEARCH jobs USING COVERING INDEX jobs_ended (ended_at>?)"]);
 }

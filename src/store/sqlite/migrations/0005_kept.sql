@@ -77,6 +77,9 @@ CREATE TABLE removed_jobs (
     canceled_by         TEXT
 ) STRICT;
 
+-- Their numbers alone: which are old is asked at every removal (write/prune.rs), and the rows are wide.
+CREATE INDEX removed_jobs_numbers ON removed_jobs (no);
+
 -- The number of the last removal that is not in `removed_jobs` any more: a feed cannot go on from
 -- before it without a gap.
 CREATE TABLE feed_gap (

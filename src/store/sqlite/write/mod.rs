@@ -37,7 +37,9 @@ pub(super) use started::Started;
 pub(super) use token::{CreateToken, RevokeToken, TokensUsed};
 pub(super) use worker::SeeWorker;
 #[cfg(test)]
-pub(super) use {claim::CLAIM, claim::PROMOTE, prune::DELETE_ALL_OF_IT, start::INSERT_JOB};
+pub(super) use {
+    claim::CLAIM, claim::PROMOTE, prune::DELETE_ALL_OF_IT, prune::OLD_REMOVAL, start::INSERT_JOB,
+};
 
 /// A write. It shares its transaction with others and may be applied again after a rollback, so it
 /// keeps nothing of its own outside of [`Tx`].

@@ -131,9 +131,9 @@ pub(in crate::store::sqlite) const DELETE_ALL_OF_IT: [&str; 6] = [
 /// By its key.
 const DELETE_JOB: &str = "DELETE FROM jobs WHERE accept_no = ?1";
 
-/// By its key, from the end.
-const OLD_REMOVAL: &str = "
+/// By `removed_jobs_numbers`, from the end.
+pub(in crate::store::sqlite) const OLD_REMOVAL: &str = "
 SELECT no
-FROM removed_jobs
+FROM removed_jobs INDEXED BY removed_jobs_numbers
 ORDER BY no DESC
 LIMIT 1 OFFSET ?1";
