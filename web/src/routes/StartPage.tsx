@@ -1,9 +1,10 @@
 // Start a job: which kind, with which arguments.
 
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useRef } from "react";
 import { ProblemNote } from "../components/Problem";
 import { useTitle } from "../components/useTitle";
-import { StartForm } from "../features/start/StartForm";
+import { type Draft, StartForm } from "../features/start/StartForm";
 import "../features/start/start.css";
 import { KindsDocument, type KindsQuery } from "../graphql/generated";
 import { useRead } from "../graphql/useRead";
@@ -14,6 +15,7 @@ export function StartPage() {
   useTitle("Start a job");
   const { kind: wanted } = useSearch({ from: "/start" });
   const { data, problem, reload } = useRead(KindsDocument, NO_VARIABLES);
+  const drafts = useRef(new Map<string, Draft>());
   const kinds = data?.kinds ?? [];
   const kind = kinds.find((one) => one.name === wanted) ?? (kinds.length === 1 ? kinds[0] : undefined);
   return (
@@ -51,11 +53,18 @@ export function StartPage() {
               </Link>
             </p>
           )}
-          <StartForm key={kind.name} kind={kind} />
+          <Drafted key={kind.name} kind={kind} drafts={drafts.current} />
         </section>
       )}
     </>
   );
+}
+
+/** The form, with what was typed into it before. */
+function Drafted({ kind, drafts }: { kind: KindsQuery["kinds"][number]; drafts: Map<string, Draft> }) {
+  const { name } = kind;
+  const onDraft = useCallback((draft: Draft) => void drafts.set(name, draft), [drafts, name]);
+  return <StartForm kind={kind} draft={drafts.get(name)} onDraft={onDraft} />;
 }
 
 function Kinds({ kinds, chosen }: { kinds: KindsQuery["kinds"]; chosen: string | undefined }) {

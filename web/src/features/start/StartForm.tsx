@@ -1,6 +1,6 @@
 // The arguments of one kind, as a form or as JSON, and their start.
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
 import { useAccess } from "../../graphql/access";
 import { endpoint } from "../../graphql/address";
@@ -13,17 +13,27 @@ import { useStart } from "./useStart";
 
 type Mode = "form" | "json";
 
-interface Props {
-  kind: KindsQuery["kinds"][number];
+/** What was typed so far. It outlives the form, which goes with what was read by a token that ended. */
+export interface Draft {
+  mode: Mode;
+  args: unknown;
+  text: string;
 }
 
-export function StartForm({ kind }: Props) {
+interface Props {
+  kind: KindsQuery["kinds"][number];
+  draft: Draft | undefined;
+  onDraft(draft: Draft): void;
+}
+
+export function StartForm({ kind, draft, onDraft }: Props) {
   const schema = kind.argsSchema;
   const start = useStart(kind.name);
   const { token } = useAccess();
-  const [mode, setMode] = useState<Mode>(() => (hasFields(schema) ? "form" : "json"));
-  const [args, setArgs] = useState<unknown>(undefined);
-  const [text, setText] = useState("{}");
+  const [mode, setMode] = useState<Mode>(() => draft?.mode ?? (hasFields(schema) ? "form" : "json"));
+  const [args, setArgs] = useState<unknown>(draft?.args);
+  const [text, setText] = useState(draft?.text ?? "{}");
+  useEffect(() => onDraft({ mode, args, text }), [mode, args, text, onDraft]);
   const current = mode === "form" ? (args ?? {}) : parsed(text);
 
   const choose = (next: Mode) => {
