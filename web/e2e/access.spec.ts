@@ -89,6 +89,57 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await expect(page.getByRole("alert")).toContainText("needs the scope `cancel`");
     await expect(page.getByRole("alert")).toContainText("longhaul token create NAME --scope cancel");
   },
+  "the overview": async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.ended(await server.startJob("script", { script: "echo err >&2; exit 3" }));
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("30% on its way\n");
+    await server.ask("mutation { pauseQueue { changed } }");
+    await page.goto("/overview");
+    await expect(page.getByRole("list", { name: "Slots of default" }).getByRole("link")).toBeVisible();
+    await expect(page.getByRole("img", { name: /accepted in the last hour/ })).toBeVisible();
+  },
+  queues: async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("30% on its way\n");
+    await server.startJob("gated", { pipe: gate.path });
+    await server.ask('mutation { pauseQueue(note: "repairs") { changed } }');
+    await page.goto("/queues");
+    await expect(page.getByRole("list", { name: "Next up in default" })).toBeVisible();
+    await expect(page.getByText(/repairs/)).toBeVisible();
+  },
+  "the slots of a queue": async (page) => {
+    await page.goto("/queues/default");
+    await page.getByRole("button", { name: "Set slots" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  },
+  kinds: async (page) => {
+    await page.goto("/kinds");
+    await page.getByText("Schema of its arguments").first().click();
+    await expect(page.getByRole("region", { name: "Schema of the arguments of gated" })).toBeVisible();
+  },
+  workers: async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("begun\n");
+    await page.goto("/workers");
+    await expect(page.getByText("1 of 1")).toBeVisible();
+  },
+  tokens: async (page, server, faults) => {
+    faults.expect(/401/, /WebSocket/);
+    await server.askForTokens();
+    await server.makeToken("reader", "read");
+    await page.goto("/tokens");
+    await page.getByLabel("Token", { exact: true }).fill(server.token ?? "");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await expect(page.getByRole("row")).toHaveCount(3);
+  },
+  "a new token": async (page) => {
+    await page.goto("/tokens");
+    await page.getByRole("button", { name: "Make a token" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");

@@ -16,6 +16,8 @@ const PARTS = [
   "JobStatus",
   "PageInfo",
   "Progress",
+  "QueuePayload",
+  "QueueStats",
   "StartJobPayload",
   "Wait",
 ];

@@ -127,6 +127,14 @@ export async function act<Data, Variables extends AnyVariables>(
   return answer(await client.mutation(document, variables, { requestPolicy: "network-only" }).toPromise());
 }
 
+/** Does something whose answer is nothing to keep: it holds a secret. */
+export async function actUncached<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+): Promise<Answer<Data>> {
+  return answer(await uncached.mutation(document, variables).toPromise());
+}
+
 /** Who hears of a subscription. */
 export interface Listener<Data> {
   next(data: Data): void;

@@ -25,7 +25,7 @@ const FIXED = new Set([
 ]);
 
 /** Fields of any content. */
-const JSON_FIELDS = new Set(["args", "result", "argsSchema"]);
+const JSON_FIELDS = new Set(["args", "result", "argsSchema", "resultSchema"]);
 
 /**
  * Makes of a query what the cache takes for a subscription of one message. The library orders the answers of queries by

@@ -35,8 +35,54 @@ export const startRoute = createRoute({
   component: lazyRouteComponent(() => import("./StartPage"), "StartPage"),
 });
 
+export const overviewRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/overview",
+  component: lazyRouteComponent(() => import("./OverviewPage"), "OverviewPage"),
+});
+
+export const queuesRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/queues",
+  component: lazyRouteComponent(() => import("./QueuesPage"), "QueuesPage"),
+});
+
+export const queueRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/queues/$name",
+  component: lazyRouteComponent(() => import("./QueuesPage"), "QueuePage"),
+});
+
+export const kindsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/kinds",
+  component: lazyRouteComponent(() => import("./KindsPage"), "KindsPage"),
+});
+
+export const workersRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/workers",
+  component: lazyRouteComponent(() => import("./WorkersPage"), "WorkersPage"),
+});
+
+export const tokensRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/tokens",
+  component: lazyRouteComponent(() => import("./TokensPage"), "TokensPage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([jobsRoute, jobRoute, startRoute]),
+  routeTree: root.addChildren([
+    jobsRoute,
+    jobRoute,
+    startRoute,
+    overviewRoute,
+    queuesRoute,
+    queueRoute,
+    kindsRoute,
+    workersRoute,
+    tokensRoute,
+  ]),
   parseSearch,
   stringifySearch,
   scrollRestoration: true,

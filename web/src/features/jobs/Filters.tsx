@@ -3,6 +3,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { stateWord } from "../../components/StateWord";
 import type { ChoicesQuery, JobState } from "../../graphql/generated";
+import { clockTime } from "../../time/format";
 import { firstPage, isFiltered, type JobsSearch, STATES } from "./search";
 
 interface Props {
@@ -49,6 +50,12 @@ export function Filters({ search, choices }: Props) {
         options={choices?.queues.map((queue) => queue.name) ?? []}
         onChoose={(queue) => choose({ ...search, queue })}
       />
+      {search.since !== undefined && (
+        <button type="button" onClick={() => choose({ ...search, since: undefined })}>
+          Accepted since {clockTime(Date.parse(search.since))} ✕
+          <span className="hidden-words">: show earlier ones, too</span>
+        </button>
+      )}
       {isFiltered(search) && (
         <button type="button" onClick={() => choose({})}>
           Clear the filter
