@@ -78,6 +78,36 @@ test("a running job is canceled, and started again", async ({ page, server }) =>
   await expect(state).toHaveText("Succeeded");
 });
 
+test("a job tells its past, and another is started with its arguments changed", async ({ page, server }) => {
+  const input = {
+    kind: "script",
+    args: { script: "echo first; exit 3" },
+    labels: [{ key: "team", value: "a b" }],
+  };
+  const { startJob } = await server.ask<{ startJob: { job: { id: string } } }>(
+    "mutation($input: StartJobInput!) { startJob(input: $input) { job { id } } }",
+    { input },
+  );
+  await server.ended(startJob.job.id);
+  await page.goto(`/jobs/${startJob.job.id}`);
+  const events = page.getByRole("list", { name: "Events" });
+  await expect(events.getByRole("listitem").first()).toContainText(/accepted/i);
+  await expect(events.getByRole("listitem").last()).toContainText("exit code 3");
+  await expect(page.getByRole("list", { name: "Attempts" }).getByRole("listitem")).toContainText(
+    /Attempt 1 took .*: Exit code 3\./,
+  );
+  const facts = page.getByRole("region", { name: "Facts" });
+  await expect(facts).toContainText("team: a b");
+  await expect(facts).toContainText("Printed6 B");
+  await page.getByRole("link", { name: "Start with other arguments" }).click();
+  const script = page.getByRole("textbox", { name: "Script" });
+  await expect(script).toHaveValue("echo first; exit 3");
+  await script.fill("echo second");
+  await page.getByRole("button", { name: "Start script" }).click();
+  await expect(page.getByRole("region", { name: "Lines of the log" })).toContainText("second");
+  await expect(page.getByRole("region", { name: "Arguments as JSON" })).toContainText("echo second");
+});
+
 test("an answer that comes late does not undo what was pushed meanwhile", async ({ page, server }) => {
   const gate = await Gate.make(server, "gate");
   const id = await server.startJob("gated", { pipe: gate.path });

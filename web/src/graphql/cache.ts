@@ -14,6 +14,7 @@ const PARTS = [
   "JobFeedEvent",
   "JobPayload",
   "JobStatus",
+  "Label",
   "PageInfo",
   "Progress",
   "QueuePayload",

@@ -21,6 +21,8 @@ const FIXED = new Set([
   "maxAttempts",
   "timeoutMs",
   "idempotencyKey",
+  "startedBy",
+  "labels",
   "retryOf",
 ]);
 

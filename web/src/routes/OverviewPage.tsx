@@ -10,7 +10,7 @@ import { jobFilter } from "../features/jobs/search";
 import { pieces } from "../features/log/ansi";
 import { attention, type Notice } from "../features/overview/attention";
 import { Hour } from "../features/overview/Hour";
-import { hourBefore, parts } from "../features/overview/hour";
+import { hourBefore, parts } from "../features/overview/lastHour";
 import "../features/overview/overview.css";
 import { Slots } from "../features/queues/Slots";
 import "../features/queues/queues.css";

@@ -29,9 +29,7 @@ export const jobRoute = createRoute({
 export const startRoute = createRoute({
   getParentRoute: () => root,
   path: "/start",
-  validateSearch: (raw: Record<string, unknown>): { kind?: string | undefined } => ({
-    kind: typeof raw.kind === "string" && raw.kind !== "" ? raw.kind : undefined,
-  }),
+  validateSearch: startSearch,
   component: lazyRouteComponent(() => import("./StartPage"), "StartPage"),
 });
 
@@ -70,6 +68,12 @@ export const tokensRoute = createRoute({
   path: "/tokens",
   component: lazyRouteComponent(() => import("./TokensPage"), "TokensPage"),
 });
+
+/** Which kind, and the job whose arguments the form begins with. */
+function startSearch(raw: Record<string, unknown>): { kind?: string | undefined; like?: string | undefined } {
+  const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+  return { kind: text(raw.kind), like: text(raw.like) };
+}
 
 export const router = createRouter({
   routeTree: root.addChildren([

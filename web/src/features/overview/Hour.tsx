@@ -3,7 +3,7 @@
 import type { OverviewQuery, ThroughputQuery } from "../../graphql/generated";
 import { clockTime, count, duration } from "../../time/format";
 import { Chart } from "./Chart";
-import { PART_MS, PARTS, waits } from "./hour";
+import { PART_MS, PARTS, waits } from "./lastHour";
 
 interface Props {
   since: number;

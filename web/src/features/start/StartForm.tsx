@@ -15,7 +15,8 @@ type Mode = "form" | "json";
 
 /** What was typed so far. It outlives the form, which goes with what was read by a token that ended. */
 export interface Draft {
-  mode: Mode;
+  /** null: whichever goes. */
+  mode: Mode | null;
   args: unknown;
   text: string;
 }

@@ -1,7 +1,7 @@
 // The last hour is cut where it should be.
 
 import { expect, test } from "vitest";
-import { hourBefore, PART_MS, PARTS, parts, waits } from "./hour";
+import { hourBefore, PART_MS, PARTS, parts, waits } from "./lastHour";
 
 const noon = Date.parse("2026-11-25T12:00:00.000Z");
 
