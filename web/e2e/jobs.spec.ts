@@ -3,6 +3,10 @@
 import { Gate } from "./support/kinds";
 import { expect, test } from "./support/test";
 
+interface Started {
+  startJob: { job: { id: string } };
+}
+
 test("a job is started by its form, waits, runs, prints and ends", async ({ page, server, context }) => {
   const holder = await Gate.make(server, "holder");
   const gate = await Gate.make(server, "gate");
@@ -23,6 +27,11 @@ test("a job is started by its form, waits, runs, prints and ends", async ({ page
   await expect(page.getByRole("spinbutton", { name: "Times" })).toHaveAttribute("aria-invalid", "true");
   await page.getByRole("textbox", { name: "Pipe" }).fill(gate.path);
   await page.getByRole("spinbutton", { name: "Times" }).fill("3");
+  await expect(page.getByText("It would be number 2 in the queue default.")).toBeVisible();
+  const ways = page.getByRole("region", { name: "The same by other ways" });
+  await expect(ways.getByRole("region", { name: "Command" })).toContainText(/^longhaul start .*"times":3/);
+  await ways.getByRole("tab", { name: "GraphQL" }).click();
+  await expect(ways.getByRole("region", { name: "GraphQL" })).toContainText("startJob(input: $input)");
   await start.click();
 
   await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
@@ -84,7 +93,7 @@ test("a job tells its past, and another is started with its arguments changed", 
     args: { script: "echo first; exit 3" },
     labels: [{ key: "team", value: "a b" }],
   };
-  const { startJob } = await server.ask<{ startJob: { job: { id: string } } }>(
+  const { startJob } = await server.ask<Started>(
     "mutation($input: StartJobInput!) { startJob(input: $input) { job { id } } }",
     { input },
   );

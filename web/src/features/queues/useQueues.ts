@@ -8,12 +8,17 @@ import { type Read, useRead } from "../../graphql/useRead";
 const NO_VARIABLES = {};
 
 export interface Queues extends Read<QueuesQuery> {
-  /** Grows whenever something about a queue changed, at most once a second for each: whoever reads more reads it again then. */
+  /** Whoever reads more of the queues reads it again when this grows. */
   pulse: number;
 }
 
 export function useQueues(): Queues {
   const read = useRead(QueuesDocument, NO_VARIABLES);
+  return { ...read, pulse: usePulse() };
+}
+
+/** Grows whenever something about a queue changed, at most once a second for each. */
+export function usePulse(): number {
   const caller = useCaller();
   const [pulse, setPulse] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another caller follows by another client.
@@ -26,5 +31,5 @@ export function useQueues(): Queues {
       }),
     [caller],
   );
-  return { ...read, pulse };
+  return pulse;
 }
