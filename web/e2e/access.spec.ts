@@ -139,6 +139,15 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.getByRole("button", { name: "Make a token" }).click();
     await expect(page.getByRole("dialog")).toBeVisible();
   },
+  "many at once": async (page, server) => {
+    await server.ask(
+      'mutation { startJob(input: {kind: "script", args: {script: "true"}, labels: [{key: "team", value: "red"}]}) { created } }',
+    );
+    await page.goto("/?label=team%3Dred");
+    await page.getByRole("checkbox", { name: /^Select/ }).check();
+    await page.getByRole("button", { name: "Cancel…" }).click();
+    await expect(page.getByRole("alertdialog")).toBeVisible();
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");

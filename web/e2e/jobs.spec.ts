@@ -117,6 +117,59 @@ test("a job tells its past, and another is started with its arguments changed", 
   await expect(page.getByRole("region", { name: "Arguments as JSON" })).toContainText("echo second");
 });
 
+test("jobs are found by a label, and canceled and started again many at once", async ({ page, server }) => {
+  const gate = await Gate.make(server, "gate");
+  const start = (args: object, label: string) =>
+    server.ask<Started>("mutation($input: StartJobInput!) { startJob(input: $input) { job { id } } }", {
+      input: { kind: "gated", args, labels: [{ key: "team", value: label }] },
+    });
+  await start({ pipe: gate.path }, "red");
+  await gate.print("begun\n");
+  for (const label of ["red", "red"]) {
+    await start({ pipe: "/dev/null" }, label);
+  }
+  // One that does not match is left alone.
+  const { startJob } = await start({ pipe: "/dev/null" }, "blue");
+  await server.ask("mutation($id: ID!) { cancelJob(id: $id) { changed } }", { id: startJob.job.id });
+  await page.goto("/");
+  const rows = page.getByRole("row", { name: /Gated work/ });
+  await expect(rows).toHaveCount(4);
+  await page.getByRole("link", { name: "team: red" }).first().click();
+  await expect(rows).toHaveCount(3);
+  await expect(page).toHaveURL(/label=team%3Dred/);
+
+  // The two that wait, by hand.
+  const waiting = page.getByRole("row", { name: /Queued/ });
+  for (const row of await waiting.all()) {
+    await row.getByRole("checkbox").check();
+  }
+  const many = page.getByRole("region", { name: "Many at once" });
+  await expect(many).toContainText("2 selected:");
+  await many.getByRole("button", { name: "Cancel…" }).click();
+  const dialog = page.getByRole("alertdialog");
+  await expect(dialog).toHaveAccessibleName("Cancel 2 jobs?");
+  await dialog.getByRole("button", { name: "Cancel 2 jobs" }).click();
+  await expect(dialog).toContainText("2 jobs asked to stop.");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await expect(page.getByRole("row", { name: /Canceled/ })).toHaveCount(2);
+
+  // All that match and have ended.
+  await many.getByRole("button", { name: "Start again…" }).click();
+  await expect(dialog).toHaveAccessibleName("Start again 2 jobs?");
+  await dialog.getByRole("button", { name: "Start again 2 jobs" }).click();
+  await expect(dialog).toContainText("2 jobs started again.");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  // Under the pointer nothing moves: new rows wait.
+  await page.mouse.move(0, 0);
+  await expect(waiting).toHaveCount(2);
+  await page.getByRole("button", { name: "team=red" }).click();
+  await expect(rows).toHaveCount(6);
+  await expect(waiting).toHaveCount(2);
+  await page.getByLabel("Id, kind or label").fill("blue");
+  await page.getByLabel("Id, kind or label").press("Enter");
+  await expect(rows).toHaveCount(1);
+});
+
 test("an answer that comes late does not undo what was pushed meanwhile", async ({ page, server }) => {
   const gate = await Gate.make(server, "gate");
   const id = await server.startJob("gated", { pipe: gate.path });
