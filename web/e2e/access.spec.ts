@@ -148,6 +148,12 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.getByRole("button", { name: "Cancel…" }).click();
     await expect(page.getByRole("alertdialog")).toBeVisible();
   },
+  "the keys": async (page) => {
+    await page.goto("/");
+    await expect(page.getByText("No jobs yet.")).toBeVisible();
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");

@@ -160,3 +160,43 @@ test("whoever may not make tokens is not led to them, and is told which scope is
   await expect(page.getByRole("list", { name: "Slots of default" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Pause" })).toHaveCount(0);
 });
+
+test("every list is read by keys alone", async ({ page, server }) => {
+  for (const script of ["true", "echo this one"]) {
+    await server.ended(await server.startJob("script", { script }));
+  }
+  await page.goto("/overview");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Overview");
+  await page.keyboard.press("g");
+  await page.keyboard.press("j");
+  await expect(page.getByRole("row")).toHaveCount(3);
+  const links = page.locator("main [data-row]");
+  // The end of `g j` is no `j`.
+  await page.keyboard.press("g");
+  await page.keyboard.press("j");
+  await expect(links.first()).not.toBeFocused();
+  // Once the time for a second key is over, it is one.
+  await expect(async () => {
+    await page.keyboard.press("k");
+    await expect(links.first()).toBeFocused({ timeout: 500 });
+  }).toPass();
+  await page.keyboard.press("j");
+  await expect(links.last()).toBeFocused();
+  await page.keyboard.press("k");
+  await expect(links.first()).toBeFocused();
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keys" })).toContainText("g q");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await page.keyboard.press("/");
+  const search = page.getByLabel("Id, kind or label");
+  await expect(search).toBeFocused();
+  await page.keyboard.type("jkog?");
+  await expect(search).toHaveValue("jkog?");
+  await search.clear();
+  await page.getByRole("heading", { level: 1 }).click();
+  await page.keyboard.press("j");
+  await expect(links.first()).toBeFocused();
+  await page.keyboard.press("o");
+  await expect(page.getByRole("region", { name: "Lines of the log" })).toContainText("this one");
+});

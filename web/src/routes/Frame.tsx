@@ -2,6 +2,7 @@
 
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { type RefObject, useEffect, useRef, useState } from "react";
+import { Keys } from "../components/Keys";
 import { SignIn } from "../components/SignIn";
 import { access, useAccess } from "../graphql/access";
 import { host } from "../graphql/address";
@@ -47,6 +48,7 @@ export function Frame() {
             Forget the token
           </button>
         )}
+        {!isAsked && <Keys />}
         {!isAsked && <Live state={state} version={server?.version ?? null} />}
       </header>
       {!isAsked && <Lost state={state} />}

@@ -49,7 +49,7 @@ function Waits({ job }: { job: LineJobFragment }) {
     <li>
       <span className="place">{place === null ? "–" : `#${count(place)}`}</span>
       <span>
-        <Link to="/jobs/$id" params={{ id: job.id }} title={job.id}>
+        <Link to="/jobs/$id" params={{ id: job.id }} title={job.id} data-row>
           {job.kind.title ?? job.kind.name} <code className="short-id">…{job.id.slice(-8)}</code>
         </Link>{" "}
         <span className="note">

@@ -45,7 +45,7 @@ function Held({ job }: { job: LineJobFragment }) {
   const percent = job.progress === null ? null : percentOf(job.progress);
   return (
     <>
-      <Link to="/jobs/$id" params={{ id: job.id }} title={job.id}>
+      <Link to="/jobs/$id" params={{ id: job.id }} title={job.id} data-row>
         {job.kind.title ?? job.kind.name} <code className="short-id">…{job.id.slice(-8)}</code>
       </Link>
       <span className="note">
