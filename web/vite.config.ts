@@ -48,6 +48,8 @@ export default defineConfig({
   build: {
     outDir: "dist",
     assetsDir: "assets",
+    // What scripts/budget.mjs reads, and takes away again.
+    manifest: true,
     // The page's policy allows no data: scripts or styles, so nothing is inlined.
     assetsInlineLimit: 0,
     rolldownOptions: {

@@ -84,10 +84,75 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.goto(`/jobs/${id}`);
     await page.getByLabel("Token", { exact: true }).fill(await server.makeToken("reader", "read"));
     await page.getByRole("button", { name: "Go on" }).click();
-    await page.getByRole("button", { name: "Cancel" }).click();
-    await page.getByRole("button", { name: "Cancel the job" }).click();
-    await expect(page.getByRole("alert")).toContainText("needs the scope `cancel`");
-    await expect(page.getByRole("alert")).toContainText("longhaul token create NAME --scope cancel");
+    await expect(page.getByRole("list", { name: "Events" })).toBeVisible();
+    await expect(page.getByText("This token may not cancel it")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Cancel" })).toHaveCount(0);
+  },
+  "the overview": async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.ended(await server.startJob("script", { script: "echo err >&2; exit 3" }));
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("30% on its way\n");
+    await server.ask("mutation { pauseQueue { changed } }");
+    await page.goto("/overview");
+    await expect(page.getByRole("list", { name: "Slots of default" }).getByRole("link")).toBeVisible();
+    await expect(page.getByRole("img", { name: /accepted in the last hour/ })).toBeVisible();
+  },
+  queues: async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("30% on its way\n");
+    await server.startJob("gated", { pipe: gate.path });
+    await server.ask('mutation { pauseQueue(note: "repairs") { changed } }');
+    await page.goto("/queues");
+    await expect(page.getByRole("list", { name: "Next up in default" })).toBeVisible();
+    await expect(page.getByText(/repairs/)).toBeVisible();
+  },
+  "the slots of a queue": async (page) => {
+    await page.goto("/queues/default");
+    await page.getByRole("button", { name: "Set slots" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  },
+  kinds: async (page) => {
+    await page.goto("/kinds");
+    await page.getByText("Schema of its arguments").first().click();
+    await expect(page.getByRole("region", { name: "Schema of the arguments of gated" })).toBeVisible();
+  },
+  workers: async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("begun\n");
+    await page.goto("/workers");
+    await expect(page.getByText("1 of 1")).toBeVisible();
+  },
+  tokens: async (page, server, faults) => {
+    faults.expect(/401/, /WebSocket/);
+    await server.askForTokens();
+    await server.makeToken("reader", "read");
+    await page.goto("/tokens");
+    await page.getByLabel("Token", { exact: true }).fill(server.token ?? "");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await expect(page.getByRole("row")).toHaveCount(3);
+  },
+  "a new token": async (page) => {
+    await page.goto("/tokens");
+    await page.getByRole("button", { name: "Make a token" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  },
+  "many at once": async (page, server) => {
+    await server.ask(
+      'mutation { startJob(input: {kind: "script", args: {script: "true"}, labels: [{key: "team", value: "red"}]}) { created } }',
+    );
+    await page.goto("/?label=team%3Dred");
+    await page.getByRole("checkbox", { name: /^Select/ }).check();
+    await page.getByRole("button", { name: "Cancel…" }).click();
+    await expect(page.getByRole("alertdialog")).toBeVisible();
+  },
+  "the keys": async (page) => {
+    await page.goto("/");
+    await expect(page.getByText("No jobs yet.")).toBeVisible();
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
   },
   "an unknown address": async (page) => {
     await page.goto("/nothing");

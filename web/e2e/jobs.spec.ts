@@ -3,6 +3,10 @@
 import { Gate } from "./support/kinds";
 import { expect, test } from "./support/test";
 
+interface Started {
+  startJob: { job: { id: string } };
+}
+
 test("a job is started by its form, waits, runs, prints and ends", async ({ page, server, context }) => {
   const holder = await Gate.make(server, "holder");
   const gate = await Gate.make(server, "gate");
@@ -23,6 +27,11 @@ test("a job is started by its form, waits, runs, prints and ends", async ({ page
   await expect(page.getByRole("spinbutton", { name: "Times" })).toHaveAttribute("aria-invalid", "true");
   await page.getByRole("textbox", { name: "Pipe" }).fill(gate.path);
   await page.getByRole("spinbutton", { name: "Times" }).fill("3");
+  await expect(page.getByText("It would be number 2 in the queue default.")).toBeVisible();
+  const ways = page.getByRole("region", { name: "The same by other ways" });
+  await expect(ways.getByRole("region", { name: "Command" })).toContainText(/^longhaul start .*"times":3/);
+  await ways.getByRole("tab", { name: "GraphQL" }).click();
+  await expect(ways.getByRole("region", { name: "GraphQL" })).toContainText("startJob(input: $input)");
   await start.click();
 
   await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
@@ -76,6 +85,89 @@ test("a running job is canceled, and started again", async ({ page, server }) =>
   await gate.reopen();
   await gate.close();
   await expect(state).toHaveText("Succeeded");
+});
+
+test("a job tells its past, and another is started with its arguments changed", async ({ page, server }) => {
+  const input = {
+    kind: "script",
+    args: { script: "echo first; exit 3" },
+    labels: [{ key: "team", value: "a b" }],
+  };
+  const { startJob } = await server.ask<Started>(
+    "mutation($input: StartJobInput!) { startJob(input: $input) { job { id } } }",
+    { input },
+  );
+  await server.ended(startJob.job.id);
+  await page.goto(`/jobs/${startJob.job.id}`);
+  const events = page.getByRole("list", { name: "Events" });
+  await expect(events.getByRole("listitem").first()).toContainText(/accepted/i);
+  await expect(events.getByRole("listitem").last()).toContainText("exit code 3");
+  await expect(page.getByRole("list", { name: "Attempts" }).getByRole("listitem")).toContainText(
+    /Attempt 1 took .*: Exit code 3\./,
+  );
+  const facts = page.getByRole("region", { name: "Facts" });
+  await expect(facts).toContainText("team: a b");
+  await expect(facts).toContainText("Printed6 B");
+  await page.getByRole("link", { name: "Start with other arguments" }).click();
+  const script = page.getByRole("textbox", { name: "Script" });
+  await expect(script).toHaveValue("echo first; exit 3");
+  await script.fill("echo second");
+  await page.getByRole("button", { name: "Start script" }).click();
+  await expect(page.getByRole("region", { name: "Lines of the log" })).toContainText("second");
+  await expect(page.getByRole("region", { name: "Arguments as JSON" })).toContainText("echo second");
+});
+
+test("jobs are found by a label, and canceled and started again many at once", async ({ page, server }) => {
+  const gate = await Gate.make(server, "gate");
+  const start = (args: object, label: string) =>
+    server.ask<Started>("mutation($input: StartJobInput!) { startJob(input: $input) { job { id } } }", {
+      input: { kind: "gated", args, labels: [{ key: "team", value: label }] },
+    });
+  await start({ pipe: gate.path }, "red");
+  await gate.print("begun\n");
+  for (const label of ["red", "red"]) {
+    await start({ pipe: "/dev/null" }, label);
+  }
+  // One that does not match is left alone.
+  const { startJob } = await start({ pipe: "/dev/null" }, "blue");
+  await server.ask("mutation($id: ID!) { cancelJob(id: $id) { changed } }", { id: startJob.job.id });
+  await page.goto("/");
+  const rows = page.getByRole("row", { name: /Gated work/ });
+  await expect(rows).toHaveCount(4);
+  await page.getByRole("link", { name: "team: red" }).first().click();
+  await expect(rows).toHaveCount(3);
+  await expect(page).toHaveURL(/label=team%3Dred/);
+
+  // The two that wait, by hand.
+  const waiting = page.getByRole("row", { name: /Queued/ });
+  for (const row of await waiting.all()) {
+    await row.getByRole("checkbox").check();
+  }
+  const many = page.getByRole("region", { name: "Many at once" });
+  await expect(many).toContainText("2 selected:");
+  await many.getByRole("button", { name: "Cancel…" }).click();
+  const dialog = page.getByRole("alertdialog");
+  await expect(dialog).toHaveAccessibleName("Cancel 2 jobs?");
+  await dialog.getByRole("button", { name: "Cancel 2 jobs" }).click();
+  await expect(dialog).toContainText("2 jobs asked to stop.");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await expect(page.getByRole("row", { name: /Canceled/ })).toHaveCount(2);
+
+  // All that match and have ended.
+  await many.getByRole("button", { name: "Start again…" }).click();
+  await expect(dialog).toHaveAccessibleName("Start again 2 jobs?");
+  await dialog.getByRole("button", { name: "Start again 2 jobs" }).click();
+  await expect(dialog).toContainText("2 jobs started again.");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  // Under the pointer nothing moves: new rows wait.
+  await page.mouse.move(0, 0);
+  await expect(waiting).toHaveCount(2);
+  await page.getByRole("button", { name: "team=red" }).click();
+  await expect(rows).toHaveCount(6);
+  await expect(waiting).toHaveCount(2);
+  await page.getByLabel("Id, kind or label").fill("blue");
+  await page.getByLabel("Id, kind or label").press("Enter");
+  await expect(rows).toHaveCount(1);
 });
 
 test("an answer that comes late does not undo what was pushed meanwhile", async ({ page, server }) => {

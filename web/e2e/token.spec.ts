@@ -115,6 +115,20 @@ test("what was typed survives a token that ended meanwhile", async ({ page, serv
   await expect(page.getByRole("region", { name: "Lines of the log" })).toContainText("typed");
 });
 
+test("another caller sees nothing of what was read before", async ({ page, server }) => {
+  const id = await server.startJob("script", { script: "echo secret" });
+  await server.ended(id);
+  await server.askForTokens();
+  await page.goto("/");
+  await signIn(page, await server.makeToken("reader", "read"));
+  const row = page.getByRole("link", { name: `…${id.slice(-8)}` });
+  await expect(row).toBeVisible();
+  await server.revoke("reader");
+  await signIn(page, await server.makeToken("starter", "start:script"));
+  await expect(page.getByText("No jobs yet.")).toBeVisible();
+  await expect(row).toHaveCount(0);
+});
+
 test("a log is downloaded with the token", async ({ page, server }) => {
   const id = await server.startJob("script", { script: "echo printed" });
   await server.ended(id);

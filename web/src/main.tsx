@@ -15,7 +15,15 @@ if (root === null) {
 connection.start();
 // Every page opens also while the server is away: what it is made of has come before.
 window.addEventListener("load", () => {
-  const rest = [import("./routes/JobPage"), import("./routes/StartPage")];
+  const rest = [
+    import("./routes/JobPage"),
+    import("./routes/StartPage"),
+    import("./routes/OverviewPage"),
+    import("./routes/QueuesPage"),
+    import("./routes/KindsPage"),
+    import("./routes/WorkersPage"),
+    import("./routes/TokensPage"),
+  ];
   // What did not come is asked for again when it is opened, and says so there.
   void Promise.allSettled(rest);
 });

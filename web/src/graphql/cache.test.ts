@@ -61,6 +61,7 @@ function row(id: string, seq: number, place = 0) {
     reasonText: null,
     attempt: seq,
     maxAttempts: 1,
+    labels: [],
     progress: {
       __typename: "Progress",
       percent: place,
@@ -80,7 +81,7 @@ function live(id: string, seq: number, place = 0) {
     position: place,
     eligibleAt: null,
   };
-  const { kind, queue, createdAt, maxAttempts, ...common } = row(id, seq, place);
+  const { kind, queue, createdAt, maxAttempts, labels, ...common } = row(id, seq, place);
   return {
     ...common,
     terminal: false,
@@ -104,6 +105,7 @@ function whole(id: string, seq: number, place = 0) {
     notBefore: null,
     timeoutMs: null,
     idempotencyKey: null,
+    startedBy: null,
     retryOf: null,
   };
 }

@@ -14,8 +14,11 @@ const PARTS = [
   "JobFeedEvent",
   "JobPayload",
   "JobStatus",
+  "Label",
   "PageInfo",
   "Progress",
+  "QueuePayload",
+  "QueueStats",
   "StartJobPayload",
   "Wait",
 ];

@@ -22,7 +22,7 @@ import { fromRequest, type Problem } from "./problem";
 
 export const connection = new Connection(socketEndpoint, access);
 
-const heard = new Heard();
+let heard = new Heard();
 let recoveries = 0;
 // Before anything that reads again hears of it.
 connection.subscribe(() => {
@@ -54,10 +54,35 @@ const options = {
 } as const;
 
 /** What jobs, kinds and queues are read by. */
-export const client = new Client({
-  ...options,
-  exchanges: [...caching(heard), ...toServer],
+let client = fresh();
+
+function fresh(): Client {
+  return new Client({ ...options, exchanges: [...caching(heard), ...toServer] });
+}
+
+let caller = { token: access.state().token, number: 0 };
+// Another token may see less: nothing that was read by the one before is shown to it.
+access.subscribe(() => {
+  const { token } = access.state();
+  if (token !== null && token !== caller.token) {
+    caller = { token, number: caller.number + 1 };
+    heard = new Heard();
+    client = fresh();
+  }
 });
+
+/** Another number is another caller, who starts with nothing: whatever depends on it lets go of what it has. */
+export function useCaller(): number {
+  return useSyncExternalStore(access.subscribe, () => caller.number);
+}
+
+/** What the cache has, and every news of it. */
+export function cached<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+): OperationResultSource<OperationResult<Data, Variables>> {
+  return client.query(document, variables);
+}
 
 /** What is too much to keep, or of use once, is read by: logs, the server's clock. */
 export const uncached = new Client({ ...options, exchanges: toServer });
@@ -102,6 +127,14 @@ export async function act<Data, Variables extends AnyVariables>(
   return answer(await client.mutation(document, variables, { requestPolicy: "network-only" }).toPromise());
 }
 
+/** Does something whose answer is nothing to keep: it holds a secret. */
+export async function actUncached<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+): Promise<Answer<Data>> {
+  return answer(await uncached.mutation(document, variables).toPromise());
+}
+
 /** Who hears of a subscription. */
 export interface Listener<Data> {
   next(data: Data): void;
@@ -114,9 +147,9 @@ export function listen<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   listener: Listener<Data>,
-  by: Client = client,
+  by?: Client,
 ): () => void {
-  return by.subscription(document, variables).subscribe((result) => {
+  return (by ?? client).subscription(document, variables).subscribe((result) => {
     const { data, problem } = answer(result);
     if (problem !== null) {
       if (problem.code === "UNAUTHENTICATED") {

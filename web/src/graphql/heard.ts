@@ -21,11 +21,13 @@ const FIXED = new Set([
   "maxAttempts",
   "timeoutMs",
   "idempotencyKey",
+  "startedBy",
+  "labels",
   "retryOf",
 ]);
 
 /** Fields of any content. */
-const JSON_FIELDS = new Set(["args", "result", "argsSchema"]);
+const JSON_FIELDS = new Set(["args", "result", "argsSchema", "resultSchema"]);
 
 /**
  * Makes of a query what the cache takes for a subscription of one message. The library orders the answers of queries by

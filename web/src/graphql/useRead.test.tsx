@@ -46,6 +46,8 @@ function at(seq: number): typeof job {
     maxAttempts: 1,
     timeoutMs: null,
     idempotencyKey: null,
+    startedBy: null,
+    labels: [],
     retryOf: null,
   };
 }

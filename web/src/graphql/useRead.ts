@@ -3,7 +3,7 @@
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
 import type { AnyVariables } from "@urql/core";
 import { useCallback, useEffect, useState } from "react";
-import { answer, ask, client, useRecoveries } from "./client";
+import { answer, ask, cached, useCaller, useRecoveries } from "./client";
 import type { Problem } from "./problem";
 import { useRetry } from "./useRetry";
 
@@ -14,12 +14,14 @@ export interface Read<Data> {
   reload(): void;
 }
 
-/** Reads `document`. Data of other variables is never shown. */
+/** Reads `document`. Data of other variables, or of another caller, is never shown. */
 export function useRead<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
 ): Read<Data> {
-  const key = JSON.stringify(variables);
+  const asked = JSON.stringify(variables);
+  // Data of another caller is as little this one's as data of other variables.
+  const key = `${useCaller()} ${asked}`;
   const recoveries = useRecoveries();
   const [round, setRound] = useState(0);
   const [known, setKnown] = useState<Known<Data>>({ key, data: null, problem: null });
@@ -28,14 +30,14 @@ export function useRead<Data, Variables extends AnyVariables>(
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `recoveries` and `round` are what it is read again for.
   useEffect(() => {
-    const variables = JSON.parse(key) as Variables;
+    const variables = JSON.parse(asked) as Variables;
     const learn = (news: Partial<Known<Data>>) =>
       setKnown((before) => ({
         ...(before.key === key ? before : { key, data: null, problem: null }),
         ...news,
       }));
     let hadData = false;
-    const reading = client.query(document, variables).subscribe(({ data }) => {
+    const reading = cached(document, variables).subscribe(({ data }) => {
       if (data) {
         hadData = true;
         learn({ data });
@@ -56,7 +58,7 @@ export function useRead<Data, Variables extends AnyVariables>(
       reading.unsubscribe();
       asking.unsubscribe();
     };
-  }, [document, key, recoveries, round]);
+  }, [document, asked, key, recoveries, round]);
 
   useRetry(problem, reload);
   return { data, problem, reload };

@@ -2,10 +2,11 @@
 
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { type RefObject, useEffect, useRef, useState } from "react";
+import { Keys } from "../components/Keys";
 import { SignIn } from "../components/SignIn";
 import { access, useAccess } from "../graphql/access";
 import { host } from "../graphql/address";
-import { connection, readUncached, useConnection, useRecoveries } from "../graphql/client";
+import { connection, readUncached, useCaller, useConnection, useRecoveries } from "../graphql/client";
 import type { ConnectionState } from "../graphql/connection";
 import { ServerDocument, type ServerQuery } from "../graphql/generated";
 import { clockTime } from "../time/format";
@@ -15,7 +16,8 @@ const NO_VARIABLES = {};
 
 export function Frame() {
   const state = useConnection();
-  const server = useServer();
+  const answer = useServer();
+  const server = answer?.server ?? null;
   const content = useRef<HTMLElement>(null);
   const { token, wanted } = useAccess();
   const isAsked = wanted !== false;
@@ -33,6 +35,11 @@ export function Frame() {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             Jobs
           </Link>
+          <Link to="/overview">Overview</Link>
+          <Link to="/queues">Queues</Link>
+          <Link to="/kinds">Kinds</Link>
+          <Link to="/workers">Workers</Link>
+          {isAdmin(answer) && <Link to="/tokens">Tokens</Link>}
           <Link to="/start">Start</Link>
           <a href="/graphiql">GraphiQL</a>
         </nav>
@@ -41,6 +48,7 @@ export function Frame() {
             Forget the token
           </button>
         )}
+        {!isAsked && <Keys />}
         {!isAsked && <Live state={state} version={server?.version ?? null} />}
       </header>
       {!isAsked && <Lost state={state} />}
@@ -120,22 +128,28 @@ function useFocusOnNewPage(content: RefObject<HTMLElement | null>, isAsked: bool
 }
 
 /** What the server says of itself, asked for again when the connection came back. Sets the page's clock by the server's. */
-function useServer(): ServerQuery["server"] | null {
+function useServer(): ServerQuery | null {
   const recoveries = useRecoveries();
-  const [server, setServer] = useState<ServerQuery["server"] | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: after a recovery it may be another server.
+  const caller = useCaller();
+  const [answer, setAnswer] = useState<ServerQuery | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after a recovery it may be another server, and another caller may do other things.
   useEffect(() => {
     let current = true;
     const asked = Date.now();
     void readUncached(ServerDocument, NO_VARIABLES).then(({ data }) => {
       if (current && data !== null) {
         learnServerClock(data.server.now, asked, Date.now());
-        setServer(data.server);
+        setAnswer(data);
       }
     });
     return () => {
       current = false;
     };
-  }, [recoveries]);
-  return server;
+  }, [recoveries, caller]);
+  return answer;
+}
+
+/** Where nobody is asked for a token, everybody may do everything. */
+function isAdmin(answer: ServerQuery | null): boolean {
+  return answer !== null && (answer.viewer === null || answer.viewer.scopes.includes("admin"));
 }

@@ -10,7 +10,9 @@ import { useTitle } from "../components/useTitle";
 import { Actions } from "../features/job/Actions";
 import { Facts } from "../features/job/Facts";
 import "../features/job/job.css";
+import { Timeline } from "../features/job/Timeline";
 import { type JobView, useJob } from "../features/job/useJob";
+import { usePast } from "../features/job/usePast";
 import { Waiting } from "../features/job/Waiting";
 import { LogView } from "../features/log/LogView";
 import type { JobWholeFragment } from "../graphql/generated";
@@ -43,6 +45,7 @@ export function JobPage() {
 }
 
 function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
+  const { past, problem } = usePast(job.id, job.seq);
   return (
     <>
       <div className="page-head">
@@ -57,7 +60,7 @@ function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
       {view.removed && (
         <p className="card">This job was removed after its time. What is shown is the last that was known.</p>
       )}
-      <Actions job={job} />
+      <Actions job={job} can={past?.viewerCan ?? null} isCurrent={past !== null && past.seq >= job.seq} />
       {job.wait !== null && <Waiting wait={job.wait} queue={job.queue.name} />}
       {job.reasonText !== null && <p className="reason">{sentence(job.reasonText)}</p>}
       {job.progress !== null && (
@@ -70,8 +73,9 @@ function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
         <div>
           <section className="card" aria-labelledby="facts-title">
             <h2 id="facts-title">Facts</h2>
-            <Facts job={job} />
+            <Facts job={job} past={past} />
           </section>
+          <Timeline past={past} problem={problem} />
           <section className="card" aria-labelledby="args-title">
             <h2 id="args-title">Arguments</h2>
             <Json value={job.args} label="Arguments as JSON" />

@@ -1,9 +1,10 @@
 // The list of jobs, live.
 
 import { Link, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ProblemNote } from "../components/Problem";
 import { useTitle } from "../components/useTitle";
+import { BulkBar } from "../features/jobs/BulkBar";
 import { Filters } from "../features/jobs/Filters";
 import { JobsTable } from "../features/jobs/JobsTable";
 import { type List, MAX_BEYOND, unseen } from "../features/jobs/list";
@@ -75,9 +76,33 @@ export function JobsPage() {
       )}
       {jobs.list !== null && jobs.list.rows.length === 0 && <Empty search={search} choices={choices.data} />}
       {jobs.list !== null && jobs.list.rows.length > 0 && (
-        <JobsTable list={jobs.list} onPointer={onPointer} />
+        <Rows
+          // What was selected in one list is not in another.
+          key={JSON.stringify(firstPage(search))}
+          list={jobs.list}
+          search={firstPage(search)}
+          onPointer={onPointer}
+        />
       )}
       {jobs.list !== null && <Pages list={jobs.list} search={search} />}
+    </>
+  );
+}
+
+interface RowsProps {
+  list: List;
+  search: JobsSearch;
+  onPointer(isInside: boolean): void;
+}
+
+function Rows({ list, search, onPointer }: RowsProps) {
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const onSelect = (id: string, isOn: boolean) =>
+    setSelected((before) => new Set(isOn ? [...before, id] : [...before].filter((one) => one !== id)));
+  return (
+    <>
+      <BulkBar search={search} selected={selected} onDone={() => setSelected(new Set())} />
+      <JobsTable list={list} selected={selected} onSelect={onSelect} onPointer={onPointer} />
     </>
   );
 }

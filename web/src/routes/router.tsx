@@ -29,14 +29,64 @@ export const jobRoute = createRoute({
 export const startRoute = createRoute({
   getParentRoute: () => root,
   path: "/start",
-  validateSearch: (raw: Record<string, unknown>): { kind?: string | undefined } => ({
-    kind: typeof raw.kind === "string" && raw.kind !== "" ? raw.kind : undefined,
-  }),
+  validateSearch: startSearch,
   component: lazyRouteComponent(() => import("./StartPage"), "StartPage"),
 });
 
+export const overviewRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/overview",
+  component: lazyRouteComponent(() => import("./OverviewPage"), "OverviewPage"),
+});
+
+export const queuesRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/queues",
+  component: lazyRouteComponent(() => import("./QueuesPage"), "QueuesPage"),
+});
+
+export const queueRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/queues/$name",
+  component: lazyRouteComponent(() => import("./QueuesPage"), "QueuePage"),
+});
+
+export const kindsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/kinds",
+  component: lazyRouteComponent(() => import("./KindsPage"), "KindsPage"),
+});
+
+export const workersRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/workers",
+  component: lazyRouteComponent(() => import("./WorkersPage"), "WorkersPage"),
+});
+
+export const tokensRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/tokens",
+  component: lazyRouteComponent(() => import("./TokensPage"), "TokensPage"),
+});
+
+/** Which kind, and the job whose arguments the form begins with. */
+function startSearch(raw: Record<string, unknown>): { kind?: string | undefined; like?: string | undefined } {
+  const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+  return { kind: text(raw.kind), like: text(raw.like) };
+}
+
 export const router = createRouter({
-  routeTree: root.addChildren([jobsRoute, jobRoute, startRoute]),
+  routeTree: root.addChildren([
+    jobsRoute,
+    jobRoute,
+    startRoute,
+    overviewRoute,
+    queuesRoute,
+    queueRoute,
+    kindsRoute,
+    workersRoute,
+    tokensRoute,
+  ]),
   parseSearch,
   stringifySearch,
   scrollRestoration: true,

@@ -1,7 +1,7 @@
 // What a person can do with a job: ask it to stop, kill it, start the same again.
 
 import { AlertDialog } from "@base-ui/react/alert-dialog";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { ProblemNote } from "../../components/Problem";
 import { act } from "../../graphql/client";
@@ -13,41 +13,74 @@ import {
 } from "../../graphql/generated";
 import { KeyKeeper } from "../../graphql/key";
 import type { Problem } from "../../graphql/problem";
+import type { Past } from "./usePast";
 
 interface Props {
   job: JobWholeFragment;
 }
 
-export function Actions({ job }: Props) {
+interface ActionsProps extends Props {
+  /** What the caller may do; null: not known yet. */
+  can: Past["viewerCan"] | null;
+  /** Is that as of the job's present seq? */
+  isCurrent: boolean;
+}
+
+export function Actions({ job, can, isCurrent }: ActionsProps) {
   const [failed, setFailed] = useState<{ what: string; problem: Problem } | null>(null);
   const isOpen = job.state === "QUEUED" || job.state === "RUNNING";
+  if (can === null) {
+    return <div className="actions job-actions" aria-busy="true" />;
+  }
   return (
     <>
       <div className="actions job-actions">
-        {isOpen && (
+        {isOpen && can.cancel && (
           <Cancel
             job={job}
             mode="GRACEFUL"
             onFailed={(problem) => setFailed({ what: "The job could not be canceled", problem })}
           />
         )}
-        {job.state === "CANCELING" && (
+        {job.state === "CANCELING" && can.cancel && (
           <Cancel
             job={job}
             mode="FORCE"
             onFailed={(problem) => setFailed({ what: "The job could not be killed", problem })}
           />
         )}
-        {job.terminal && (
+        {job.terminal && can.retry && (
           <Retry
             job={job}
             onFailed={(problem) => setFailed({ what: "The job could not be started again", problem })}
           />
         )}
+        {job.kind.declared && (
+          <Link to="/start" search={{ kind: job.kind.name, like: job.id }} className="button">
+            Start with other arguments
+          </Link>
+        )}
       </div>
+      {isCurrent && <Lacking job={job} can={can} />}
       {failed !== null && <ProblemNote {...failed} />}
     </>
   );
+}
+
+/** Where the state would allow it, what is missing is the right. */
+function Lacking({ job, can }: { job: JobWholeFragment; can: Past["viewerCan"] }) {
+  if (!job.terminal && !can.cancel) {
+    return (
+      <p className="note">
+        This token may not cancel it: that takes the scope <code>cancel</code>.
+      </p>
+    );
+  }
+  return job.terminal && job.kind.declared && !can.retry ? (
+    <p className="note">
+      This token may not start it again: that takes the scope <code>start:{job.kind.name}</code>.
+    </p>
+  ) : null;
 }
 
 const WORDS: Record<CancelMode, { open: string; title: string; text: string; confirm: string }> = {

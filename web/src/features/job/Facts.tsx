@@ -4,10 +4,11 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { Time } from "../../components/Time";
 import type { JobWholeFragment } from "../../graphql/generated";
-import { duration } from "../../time/format";
+import { bytes, duration } from "../../time/format";
 import { useNow } from "../../time/now";
+import type { Past } from "./usePast";
 
-export function Facts({ job }: { job: JobWholeFragment }) {
+export function Facts({ job, past }: { job: JobWholeFragment; past: Past | null }) {
   const started = job.state === "QUEUED" ? null : job.startedAt;
   const attempts = job.maxAttempts > 1 ? `${job.attempt} of ${job.maxAttempts}` : String(job.attempt);
   return (
@@ -16,7 +17,11 @@ export function Facts({ job }: { job: JobWholeFragment }) {
         {job.kind.name}
         {!job.kind.declared && " (no longer declared)"}
       </Fact>
-      <Fact name="Queue">{job.queue.name}</Fact>
+      <Fact name="Queue">
+        <Link to="/queues/$name" params={{ name: job.queue.name }}>
+          {job.queue.name}
+        </Link>
+      </Fact>
       <Fact name="Accepted">
         <Time at={job.createdAt} />
       </Fact>
@@ -42,6 +47,24 @@ export function Facts({ job }: { job: JobWholeFragment }) {
           </Link>
         )}
       </Fact>
+      <Fact name="Started by">{job.startedBy}</Fact>
+      <Fact name="Canceled by">{past?.canceledBy}</Fact>
+      <Fact name="Labels">
+        {job.labels.length > 0 && (
+          <ul className="labels">
+            {job.labels.map(({ key, value }) => (
+              <li key={key}>
+                {key}: {value}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Fact>
+      <Fact name="Processor time">{past?.usage && duration(past.usage.cpuMs)}</Fact>
+      <Fact name="Most memory">
+        {past?.usage && past.usage.peakMemoryBytes !== null && bytes(past.usage.peakMemoryBytes)}
+      </Fact>
+      <Fact name="Printed">{past?.usage && bytes(past.usage.logBytes)}</Fact>
       <Fact name="Idempotency key">{job.idempotencyKey !== null && <code>{job.idempotencyKey}</code>}</Fact>
     </dl>
   );

@@ -1,7 +1,7 @@
 // One job, live until its end.
 
 import { useEffect, useState } from "react";
-import { listen } from "../../graphql/client";
+import { listen, useCaller } from "../../graphql/client";
 import { JobPageDocument, JobStatusDocument, type JobWholeFragment } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
 import { useRead } from "../../graphql/useRead";
@@ -24,8 +24,10 @@ export function useJob(id: string): JobView {
   const job = data?.job ?? null;
   // What is no id names no job either.
   const unknown = (data !== null && job === null) || (job === null && problem !== null && isNoJob(problem));
+  const caller = useCaller();
   const over = job?.terminal === true || unknown;
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another caller follows by another client.
   useEffect(() => {
     if (over) {
       return;
@@ -39,7 +41,7 @@ export function useJob(id: string): JobView {
         failed: (problem) => setStream({ id, removed: false, problem: isNoJob(problem) ? null : problem }),
       },
     );
-  }, [id, over]);
+  }, [id, over, caller]);
 
   return { job, unknown, removed, problem: problem ?? cut, reload };
 }

@@ -1,8 +1,10 @@
 // Which jobs the list shows. The address holds the choice, so that a link or a reload shows the same.
 
 import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import { stateWord } from "../../components/StateWord";
 import type { ChoicesQuery, JobState } from "../../graphql/generated";
+import { clockTime } from "../../time/format";
 import { firstPage, isFiltered, type JobsSearch, STATES } from "./search";
 
 interface Props {
@@ -49,12 +51,57 @@ export function Filters({ search, choices }: Props) {
         options={choices?.queues.map((queue) => queue.name) ?? []}
         onChoose={(queue) => choose({ ...search, queue })}
       />
+      <TextFilter
+        // Another text of the address begins another field.
+        key={search.text}
+        text={search.text ?? ""}
+        onChoose={(text) => choose({ ...search, text: text === "" ? undefined : text })}
+      />
+      {search.label !== undefined && (
+        <button type="button" onClick={() => choose({ ...search, label: undefined })}>
+          {search.label} ✕<span className="hidden-words">: show those without this label, too</span>
+        </button>
+      )}
+      {search.since !== undefined && (
+        <button type="button" onClick={() => choose({ ...search, since: undefined })}>
+          Accepted since {clockTime(Date.parse(search.since))} ✕
+          <span className="hidden-words">: show earlier ones, too</span>
+        </button>
+      )}
       {isFiltered(search) && (
         <button type="button" onClick={() => choose({})}>
           Clear the filter
         </button>
       )}
     </form>
+  );
+}
+
+/** Chosen by Enter or by leaving the field, not by every letter: each choice is another list. */
+function TextFilter({ text, onChoose }: { text: string; onChoose(text: string): void }) {
+  const [typed, setTyped] = useState(text);
+  const commit = () => {
+    if (typed.trim() !== text) {
+      onChoose(typed.trim());
+    }
+  };
+  return (
+    <label className="choice">
+      Id, kind or label
+      <input
+        type="search"
+        data-search
+        value={typed}
+        maxLength={200}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        onBlur={commit}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") {
+            commit();
+          }
+        }}
+      />
+    </label>
   );
 }
 

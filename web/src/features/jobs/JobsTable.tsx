@@ -7,20 +7,26 @@ import { Time } from "../../components/Time";
 import { duration } from "../../time/format";
 import { useNow } from "../../time/now";
 import type { List, Row } from "./list";
+import { labelText } from "./search";
 import { useRow } from "./useRow";
 
 interface Props {
   list: List;
+  selected: ReadonlySet<string>;
+  onSelect(id: string, isOn: boolean): void;
   /** The reader's pointer came to the rows, or left them. */
   onPointer(isInside: boolean): void;
 }
 
-export function JobsTable({ list, onPointer }: Props) {
+export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
   return (
     <table className="jobs">
       <caption className="hidden-words">Jobs, newest first</caption>
       <thead>
         <tr>
+          <th scope="col">
+            <span className="hidden-words">Selected</span>
+          </th>
           <th scope="col">State</th>
           <th scope="col">Job</th>
           <th scope="col" className="wide">
@@ -38,7 +44,13 @@ export function JobsTable({ list, onPointer }: Props) {
         onPointerLeave={() => onPointer(false)}
       >
         {list.rows.map((row) => (
-          <JobRow key={row.id} listed={row} isGone={list.gone.has(row.id)} />
+          <JobRow
+            key={row.id}
+            listed={row}
+            isGone={list.gone.has(row.id)}
+            isSelected={selected.has(row.id)}
+            onSelect={onSelect}
+          />
         ))}
       </tbody>
     </table>
@@ -48,20 +60,39 @@ export function JobsTable({ list, onPointer }: Props) {
 interface RowProps {
   listed: Row;
   isGone: boolean;
+  isSelected: boolean;
+  onSelect(id: string, isOn: boolean): void;
 }
 
-function JobRow({ listed, isGone }: RowProps) {
+function JobRow({ listed, isGone, isSelected, onSelect }: RowProps) {
   const row = useRow(listed);
   return (
     <tr className={isGone ? "gone" : undefined}>
+      <td className="select">
+        <input
+          type="checkbox"
+          checked={isSelected}
+          aria-label={`Select …${row.id.slice(-8)}`}
+          onChange={(event) => onSelect(row.id, event.currentTarget.checked)}
+        />
+      </td>
       <td>
         <StateWord state={row.state} />
         {isGone && <span className="note"> no longer matches</span>}
       </td>
       <td className="job-cell">
-        <Link to="/jobs/$id" params={{ id: row.id }} title={row.id}>
+        <Link to="/jobs/$id" params={{ id: row.id }} title={row.id} data-row>
           {row.kind.title ?? row.kind.name} <code className="short-id">…{row.id.slice(-8)}</code>
         </Link>
+        {row.labels.length > 0 && (
+          <span className="row-labels">
+            {row.labels.map((label) => (
+              <Link key={label.key} to="/" search={{ label: labelText(label) }} className="label">
+                {label.key}: {label.value}
+              </Link>
+            ))}
+          </span>
+        )}
         {row.state === "RUNNING" && row.progress !== null && (
           <ProgressBar progress={row.progress} label={`Progress of ${row.id}`} />
         )}

@@ -30,6 +30,7 @@ function job(number: number, state: JobState = "QUEUED", seq = 1): Row {
     reasonText: null,
     attempt: 0,
     maxAttempts: 1,
+    labels: [],
     progress: null,
   };
 }

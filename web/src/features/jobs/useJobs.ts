@@ -1,7 +1,7 @@
 // The list of jobs as one page shows it: read once, then kept by the feed.
 
 import { useCallback, useEffect, useReducer, useRef } from "react";
-import { listen, read, useRecoveries } from "../../graphql/client";
+import { listen, read, useCaller, useRecoveries } from "../../graphql/client";
 import { JobFeedDocument, JobsPageDocument } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
@@ -59,7 +59,8 @@ function reduce(shown: Shown, action: Action): Shown {
 
 /** Follows the page that `search` names. `isHeld` says whether rows may move now. */
 export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
-  const key = JSON.stringify(search);
+  const asked = JSON.stringify(search);
+  const key = `${useCaller()} ${asked}`;
   const recoveries = useRecoveries();
   const [shown, dispatch] = useReducer(reduce, { key, list: null, problem: null, loading: true, round: 0 });
   const held = useRef(isHeld);
@@ -71,7 +72,7 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
     let current = true;
     let unfollow = () => {};
     dispatch({ type: "asked", key });
-    void load(JSON.parse(key) as JobsSearch).then((page) => {
+    void load(JSON.parse(asked) as JobsSearch).then((page) => {
       if (!current) {
         return;
       }
@@ -82,7 +83,7 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
       dispatch({ type: "loaded", list: page.list });
       unfollow = listen(
         JobFeedDocument,
-        { filter: jobFilter(JSON.parse(key) as JobsSearch), after: page.feedCursor },
+        { filter: jobFilter(JSON.parse(asked) as JobsSearch), after: page.feedCursor },
         {
           next: ({ jobFeed: { events, reset } }) =>
             dispatch(reset ? { type: "reload" } : { type: "heard", events, hold: held.current() }),
@@ -94,7 +95,7 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
       current = false;
       unfollow();
     };
-  }, [key, round]);
+  }, [key, asked, round]);
 
   const settle = useCallback(() => dispatch({ type: "settle" }), []);
   const reload = useCallback(() => dispatch({ type: "reload" }), []);

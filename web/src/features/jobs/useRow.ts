@@ -1,7 +1,7 @@
 // A row as the cache has it: whatever brings the job's news, the row shows it.
 
 import { useEffect, useState } from "react";
-import { client, listen } from "../../graphql/client";
+import { cached, listen } from "../../graphql/client";
 import { JobRowDocument, RowProgressDocument } from "../../graphql/generated";
 import type { Row } from "./list";
 
@@ -13,7 +13,7 @@ export function useRow(listed: Row): Row {
   const [row, setRow] = useState(listed);
   const { id } = listed;
   useEffect(() => {
-    return client.query(JobRowDocument, { id }).subscribe(({ data }) => {
+    return cached(JobRowDocument, { id }).subscribe(({ data }) => {
       if (data?.job) {
         setRow(data.job);
       }

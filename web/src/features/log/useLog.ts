@@ -1,7 +1,7 @@
 // The log of one job from the server, kept for as long as it is looked at.
 
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import { listen, readUncached, uncached, useRecoveries } from "../../graphql/client";
+import { listen, readUncached, uncached, useCaller, useRecoveries } from "../../graphql/client";
 import { LogPageDocument, LogTailDocument } from "../../graphql/generated";
 import { fromServer } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
@@ -9,7 +9,9 @@ import { LogFeed, type LogState, type Source } from "./feed";
 
 /** Reads and follows the log of the job `id`. */
 export function useLog(id: string): { feed: LogFeed; state: LogState } {
-  const feed = useMemo(() => new LogFeed(sourceOf(id)), [id]);
+  const caller = useCaller();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another caller begins with nothing.
+  const feed = useMemo(() => new LogFeed(sourceOf(id)), [id, caller]);
   const state = useSyncExternalStore(feed.subscribe, feed.state);
   const recoveries = useRecoveries();
 

@@ -1,29 +1,40 @@
 // The arguments of one kind, as a form or as JSON, and their start.
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
 import { useAccess } from "../../graphql/access";
-import { endpoint } from "../../graphql/address";
 import type { KindsQuery } from "../../graphql/generated";
 import { ArgsForm, hasFields } from "./ArgsForm";
 import { ArgsJson, parsed } from "./ArgsJson";
-import { curlOf } from "./curl";
 import { FormBoundary } from "./FormBoundary";
+import { Place } from "./Place";
 import { useStart } from "./useStart";
+import { Ways } from "./Ways";
 
 type Mode = "form" | "json";
 
-interface Props {
-  kind: KindsQuery["kinds"][number];
+/** What was typed so far. It outlives the form, which goes with what was read by a token that ended. */
+export interface Draft {
+  /** null: whichever goes. */
+  mode: Mode | null;
+  args: unknown;
+  text: string;
 }
 
-export function StartForm({ kind }: Props) {
+interface Props {
+  kind: KindsQuery["kinds"][number];
+  draft: Draft | undefined;
+  onDraft(draft: Draft): void;
+}
+
+export function StartForm({ kind, draft, onDraft }: Props) {
   const schema = kind.argsSchema;
   const start = useStart(kind.name);
   const { token } = useAccess();
-  const [mode, setMode] = useState<Mode>(() => (hasFields(schema) ? "form" : "json"));
-  const [args, setArgs] = useState<unknown>(undefined);
-  const [text, setText] = useState("{}");
+  const [mode, setMode] = useState<Mode>(() => draft?.mode ?? (hasFields(schema) ? "form" : "json"));
+  const [args, setArgs] = useState<unknown>(draft?.args);
+  const [text, setText] = useState(draft?.text ?? "{}");
+  useEffect(() => onDraft({ mode, args, text }), [mode, args, text, onDraft]);
   const current = mode === "form" ? (args ?? {}) : parsed(text);
 
   const choose = (next: Mode) => {
@@ -56,9 +67,8 @@ export function StartForm({ kind }: Props) {
           {submit}
         </ArgsJson>
       )}
-      <Curl
-        command={current === undefined ? null : curlOf(endpoint, start.requestOf(current), token !== null)}
-      />
+      {current !== undefined && <Place kind={kind} args={current} />}
+      <Ways input={current === undefined ? null : start.requestOf(current)} withToken={token !== null} />
     </>
   );
 }
@@ -74,29 +84,5 @@ function ModeChoice({ mode, onChoose }: { mode: Mode; onChoose(mode: Mode): void
         </label>
       ))}
     </fieldset>
-  );
-}
-
-function Curl({ command }: { command: string | null }) {
-  return (
-    <details className="curl">
-      <summary>The same by curl</summary>
-      {command === null ? (
-        <p className="note">The arguments are no JSON yet.</p>
-      ) : (
-        <>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
-          <section className="scroll" tabIndex={0} aria-label="curl command">
-            <pre>
-              <code>{command}</code>
-            </pre>
-          </section>
-          <p className="note">
-            Its key makes one job, however often it is sent, and the same one as the button. Another job needs
-            another key.
-          </p>
-        </>
-      )}
-    </details>
   );
 }

@@ -1,0 +1,149 @@
+// What can be done with a queue: pause it, resume it, give it more or fewer slots.
+
+import { Dialog } from "@base-ui/react/dialog";
+import { NumberField } from "@base-ui/react/number-field";
+import { type FormEvent, useState } from "react";
+import { ProblemNote } from "../../components/Problem";
+import { type Answer, act } from "../../graphql/client";
+import {
+  PauseQueueDocument,
+  type QueueRowFragment,
+  ResumeQueueDocument,
+  SetQueueSlotsDocument,
+} from "../../graphql/generated";
+import type { Problem } from "../../graphql/problem";
+
+interface Props {
+  queue: QueueRowFragment;
+}
+
+export function QueueActions({ queue }: Props) {
+  const [failed, setFailed] = useState<Problem | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const resume = async () => {
+    setBusy(true);
+    setFailed((await act(ResumeQueueDocument, { name: queue.name })).problem);
+    setBusy(false);
+  };
+  return (
+    <>
+      <div className="actions">
+        {queue.paused ? (
+          <button type="button" disabled={isBusy} onClick={() => void resume()}>
+            {isBusy ? "Resuming…" : "Resume"}
+          </button>
+        ) : (
+          <Pause queue={queue} />
+        )}
+        <SetSlots queue={queue} />
+      </div>
+      {failed !== null && <ProblemNote what="The queue could not be resumed" problem={failed} />}
+    </>
+  );
+}
+
+function Pause({ queue }: Props) {
+  const [note, setNote] = useState("");
+  return (
+    <Question
+      open="Pause"
+      title={`Pause the queue ${queue.name}?`}
+      text="Running jobs finish; no other starts until it is resumed. Jobs are still accepted, and wait."
+      confirm="Pause the queue"
+      what="The queue could not be paused"
+      onConfirm={() => act(PauseQueueDocument, { name: queue.name, note: note === "" ? null : note })}
+    >
+      <label>
+        Note (optional)
+        <input value={note} maxLength={250} onChange={(event) => setNote(event.currentTarget.value)} />
+      </label>
+    </Question>
+  );
+}
+
+function SetSlots({ queue }: Props) {
+  const [slots, setSlots] = useState<number | null>(queue.slots);
+  return (
+    <Question
+      open="Set slots"
+      title={`How many jobs of ${queue.name} may run at once?`}
+      text="It holds over a restart. Fewer than run now: none is stopped, and none starts until there is room. The worker's own slots still hold."
+      confirm="Set the slots"
+      what="The slots could not be set"
+      onOpen={() => setSlots(queue.slots)}
+      onConfirm={() => act(SetQueueSlotsDocument, { name: queue.name, slots: slots ?? queue.slots })}
+    >
+      <NumberField.Root
+        id={`slots-${queue.name}`}
+        value={slots}
+        onValueChange={setSlots}
+        min={0}
+        max={10_000}
+        className="number-field"
+      >
+        <label htmlFor={`slots-${queue.name}`}>Slots</label>
+        <NumberField.Group className="number-group">
+          <NumberField.Decrement aria-label="One less">−</NumberField.Decrement>
+          <NumberField.Input />
+          <NumberField.Increment aria-label="One more">+</NumberField.Increment>
+        </NumberField.Group>
+      </NumberField.Root>
+    </Question>
+  );
+}
+
+interface QuestionProps {
+  open: string;
+  title: string;
+  text: string;
+  confirm: string;
+  /** What could not be done. */
+  what: string;
+  children: React.ReactNode;
+  onOpen?(): void;
+  onConfirm(): Promise<Answer<unknown>>;
+}
+
+/** A dialog that asks, does it, and closes; or stays and says why not. */
+function Question({ open, title, text, confirm, what, children, onOpen, onConfirm }: QuestionProps) {
+  const [isOpen, setOpen] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+  const [failed, setFailed] = useState<Problem | null>(null);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    const { problem } = await onConfirm();
+    setBusy(false);
+    setFailed(problem);
+    setOpen(problem !== null);
+  };
+  const change = (next: boolean) => {
+    if (next) {
+      setFailed(null);
+      onOpen?.();
+    }
+    setOpen(next);
+  };
+  return (
+    <Dialog.Root open={isOpen} onOpenChange={change}>
+      <Dialog.Trigger>{open}</Dialog.Trigger>
+      <Dialog.Portal>
+        <Dialog.Backdrop className="backdrop" />
+        <Dialog.Popup className="dialog">
+          <Dialog.Title>{title}</Dialog.Title>
+          <Dialog.Description>{text}</Dialog.Description>
+          {failed !== null && <ProblemNote what={what} problem={failed} />}
+          <form onSubmit={(event) => void submit(event)}>
+            {children}
+            <div className="actions">
+              <Dialog.Close>Leave it</Dialog.Close>
+              <button type="submit" className="primary" disabled={isBusy}>
+                {isBusy ? "Asking…" : confirm}
+              </button>
+            </div>
+          </form>
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
