@@ -70,6 +70,11 @@ impl Failure {
         self
     }
 
+    /// What failed, without its causes.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// There is nothing to print.
     pub(super) fn is_silent(&self) -> bool {
         self.silent
@@ -103,6 +108,11 @@ impl From<ClientError> for Failure {
             }
             ClientError::NotLonghaul { .. } => Self::new(UNREACHABLE, message)
                 .hint("name the server with `--server URL` or LONGHAUL_URL"),
+            ClientError::OtherVersion { ref errors, .. } => {
+                let found = errors.first().map(|error| error.message.clone()).unwrap_or_default();
+                let hint = "use the `longhaul` of the server's version; `longhaul query` sends any document";
+                Self { causes: vec![found], ..Self::new(UNREACHABLE, message).hint(hint) }
+            }
             ClientError::Forbidden { .. } => Self::new(NOT_ALLOWED, message),
             ClientError::BadUrl { .. } => Self::new(USAGE, message),
             ClientError::Configuration(_) | ClientError::BadToken(_) => {

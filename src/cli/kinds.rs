@@ -17,7 +17,7 @@ pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
     if rows.is_empty() {
         output::say("no kinds are declared");
     } else {
-        output::text(&output::table(&["KIND", "QUEUE", "ARGUMENTS", "DESCRIPTION"], &rows))?;
+        output::table(&["KIND", "QUEUE", "ARGUMENTS", "DESCRIPTION"], &rows)?;
     }
     Ok(DONE)
 }

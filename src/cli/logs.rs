@@ -2,11 +2,16 @@
 
 use std::pin::pin;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value, json};
 
-use super::client::{ClientError, read};
-use super::exit::{DONE, FAILED, Failure, INTERRUPTED};
+use super::client::read;
+use super::completions;
+use super::exit::{DONE, Failure, INTERRUPTED};
+use super::ids::{resolve, unknown};
+use super::list::since;
 use super::model::{LogChunk, LogLine};
 use super::operations::{JOB_LOG, JOB_LOG_PAGE};
 use super::{Context, output};
@@ -17,7 +22,8 @@ const PAGE: u32 = 5_000;
 /// What `logs` takes.
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
-    /// The job's id
+    /// The job's id, or the beginning of one
+    #[arg(add = ArgValueCompleter::new(completions::jobs))]
     id: String,
     /// Go on with what comes until the job has ended
     #[arg(short, long)]
@@ -25,18 +31,35 @@ pub(super) struct LogsArgs {
     /// Begin with the last N lines [default: all]
     #[arg(short = 'n', long = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     lines: Option<u32>,
+    /// Only what it printed on standard error
+    #[arg(long)]
+    stderr: bool,
+    /// Only lines since then: an instant, or so long ago, like 5m
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<DateTime<Utc>>,
+    /// Begin each line with when it was read
+    #[arg(long)]
+    timestamps: bool,
+}
+
+impl LogsArgs {
+    /// The stream to ask for.
+    fn stream(&self) -> Value {
+        if self.stderr { json!("STDERR") } else { Value::Null }
+    }
 }
 
 /// Prints a log.
 pub(super) async fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
+    let id = &resolve(&context.client, &args.id).await?;
     if !args.follow {
-        return print_pages(context, args).await.map(|()| DONE);
+        return print_pages(context, args, id).await.map(|()| DONE);
     }
     // Tells at once whether there is such a job, and whether anybody answers.
-    page(context, json!({"id": args.id, "last": 1})).await?;
+    page(context, json!({"id": id, "last": 1})).await?;
     let interrupted = pin!(tokio::signal::ctrl_c());
     tokio::select! {
-        followed = follow(context, args) => followed.map(|()| DONE),
+        followed = follow(context, args, id) => followed.map(|()| DONE),
         _ = interrupted => {
             output::say("longhaul: interrupted: the job goes on");
             Ok(INTERRUPTED)
@@ -60,21 +83,16 @@ async fn page(context: &Context, mut variables: Value) -> Result<Value, Failure>
     Ok(job["log"].take())
 }
 
-/// No job has this id.
-pub(super) fn unknown(id: &str) -> Failure {
-    Failure::new(FAILED, format!("there is no job `{id}`")).hint("`longhaul list` shows the jobs")
-}
-
-async fn print_pages(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
+async fn print_pages(context: &Context, args: &LogsArgs, id: &str) -> Result<(), Failure> {
     let mut variables = match args.lines {
-        Some(lines) => json!({"id": args.id, "last": lines}),
-        None => json!({"id": args.id, "first": PAGE}),
+        Some(lines) => json!({"id": id, "last": lines, "stream": args.stream()}),
+        None => json!({"id": id, "first": PAGE, "stream": args.stream()}),
     };
     let mut dropped = 0;
     loop {
         let page = page(context, variables.clone()).await?;
         for line in page["nodes"].as_array().into_iter().flatten() {
-            print(context, line)?;
+            print(context, args, line)?;
         }
         dropped = page["droppedBytes"].as_u64().unwrap_or(0).max(dropped);
         let (more, end) = (&page["pageInfo"]["hasNextPage"], &page["pageInfo"]["endCursor"]);
@@ -89,8 +107,11 @@ async fn print_pages(context: &Context, args: &LogsArgs) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn follow(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
-    let mut variables = Map::from_iter([("id".to_owned(), json!(args.id))]);
+async fn follow(context: &Context, args: &LogsArgs, id: &str) -> Result<(), Failure> {
+    let mut variables = Map::from_iter([("id".to_owned(), json!(id))]);
+    if args.stderr {
+        variables.insert("stream".to_owned(), args.stream());
+    }
     if let Some(lines) = args.lines {
         variables.insert("tail".to_owned(), json!(lines));
     }
@@ -98,7 +119,7 @@ async fn follow(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
     while let Some(data) = log.next().await? {
         let chunk: LogChunk = read(JOB_LOG, &data["jobLog"])?;
         for line in &chunk.lines {
-            print(context, line)?;
+            print(context, args, line)?;
         }
         log.set("after", json!(chunk.cursor));
         log.unset("tail");
@@ -109,13 +130,21 @@ async fn follow(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print(context: &Context, line: &Value) -> Result<(), Failure> {
-    if context.json {
-        output::record(line)
-    } else {
-        let line = read(JOB_LOG, line).map_err(|error: ClientError| Failure::from(error))?;
-        print_line(&line)
+fn print(context: &Context, args: &LogsArgs, line: &Value) -> Result<(), Failure> {
+    let at = line["at"].as_str().unwrap_or_default();
+    // An instant that nobody can read is no reason to keep a line back.
+    let read_at = DateTime::parse_from_rfc3339(at).ok();
+    if args.since.is_some_and(|since| read_at.is_some_and(|at| at < since)) {
+        return Ok(());
     }
+    if context.json {
+        return output::record(line);
+    }
+    let mut line: LogLine = read(JOB_LOG, line)?;
+    if args.timestamps {
+        line.text.insert_str(0, &format!("{at} "));
+    }
+    print_line(&line)
 }
 
 /// Prints a line where its job had printed it; Longhaul's own to standard error.

@@ -8,25 +8,34 @@ mod backup;
 mod banner;
 mod cancel;
 mod client;
+mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod exit;
+mod healthcheck;
+mod ids;
 mod init;
 mod kinds;
 mod list;
 mod logs;
+mod man;
 mod model;
 mod not_started;
 pub mod operations;
 mod output;
+mod progress_line;
+mod query;
 mod queue;
 mod retry;
 mod run;
 mod serve;
 mod start;
 mod status;
+mod status_line;
 mod token;
 mod wait;
+mod workers;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -87,6 +96,10 @@ enum Command {
     Client(ClientCommand),
     /// Print the GraphQL schema
     Schema,
+    /// Print what makes a shell complete commands, live ids and kinds
+    Completions(completions::CompletionsArgs),
+    /// Print a page for man, or write all of them
+    Man(man::ManArgs),
     /// Print the version
     Version,
     /// Keep a processor busy: what the built-in kind `demo` runs
@@ -115,10 +128,20 @@ enum ClientCommand {
     Retry(retry::RetryArgs),
     /// List what can be started
     Kinds,
+    /// List the processes that run jobs
+    Workers,
+    /// Show queues and who waits in them, the next one first
+    Queue(queue::QueueArgs),
     /// Let a queue start nothing more; what runs goes on
     Pause(queue::PauseArgs),
     /// Let a queue start jobs again
     Resume(queue::ResumeArgs),
+    /// Send any GraphQL and print the answer; a subscription prints an event a line
+    Query(query::QueryArgs),
+    /// End with 0 when the server is ready
+    Healthcheck,
+    /// Look at everything that a server needs, and say what is wrong
+    Doctor,
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -134,6 +157,10 @@ struct Context {
 
 /// Reads the command line, runs the command and says how it ended.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if completions::answer(&arguments) {
+        return ExitCode::from(DONE);
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -176,6 +203,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             block_on(backup::run(args, &overrides(&global), server, global.json))
         }
         Command::Schema => output::text(&crate::server::sdl()).map(|()| DONE),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Version => version(global.json).map(|()| DONE),
         Command::Demo(args) => demo::run(&args),
         Command::Client(command) => client_command(command, &global),
@@ -198,6 +227,11 @@ fn client_command(command: ClientCommand, global: &Global) -> Result<u8, Failure
             ClientCommand::Cancel(args) => cancel::run(context, &args).await,
             ClientCommand::Retry(args) => retry::run(context, &args).await,
             ClientCommand::Kinds => kinds::run(context).await,
+            ClientCommand::Workers => workers::run(context).await,
+            ClientCommand::Queue(args) => queue::show_queues(context, &args).await,
+            ClientCommand::Query(args) => query::run(context, &args).await,
+            ClientCommand::Doctor => doctor::run(context, &overrides(global)).await,
+            ClientCommand::Healthcheck => healthcheck::run(context).await,
             ClientCommand::Pause(args) => queue::pause(context, &args).await,
             ClientCommand::Resume(args) => queue::resume(context, &args).await,
             ClientCommand::Token(command) => {

@@ -10,6 +10,26 @@ pub(super) struct Named {
     pub(super) name: String,
 }
 
+/// A label of a job.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Label {
+    /// Its name.
+    pub(super) key: String,
+    /// Its value.
+    pub(super) value: String,
+}
+
+/// A job, as little of it as names it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct JobId {
+    /// Its id.
+    pub(super) id: String,
+    /// Where it is.
+    pub(super) state: String,
+    /// Its kind.
+    pub(super) kind: Named,
+}
+
 /// A job, as the fragment `JobRow` selects it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,6 +70,9 @@ pub(super) struct Job {
     pub(super) max_attempts: u32,
     /// Why it was canceled.
     pub(super) cancel_note: Option<String>,
+    /// What the caller attached to it.
+    #[serde(default)]
+    pub(super) labels: Vec<Label>,
 }
 
 /// Why a job waits.
@@ -62,6 +85,9 @@ pub(super) struct Wait {
     pub(super) reason_text: String,
     /// Its place, from 1.
     pub(super) position: Option<u64>,
+    /// How long it probably still waits.
+    #[serde(skip)]
+    pub(super) estimated_ms: Option<u64>,
 }
 
 /// What a command says of itself.
@@ -129,6 +155,11 @@ pub(super) struct LogLine {
 }
 
 impl Wait {
+    /// How long it probably still waits; `None` where nobody knows.
+    pub(super) fn estimate(&self) -> Option<std::time::Duration> {
+        self.estimated_ms.map(std::time::Duration::from_millis)
+    }
+
     /// As a line shows it.
     pub(super) fn told(&self) -> String {
         match self.position {
@@ -153,6 +184,18 @@ impl Progress {
 }
 
 impl Job {
+    /// How long its latest attempt took.
+    pub(super) fn took(&self) -> Option<std::time::Duration> {
+        let at = |text: &Option<String>| chrono::DateTime::parse_from_rfc3339(text.as_ref()?).ok();
+        (at(&self.ended_at)? - at(&self.started_at)?).to_std().ok()
+    }
+
+    /// Its labels on one line.
+    pub(super) fn labels(&self) -> String {
+        let labels = self.labels.iter().map(|label| format!("{}={}", label.key, label.value));
+        labels.collect::<Vec<_>>().join(" ")
+    }
+
     /// What is there to say beside its state, as a list shows it.
     pub(super) fn detail(&self) -> String {
         if let Some(wait) = &self.wait {

@@ -8,10 +8,12 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
+use console::{Alignment, Term, measure_text_width, pad_str, truncate_str};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::exit::{FAILED, Failure};
+use super::status_line::lifted;
 
 /// Prints a line of data.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
@@ -24,12 +26,14 @@ pub(super) fn printed(text: &str) -> Result<(), Failure> {
 }
 
 fn write_line(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.write_all(b"\n"))
-        // A follower of our output wants each line when it comes, through a pipe too.
-        .and_then(|()| out.flush())
-        .map_err(|error| not_written(&error))
+    lifted(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.write_all(b"\n"))
+            // A follower of our output wants each line when it comes, through a pipe too.
+            .and_then(|()| out.flush())
+            .map_err(|error| not_written(&error))
+    })
 }
 
 /// Prints text that has its ends of line.
@@ -78,13 +82,24 @@ fn escaped(json: &str) -> Cow<'_, str> {
 /// Says something to the person; nobody listening is no failure.
 pub(super) fn say(text: &str) {
     let text = shown(text, io::stderr().is_terminal(), Colours::Shown);
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    lifted(|| {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    });
+}
+
+/// Says something that holds nobody else's words but cleaned ones, with colours of our own.
+pub(super) fn say_styled(text: &str) {
+    lifted(|| {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    });
 }
 
 /// Prints a line that a job had printed on standard error, as [`printed`] does.
 pub(super) fn printed_error(text: &str) {
     let text = shown(text, io::stderr().is_terminal(), Colours::Kept);
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    lifted(|| {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    });
 }
 
 /// What a terminal does with the sequences for colours and styles.
@@ -131,12 +146,27 @@ fn colour(text: &str) -> Option<usize> {
     parameters[end..].starts_with('m').then_some(2 + end + 1)
 }
 
+/// Prints a table, each row on one line of the terminal; elsewhere nothing is cut.
+pub(super) fn table(titles: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    let whole = aligned(titles, rows);
+    let terminal = Term::stdout();
+    if !terminal.features().is_attended() {
+        return text(&whole);
+    }
+    text(&fitted(&whole, usize::from(terminal.size().1)))
+}
+
+/// The lines, none wider than this.
+fn fitted(text: &str, width: usize) -> String {
+    text.lines().flat_map(|line| [truncate_str(line, width, "…"), "\n".into()]).collect()
+}
+
 /// Rows below their titles, in columns as wide as their widest cell; the last one as it comes.
-pub(super) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = titles.iter().map(|title| title.chars().count()).collect();
+pub(super) fn aligned(titles: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = titles.iter().map(|title| measure_text_width(title)).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(measure_text_width(&one_line(cell)));
         }
     }
     let titles: Vec<String> = titles.iter().map(|&title| title.to_owned()).collect();
@@ -144,8 +174,8 @@ pub(super) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
     for row in std::iter::once(&titles).chain(rows) {
         let mut line = String::new();
         for (width, cell) in widths.iter().zip(row) {
-            let cell = one_line(cell);
-            write!(line, "{cell:<width$}  ").expect("a string can be written");
+            line.push_str(&pad_str(&one_line(cell), *width, Alignment::Left, None));
+            line.push_str("  ");
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -189,13 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_cut_where_the_terminal_ends() {
+        assert_eq!(fitted("0123456789\nab 漢字漢字\n", 8), "0123456…\nab 漢字…\n");
+        assert_eq!(fitted("short\n", 20), "short\n");
+    }
+
+    #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [
             vec!["1".to_owned(), "zwölf".to_owned(), "a\nb\u{1b}[2J".to_owned()],
             vec!["1234".to_owned(), "x".to_owned(), String::new()],
         ];
         assert_eq!(
-            table(&["ID", "KIND", "DETAIL"], &rows),
+            aligned(&["ID", "KIND", "DETAIL"], &rows),
             "ID    KIND   DETAIL\n1     zwölf  a b [2J\n1234  x\n"
         );
     }

@@ -1,10 +1,13 @@
 //! `longhaul retry`: a new job that repeats an ended one.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::json;
 
 use super::client::read;
+use super::completions;
 use super::exit::{DONE, Failure};
+use super::ids::resolve;
 use super::model::Job;
 use super::operations::RETRY_JOB;
 use super::start::fresh_key;
@@ -13,7 +16,8 @@ use super::{Context, output};
 /// What `retry` takes.
 #[derive(Debug, Args)]
 pub(super) struct RetryArgs {
-    /// The id of the ended job
+    /// The id of the ended job, or the beginning of it
+    #[arg(add = ArgValueCompleter::new(completions::jobs))]
     id: String,
     /// Start at most one job with this key, however often this is repeated
     #[arg(long)]
@@ -23,7 +27,8 @@ pub(super) struct RetryArgs {
 /// Starts the same again and prints the new job's id.
 pub(super) async fn run(context: &Context, args: &RetryArgs) -> Result<u8, Failure> {
     let key = args.key.clone().unwrap_or_else(fresh_key);
-    let variables = json!({"id": args.id, "idempotencyKey": key});
+    let id = resolve(&context.client, &args.id).await?;
+    let variables = json!({"id": id, "idempotencyKey": key});
     let mut payload = context.client.field(RETRY_JOB, &variables, "retryJob").await?;
     let row = payload["job"].take();
     if context.json {

@@ -1,25 +1,31 @@
 //! `longhaul run`: starts a job and stays with it, so that it can stand where the command itself
 //! stood: what the job prints is printed, and its exit code is ours.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, sleep_until};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::client::{Client, Follow, read};
-use super::exit::{BUG, Failure, INTERRUPTED, of_job};
+use super::exit::{BUG, FAILED, Failure, INTERRUPTED, of_job};
 use super::logs::print_line;
 use super::model::{Job, LogChunk, Status};
-use super::operations::{JOB, JOB_LOG, JOB_STATUS};
+use super::operations::{CANCEL_JOB, JOB, JOB_LOG, JOB_STATUS};
+use super::progress_line::Drawing;
 use super::start::{StartArgs, start};
+use super::status_line::StatusLine;
 use super::{Context, output};
 
 /// How long the rest of the log is waited for once the job has ended.
 const LOG_REST: Duration = Duration::from_secs(10);
 /// Place and progress are told at most once in this time; states at once.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
+/// So often the spinner and the clock of the status line move.
+const TICK: Duration = Duration::from_millis(200);
+/// A second Ctrl-C in this time cancels the job.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// What `run` takes.
 #[derive(Debug, Args)]
@@ -43,7 +49,8 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
         output::say(&format!("job {}", job.id));
     }
     let mut watch = Watch::new(&context.client, &job.id, context.json);
-    let interrupted = pin!(tokio::signal::ctrl_c());
+    let mut interrupts = signal(SignalKind::interrupt())
+        .map_err(|error| Failure::new(FAILED, format!("Ctrl-C cannot be heard: {error}")))?;
     let mut has_ended = false;
     let ended = async {
         watch.until_ended().await?;
@@ -53,20 +60,49 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
     // Once it is listened for, Ctrl-C ends nothing by itself: every request is made in here.
     let (job, row) = tokio::select! {
         ended = ended => ended?,
-        _ = interrupted => {
+        _ = interrupts.recv() => {
+            drop(watch);
             let id = &job.id;
-            output::say(&if has_ended {
-                format!("longhaul: interrupted: the job has ended; see `longhaul status {id}`")
+            if has_ended {
+                output::say(&format!("longhaul: interrupted: the job has ended; see `longhaul status {id}`"));
             } else {
-                format!("longhaul: detached: the job goes on; stop it with `longhaul cancel {id}`, watch it with `longhaul logs -f {id}`")
-            });
+                detach(context, id, &mut interrupts).await?;
+            }
             return Ok(INTERRUPTED);
         }
     };
+    let line = watch.line.take();
     if context.json {
         output::record(&json!({"type": "ended", "job": row}))?;
+    } else if line.is_some() {
+        drop(line);
+        output::say_styled(&Drawing::new().ended(&job, job.took()));
     }
     Ok(of_job(&job))
+}
+
+/// Leaves the job alone, unless Ctrl-C comes once more: then it is canceled.
+async fn detach(context: &Context, id: &str, interrupts: &mut Signal) -> Result<(), Failure> {
+    let seconds = AGAIN.as_secs();
+    output::say(&format!(
+        "longhaul: detached: the job goes on; stop it with `longhaul cancel {id}`, watch it with `longhaul logs -f {id}`; Ctrl-C within {seconds} s cancels it"
+    ));
+    tokio::select! {
+        () = sleep(AGAIN) => return Ok(()),
+        _ = interrupts.recv() => {}
+    }
+    let variables = json!({"id": id, "note": "Ctrl-C"});
+    tokio::select! {
+        canceled = context.client.field(CANCEL_JOB, &variables, "cancelJob") => {
+            canceled?;
+            output::say(&format!("longhaul: the job is asked to stop; `longhaul wait {id}` tells when it has ended"));
+        }
+        // Enough is enough.
+        _ = interrupts.recv() => {
+            output::say(&format!("longhaul: interrupted: whether the job is canceled says `longhaul status {id}`"));
+        }
+    }
+    Ok(())
 }
 
 /// The job as it ended, read anew: that is the truth that the exit code rests on.
@@ -89,6 +125,14 @@ struct Watch<'c> {
     /// What is told when the pause is over.
     pending: Option<String>,
     dropped_bytes: u64,
+    /// Where there is a terminal: the line that is written anew.
+    line: Option<StatusLine>,
+    drawing: Drawing,
+    /// What the line shows, since when it is in its state, and how often it moved.
+    shown: Option<Status>,
+    since: Instant,
+    ticks: usize,
+    next_tick: Instant,
 }
 
 impl<'c> Watch<'c> {
@@ -104,6 +148,12 @@ impl<'c> Watch<'c> {
             quiet_until: Instant::now(),
             pending: None,
             dropped_bytes: 0,
+            line: if json { None } else { StatusLine::new() },
+            drawing: Drawing::new(),
+            shown: None,
+            since: Instant::now(),
+            ticks: 0,
+            next_tick: Instant::now(),
         }
     }
 
@@ -125,6 +175,7 @@ impl<'c> Watch<'c> {
                         None => true,
                     };
                 }
+                () = sleep_until(self.next_tick), if self.line.is_some() => self.tick(),
                 () = sleep_until(self.quiet_until), if self.pending.is_some() => {
                     self.tell_pending();
                 }
@@ -144,12 +195,34 @@ impl<'c> Watch<'c> {
             return Ok(event["terminal"] == Value::Bool(true));
         }
         let status: Status = read(JOB_STATUS, event)?;
+        if self.line.is_some() {
+            let last = status.terminal;
+            if self.state != status.state {
+                self.state.clone_from(&status.state);
+                self.since = Instant::now();
+            }
+            self.shown = Some(status).filter(|_| !last);
+            self.draw();
+            return Ok(last);
+        }
         self.pending = Some(status.told()).filter(|text| self.told.as_ref() != Some(text));
         if self.state != status.state || Instant::now() >= self.quiet_until {
             self.state = status.state;
             self.tell_pending();
         }
         Ok(status.terminal)
+    }
+
+    fn tick(&mut self) {
+        self.ticks += 1;
+        self.next_tick = Instant::now() + TICK;
+        self.draw();
+    }
+
+    fn draw(&self) {
+        if let (Some(line), Some(status)) = (&self.line, &self.shown) {
+            line.set(&self.drawing.running(status, self.since.elapsed(), self.ticks));
+        }
     }
 
     fn tell_pending(&mut self) {

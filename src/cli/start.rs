@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value, json};
 
 use crate::config::nearest;
 use crate::config::value::positive_duration;
 
 use super::client::{Client, read};
+use super::completions;
 use super::exit::{DONE, Failure, USAGE};
 use super::model::{Job, Named};
 use super::operations::{KIND, START_JOB};
@@ -20,6 +22,7 @@ use super::{Context, args, output};
 #[derive(Debug, Args)]
 pub(super) struct StartArgs {
     /// The kind of work; `longhaul kinds` lists them
+    #[arg(add = ArgValueCompleter::new(completions::kinds))]
     kind: String,
     /// Its arguments: NAME=VALUE, read as the type that the kind wants, or NAME:=JSON. An argument
     /// that is a list may be given again
@@ -28,6 +31,9 @@ pub(super) struct StartArgs {
     /// All arguments as a JSON object: the text itself, @FILE, or - for standard input
     #[arg(long, value_name = "JSON")]
     input: Option<String>,
+    /// Attach a name and a value to the job; may be given again
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
     /// Start at most one job with this key, however often this is repeated
     #[arg(long)]
     key: Option<String>,
@@ -37,6 +43,17 @@ pub(super) struct StartArgs {
     /// Not to start before, like 2026-11-25T18:00:00Z
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     not_before: Option<DateTime<Utc>>,
+}
+
+/// A label as it is written.
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Labels as the API takes them.
+pub(super) fn label_inputs(labels: &[(String, String)]) -> Value {
+    labels.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
@@ -69,6 +86,9 @@ pub(super) async fn start(client: &Client, args: &StartArgs) -> Result<(Job, Val
         // A reply that is lost on the way is asked for again, and must find the same job (P14).
         "idempotencyKey": args.key.clone().unwrap_or_else(fresh_key),
     });
+    if !args.labels.is_empty() {
+        input["labels"] = label_inputs(&args.labels);
+    }
     if let Some(timeout) = args.timeout {
         input["timeoutMs"] = json!(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
     }

@@ -1,33 +1,50 @@
-//! `longhaul status`: jobs, each with all there is to say.
+//! `longhaul status`: jobs, each with all there is to say; with `--watch` each of their changes.
 
 use clap::Args;
-use serde_json::json;
+use clap_complete::engine::ArgValueCompleter;
+use futures::StreamExt as _;
+use futures::stream::{select_all, unfold};
+use serde_json::{Map, json};
 
 use super::client::read;
+use super::completions;
 use super::exit::{DONE, Failure};
-use super::logs::unknown;
-use super::model::{Job, Progress, Wait};
-use super::operations::JOB;
+use super::ids::{resolve_all, unknown};
+use super::list;
+use super::model::{Job, Progress, Status, Wait};
+use super::operations::{JOB, JOB_FEED, JOB_STATUS};
 use super::wait::one_or_all;
 use super::{Context, output};
 
 /// What `status` takes.
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
-    /// The ids of the jobs
-    #[arg(required = true)]
+    /// The ids of the jobs, or beginnings of ids [default: a line for each that has not ended]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(completions::jobs))]
     ids: Vec<String>,
+    /// Go on with a line for each change: until the jobs have ended, or without ids until Ctrl-C
+    #[arg(short, long)]
+    watch: bool,
 }
 
 /// Shows jobs.
 pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
+    let ids = resolve_all(&context.client, &args.ids).await?;
+    match (ids.is_empty(), args.watch) {
+        (true, false) => return list::open(context).await,
+        (true, true) => return watch_all(context).await,
+        (false, _) => {}
+    }
     let mut rows = Vec::new();
-    for id in &args.ids {
+    for id in &ids {
         let row = context.client.field(JOB, &json!({"id": id}), "job").await?;
         if row.is_null() {
             return Err(unknown(id));
         }
         rows.push(row);
+    }
+    if args.watch {
+        return watch(context, &ids).await;
     }
     if context.json {
         output::document(&one_or_all(rows))?;
@@ -36,6 +53,59 @@ pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<u8, Fail
     let blocks: Vec<String> =
         rows.iter().map(|row| Ok(block(&read(JOB, row)?))).collect::<Result<_, Failure>>()?;
     output::text(&blocks.join("\n"))?;
+    Ok(DONE)
+}
+
+/// A line for each change of these jobs, until all have ended.
+async fn watch(context: &Context, ids: &[String]) -> Result<u8, Failure> {
+    let follow = |(number, id): (usize, &String)| {
+        let variables = Map::from_iter([("id".to_owned(), json!(id))]);
+        let events = context.client.follow(JOB_STATUS, variables);
+        // All lose the server at the same time; the first says so.
+        let events = if number > 0 { events.quiet() } else { events };
+        unfold(events, |mut events| async move { Some((events.next().await.transpose()?, events)) })
+            .boxed_local()
+    };
+    let mut all = select_all(ids.iter().enumerate().map(follow));
+    let mut told = std::collections::HashMap::new();
+    while let Some(event) = all.next().await {
+        let event = &event?["jobStatus"];
+        if context.json {
+            output::record(event)?;
+            continue;
+        }
+        let id = event["id"].as_str().unwrap_or_default().to_owned();
+        let text = read::<Status>(JOB_STATUS, event)?.told();
+        let line = output::one_line(&format!("{id}  {text}"));
+        // An outage brings the same once more.
+        if told.insert(id, line.clone()).as_ref() != Some(&line) {
+            output::line(&line)?;
+        }
+    }
+    Ok(DONE)
+}
+
+/// A line for each change of every job.
+async fn watch_all(context: &Context) -> Result<u8, Failure> {
+    if !context.json {
+        list::open(context).await?;
+    }
+    let mut feed = context.client.follow(JOB_FEED, Map::new());
+    while let Some(mut data) = feed.next().await? {
+        let message = &mut data["jobFeed"];
+        for event in message["events"].as_array().into_iter().flatten() {
+            if context.json {
+                output::record(event)?;
+            } else if !event["job"].is_null() {
+                let job: Job = read(JOB_FEED, &event["job"])?;
+                let line =
+                    format!("{}  {}  {}  {}", job.id, job.state, job.kind.name, job.detail());
+                output::line(output::one_line(&line).trim_end())?;
+            }
+        }
+        // Where it stopped is where the next connection goes on.
+        feed.set("after", message["cursor"].take());
+    }
     Ok(DONE)
 }
 
@@ -52,6 +122,7 @@ fn block(job: &Job) -> String {
         ("wait", job.wait.as_ref().map(Wait::told)),
         ("progress", job.progress.as_ref().and_then(Progress::told)),
         ("reason", ended),
+        ("labels", Some(job.labels()).filter(|labels| !labels.is_empty())),
         ("note", job.cancel_note.clone()),
         ("exit code", job.exit_code.map(|code| code.to_string())),
         ("signal", job.signal.clone()),
@@ -64,7 +135,7 @@ fn block(job: &Job) -> String {
     let rows: Vec<_> =
         rows.into_iter().filter_map(|(name, value)| Some(vec![name.to_owned(), value?])).collect();
     // The table's titles are the first line, and here there are none.
-    output::table(&["", ""], &rows).trim_start_matches('\n').to_owned()
+    output::aligned(&["", ""], &rows).trim_start_matches('\n').to_owned()
 }
 
 #[cfg(test)]

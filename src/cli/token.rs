@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::ClientError;
 use super::exit::{DONE, FAILED, Failure, USAGE};
+use super::ids::resolve;
 use super::operations::{CREATE_TOKEN, REVOKE_TOKEN, SHARE_JOB, TOKENS};
 use super::output::{one_line, say};
 use super::{Context, not_started, output};
@@ -82,7 +83,8 @@ pub(super) async fn run(
 
 /// Makes a token that sees one job, and prints it.
 pub(super) async fn share(context: &Context, args: &ShareArgs) -> Result<u8, Failure> {
-    let variables = json!({"id": args.id, "expiresAt": end(args.expires)?});
+    let id = resolve(&context.client, &args.id).await?;
+    let variables = json!({"id": id, "expiresAt": end(args.expires)?});
     let made = context.client.once(SHARE_JOB, &variables, "shareJob").await?;
     show_made(context, &made)
 }
@@ -275,7 +277,7 @@ fn show_all(context: &Context, tokens: &Value) -> Result<u8, Failure> {
         say("longhaul: there are no tokens, so nobody is asked for one");
     } else {
         let titles = ["ID", "NAME", "SCOPES", "STATE", "CREATED", "LAST USED"];
-        output::text(&output::table(&titles, &rows))?;
+        output::table(&titles, &rows)?;
     }
     Ok(DONE)
 }

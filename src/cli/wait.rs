@@ -4,13 +4,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
+use futures::FutureExt as _;
+use futures::future::select_all;
 use serde_json::{Map, Value, json};
 
 use crate::config::value::{duration_text, positive_duration};
 
 use super::client::read;
 use super::exit::{DONE, Failure, INTERRUPTED, TIMEOUT, of_job};
-use super::logs::unknown;
+use super::ids::{Selection, resolve_all, unknown};
 use super::model::{Job, Status};
 use super::operations::{JOB, JOB_STATUS};
 use super::run::last_word;
@@ -19,9 +21,11 @@ use super::{Context, output};
 /// What `wait` takes.
 #[derive(Debug, Args)]
 pub(super) struct WaitArgs {
-    /// The ids of the jobs
-    #[arg(required = true)]
-    ids: Vec<String>,
+    #[command(flatten)]
+    jobs: Selection,
+    /// Return when the first of them has ended, and end as that one
+    #[arg(long)]
+    any: bool,
     /// Give up after so long, like 30s or 2h; the jobs go on
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     timeout: Option<Duration>,
@@ -40,7 +44,7 @@ pub(super) async fn run(context: &Context, args: &WaitArgs) -> Result<u8, Failur
     };
     let interrupted = pin!(tokio::signal::ctrl_c());
     let ended = tokio::select! {
-        ended = all(context, &args.ids) => ended?,
+        ended = ended(context, args) => ended?,
         timeout = gave_up => {
             let text = format!("gave up after {}; the jobs go on", duration_text(timeout));
             return Err(Failure::new(TIMEOUT, text));
@@ -68,23 +72,38 @@ pub(super) fn one_or_all(mut rows: Vec<Value>) -> Value {
     if rows.len() == 1 { rows.remove(0) } else { Value::Array(rows) }
 }
 
-async fn all(context: &Context, ids: &[String]) -> Result<Vec<(Job, Value)>, Failure> {
+async fn ended(context: &Context, args: &WaitArgs) -> Result<Vec<(Job, Value)>, Failure> {
+    let ids = args.jobs.given(&context.client).await?;
+    let ids = resolve_all(&context.client, &ids).await?;
     // A wrong id is told before the wait for a right one.
-    for id in ids {
+    for id in &ids {
         if context.client.field(JOB, &json!({"id": id}), "job").await?.is_null() {
             return Err(unknown(id));
         }
     }
+    if args.any && !ids.is_empty() {
+        let waits = ids.iter().enumerate();
+        // All lose the server at the same time; the first says so.
+        let waits = waits.map(|(number, id)| end(context, id, number > 0).boxed_local());
+        let (first, _, _) = select_all(waits).await;
+        return Ok(vec![first?]);
+    }
     let mut ended = Vec::with_capacity(ids.len());
-    for id in ids {
-        let variables = Map::from_iter([("id".to_owned(), json!(id))]);
-        let mut events = context.client.follow(JOB_STATUS, variables);
-        while let Some(data) = events.next().await? {
-            if read::<Status>(JOB_STATUS, &data["jobStatus"])?.terminal {
-                break;
-            }
-        }
-        ended.push(last_word(&context.client, id).await?);
+    for id in &ids {
+        ended.push(end(context, id, false).await?);
     }
     Ok(ended)
+}
+
+/// One job, once it has ended.
+async fn end(context: &Context, id: &str, quiet: bool) -> Result<(Job, Value), Failure> {
+    let variables = Map::from_iter([("id".to_owned(), json!(id))]);
+    let events = context.client.follow(JOB_STATUS, variables);
+    let mut events = if quiet { events.quiet() } else { events };
+    while let Some(data) = events.next().await? {
+        if read::<Status>(JOB_STATUS, &data["jobStatus"])?.terminal {
+            break;
+        }
+    }
+    last_word(&context.client, id).await
 }

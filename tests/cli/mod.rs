@@ -1,15 +1,19 @@
 //! The command line, as the binary that people run.
 
 mod addresses;
+mod codes;
 mod commands;
 mod config;
 mod failures;
 mod interrupts;
 mod not_started;
 mod operations;
+mod pty;
 mod scripted;
+mod status_line;
 mod terminal;
 mod tokens;
+mod whole;
 
 use std::process::Output;
 use std::time::Duration;

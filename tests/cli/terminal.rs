@@ -1,14 +1,10 @@
 //! What others wrote, on a terminal and through a pipe.
 
-use std::fs::OpenOptions;
-use std::io::Read as _;
-use std::process::{Command, Stdio};
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
+use super::pty::Pty;
 use super::scripted::{Reply, Scripted};
-use super::{against, longhaul, stderr, stdout};
+use super::{against, stderr, stdout};
 
 const TEXT: &str = "\u{1b}[31mred\u{1b}[0m\t\u{1b}[2J\u{1b}]0;title\u{7} \u{9b}2J\u{7f}";
 
@@ -24,22 +20,7 @@ fn with_log() -> Scripted {
 
 /// What a terminal is sent by a command.
 fn on_a_terminal(server: &Scripted, arguments: &[&str]) -> String {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let end = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
-    Command::new(longhaul(&[]).get_program())
-        .args(arguments)
-        .args(["--server", server.url()])
-        .stdout(Stdio::from(end()))
-        .stderr(Stdio::from(end()))
-        .status()
-        .unwrap();
-    // Nobody holds the other end any more: after its last byte the kernel answers EIO.
-    let mut shown = Vec::new();
-    let _ = std::fs::File::from(terminal).read_to_end(&mut shown);
-    String::from_utf8(shown).unwrap()
+    Pty::new(80).run(server, arguments).1
 }
 
 #[test]

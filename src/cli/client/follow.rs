@@ -28,6 +28,7 @@ pub(in crate::cli) struct Follow<'c> {
     connection: Option<Subscription>,
     outage: Option<Outage>,
     quiet: bool,
+    once: bool,
 }
 
 #[derive(Debug)]
@@ -44,14 +45,21 @@ impl<'c> Follow<'c> {
         operation: Operation,
         variables: Map<String, Value>,
     ) -> Self {
-        let (connection, outage) = (None, None);
-        Self { endpoint, credentials, operation, variables, connection, outage, quiet: false }
+        let (connection, outage, quiet, once) = (None, None, false, false);
+        Self { endpoint, credentials, operation, variables, connection, outage, quiet, once }
     }
 
     /// The same without words about outages: another one speaks for both.
     #[must_use]
     pub(in crate::cli) fn quiet(mut self) -> Self {
         self.quiet = true;
+        self
+    }
+
+    /// The same over one connection: what was followed may not be the same after an outage.
+    #[must_use]
+    pub(in crate::cli) fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 
@@ -115,6 +123,9 @@ impl<'c> Follow<'c> {
         if self.connection.take().is_some_and(|connection| connection.age() >= STEADY) {
             self.outage = None;
         }
+        if self.once {
+            return Err(self.unreachable(error));
+        }
         if self.outage.is_none() && !self.quiet {
             say_lost(&error);
         }
@@ -126,10 +137,14 @@ impl<'c> Follow<'c> {
                 outage.next_try = at;
                 Ok(())
             }
-            None => Err(ClientError::Unreachable {
-                url: self.endpoint.url().map_or_else(|e| e.to_string(), |url| url.to_string()),
-                source: error.into(),
-            }),
+            None => Err(self.unreachable(error)),
+        }
+    }
+
+    fn unreachable(&self, error: String) -> ClientError {
+        ClientError::Unreachable {
+            url: self.endpoint.url().map_or_else(|e| e.to_string(), |url| url.to_string()),
+            source: error.into(),
         }
     }
 }

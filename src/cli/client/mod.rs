@@ -6,25 +6,25 @@
 
 mod credentials;
 mod endpoint;
+mod error;
 mod follow;
 mod ws;
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
-
-use crate::config::ConfigError;
 
 use super::operations::Operation;
 use super::output::say;
 
 pub(in crate::cli) use credentials::Credentials;
 pub(in crate::cli) use endpoint::Endpoint;
+pub(in crate::cli) use error::{ClientError, GraphqlError};
 pub(in crate::cli) use follow::Follow;
 
 /// How long a connection may take to be made.
@@ -37,16 +37,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-impl ClientError {
-    /// The most that the server allows where `argument` was more.
-    pub(in crate::cli) fn most(&self, argument: &str) -> Option<u32> {
-        let Self::Refused(errors) = self else { return None };
-        let extensions = &errors.first()?.extensions;
-        let is_it = extensions.get("argument")?.as_str() == Some(argument);
-        extensions.get("max").filter(|_| is_it)?.as_u64()?.try_into().ok()
-    }
-}
-
 /// A client of one server.
 #[derive(Debug)]
 pub(in crate::cli) struct Client {
@@ -55,103 +45,6 @@ pub(in crate::cli) struct Client {
     credentials: Option<Credentials>,
     /// The server was there: bytes of a request or of an answer passed.
     reached: Cell<bool>,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum ClientError {
-    /// Where a server should be, none is known.
-    #[error("no server runs on the data folder `{folder}`")]
-    NoServer {
-        /// The folder.
-        folder: String,
-    },
-    /// Nobody answers there.
-    #[error("no server answers at {url}")]
-    Unreachable {
-        /// Its address.
-        url: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Somebody answers, but not with GraphQL.
-    #[error("what answers at {url} is no Longhaul server: {found}")]
-    NotLonghaul {
-        /// Its address.
-        url: String,
-        /// What came.
-        found: String,
-    },
-    /// The server does not let us in.
-    #[error("the server at {url} refuses the request: {text}")]
-    Forbidden {
-        /// Its address.
-        url: String,
-        /// What it said.
-        text: String,
-    },
-    /// What was given as an address is none.
-    #[error("`{0}` is no address of a server: expected one like `http://127.0.0.1:8080`")]
-    BadUrl(String),
-    /// What was given as a token is none.
-    #[error("{0}")]
-    BadToken(String),
-    /// The configuration, which says where the server is, is not valid.
-    #[error("{0}")]
-    Configuration(ConfigError),
-    /// The answer is not the one that the schema promises.
-    #[error("the answer to {operation} is not as expected: {found}")]
-    Unexpected {
-        /// The operation.
-        operation: &'static str,
-        /// What is wrong with the answer.
-        found: String,
-    },
-    /// The server refused, with at least one error.
-    #[error("{}", .0.first().map_or("", |error| error.message.as_str()))]
-    Refused(Vec<GraphqlError>),
-}
-
-/// An error of a GraphQL answer.
-#[derive(Debug, Clone, Deserialize)]
-pub(in crate::cli) struct GraphqlError {
-    /// For a person.
-    pub(in crate::cli) message: String,
-    /// `code`, and more by code.
-    #[serde(default)]
-    pub(in crate::cli) extensions: Map<String, Value>,
-}
-
-impl GraphqlError {
-    /// What a socket is closed with that has no token, or one that is worth nothing.
-    fn unauthenticated(message: &str) -> Self {
-        let extensions = Map::from_iter([("code".to_owned(), json!("UNAUTHENTICATED"))]);
-        Self { message: message.to_owned(), extensions }
-    }
-
-    /// Its stable code.
-    pub(in crate::cli) fn code(&self) -> Option<&str> {
-        self.extensions.get("code")?.as_str()
-    }
-
-    /// The message, and a line for each argument that does not fit, by the argument's name.
-    pub(in crate::cli) fn told(&self) -> String {
-        let mut text = self.message.clone();
-        let problems = self.extensions.get("problems").and_then(Value::as_array);
-        for problem in problems.into_iter().flatten() {
-            let part = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default();
-            let name = part("pointer").trim_start_matches('/').replace("~1", "/");
-            let message = part("message");
-            let colon = if name.is_empty() { "" } else { ": " };
-            write!(text, "\n  {name}{colon}{message}").expect("a string can be written");
-        }
-        text
-    }
-
-    /// The same request may work later.
-    pub(super) fn is_passing(&self) -> bool {
-        matches!(self.code(), Some("NOT_ACCEPTING" | "UNAVAILABLE" | "RATE_LIMITED"))
-    }
 }
 
 impl Client {
@@ -194,11 +87,81 @@ impl Client {
     }
 
     async fn send(&self, operation: Operation, variables: &Value) -> Result<Value, ClientError> {
+        let (url, bytes) = self.exchange(operation, variables).await?;
+        let answer = serde_json::from_slice::<Answer>(&bytes).map_err(|error| {
+            ClientError::NotLonghaul { url: url.clone(), found: error.to_string() }
+        })?;
+        match answer.data(operation) {
+            // Our own documents fit our own schema: the server has another one.
+            Err(ClientError::Refused(errors))
+                if errors.iter().any(|e| e.code() == Some("GRAPHQL_VALIDATION_FAILED")) =>
+            {
+                Err(ClientError::OtherVersion { url, found: self.version().await, errors })
+            }
+            answer => answer,
+        }
+    }
+
+    /// The version of the server, as far as it says so.
+    async fn version(&self) -> Option<String> {
+        let asked = Operation { name: "Version", text: "query Version { server { version } }" };
+        let (_, bytes) = self.exchange(asked, &json!({})).await.ok()?;
+        let answer: Value = serde_json::from_slice(&bytes).ok()?;
+        answer["data"]["server"]["version"].as_str().map(str::to_owned)
+    }
+
+    /// The whole answer to somebody's own document, asked for once.
+    pub(in crate::cli) async fn answer(
+        &self,
+        operation: Operation,
+        variables: &Value,
+    ) -> Result<Whole, ClientError> {
+        let (url, bytes) = self.exchange(operation, variables).await?;
+        let not = |error: serde_json::Error| ClientError::NotLonghaul {
+            url: url.clone(),
+            found: error.to_string(),
+        };
+        let raw: Value = serde_json::from_slice(&bytes).map_err(not)?;
+        let Answer { errors, .. } = Answer::deserialize(&raw).map_err(not)?;
+        Ok(Whole { raw, errors })
+    }
+
+    /// Whether the server is ready, and what it says of that.
+    pub(in crate::cli) async fn readiness(&self) -> Result<(bool, String), ClientError> {
+        let url = self.endpoint.url()?;
+        let address = url.join("readyz").expect("a path joins");
+        let asked = async {
+            let response = self.http.get(address).timeout(CONNECT_TIMEOUT).send().await?;
+            let status = response.status();
+            response.text().await.map(|text| (status, text))
+        };
+        let (status, text) = asked.await.map_err(|error| ClientError::Unreachable {
+            url: url.to_string(),
+            source: Box::new(error),
+        })?;
+        match status.as_u16() {
+            200 => Ok((true, text)),
+            503 => Ok((false, text)),
+            _ => {
+                let (url, found) = (url.to_string(), format!("HTTP {status}"));
+                Err(ClientError::NotLonghaul { url, found })
+            }
+        }
+    }
+
+    /// Where the server is, and the bytes of its answer, which are JSON.
+    async fn exchange(
+        &self,
+        operation: Operation,
+        variables: &Value,
+    ) -> Result<(String, Bytes), ClientError> {
         let url = self.endpoint.url()?;
         let address = url.join("graphql").expect("a path joins");
         let url = url.to_string();
         let body = json!({
-            "query": operation.text, "operationName": operation.name, "variables": variables,
+            "query": operation.text,
+            "operationName": Some(operation.name).filter(|name| !name.is_empty()),
+            "variables": variables,
         });
         let exchanged = async {
             let mut request = self.http.post(address).json(&body);
@@ -214,9 +177,9 @@ impl Client {
             self.reached.set(self.reached.get() || !error.is_connect());
             ClientError::Unreachable { url: url.clone(), source: Box::new(error) }
         })?;
-        if let Ok(answer) = serde_json::from_slice::<Answer>(&bytes) {
+        if serde_json::from_slice::<Answer>(&bytes).is_ok() {
             self.reached.set(true);
-            return answer.data(operation);
+            return Ok((url, bytes));
         }
         let text = String::from_utf8_lossy(&bytes).lines().next().unwrap_or("").to_owned();
         Err(match status.as_u16() {
@@ -254,6 +217,21 @@ impl Client {
         variables: Map<String, Value>,
     ) -> Follow<'_> {
         Follow::new(&self.endpoint, self.credentials.as_ref(), operation, variables)
+    }
+}
+
+/// An answer as it came, its errors read.
+#[derive(Debug)]
+pub(in crate::cli) struct Whole {
+    /// All of it.
+    pub(in crate::cli) raw: Value,
+    errors: Vec<GraphqlError>,
+}
+
+impl Whole {
+    /// Its errors, where it has some.
+    pub(in crate::cli) fn failure(self) -> Option<ClientError> {
+        (!self.errors.is_empty()).then_some(ClientError::Refused(self.errors))
     }
 }
 

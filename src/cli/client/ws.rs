@@ -75,7 +75,9 @@ impl Subscription {
         let mut subscription =
             opening.await.map_err(|_| lost("the server does not answer in time"))??;
         let payload = json!({
-            "query": operation.text, "operationName": operation.name, "variables": variables,
+            "query": operation.text,
+            "operationName": Some(operation.name).filter(|name| !name.is_empty()),
+            "variables": variables,
         });
         subscription.send(&json!({"id": ID, "type": "subscribe", "payload": payload})).await?;
         Ok(subscription)

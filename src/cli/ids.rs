@@ -1,0 +1,122 @@
+//! Which jobs are meant: ids, the beginnings of ids, or all that have not ended.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+use serde_json::{Value, json};
+
+use super::client::{Client, read};
+use super::completions;
+use super::exit::{FAILED, Failure, USAGE};
+use super::model::JobId;
+use super::operations::JOB_IDS;
+
+/// The length of an id that is written out.
+const WHOLE: usize = 36;
+/// So many of those that a beginning fits are shown.
+const SHOWN: usize = 5;
+/// The states of a job that has not ended.
+pub(super) const OPEN: [&str; 3] = ["QUEUED", "RUNNING", "CANCELING"];
+
+/// Jobs by id, or all of a sort.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// The ids of the jobs, or beginnings of ids that fit one job only
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "kinds"], add = ArgValueCompleter::new(completions::jobs))]
+    ids: Vec<String>,
+    /// All jobs that have not ended
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    /// All jobs of this kind that have not ended; may be given again
+    #[arg(long = "kind", value_name = "KIND", conflicts_with_all = ["ids", "all"], add = ArgValueCompleter::new(completions::kinds))]
+    kinds: Vec<String>,
+}
+
+impl Selection {
+    /// What was written, or the ids of what was chosen, the oldest first.
+    pub(super) async fn given(&self, client: &Client) -> Result<Vec<String>, Failure> {
+        if !self.all && self.kinds.is_empty() {
+            return Ok(self.ids.clone());
+        }
+        let mut filter = json!({"states": OPEN});
+        if !self.all {
+            filter["kinds"] = json!(self.kinds);
+        }
+        let jobs = matching(client, &filter, |_| true, usize::MAX).await?;
+        Ok(jobs.into_iter().rev().map(|job| job.id).collect())
+    }
+}
+
+/// The ids that these stand for.
+pub(super) async fn resolve_all(client: &Client, given: &[String]) -> Result<Vec<String>, Failure> {
+    let mut ids = Vec::with_capacity(given.len());
+    for id in given {
+        ids.push(resolve(client, id).await?);
+    }
+    Ok(ids)
+}
+
+/// The id that this stands for. A whole one, and what cannot begin one, is for the server to judge.
+pub(super) async fn resolve(client: &Client, given: &str) -> Result<String, Failure> {
+    let is_beginning = given.len() < WHOLE
+        && !given.is_empty()
+        && given.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    if !is_beginning {
+        return Ok(given.to_owned());
+    }
+    let start = given.to_ascii_lowercase();
+    // The server's `text` finds parts of kinds and labels, too.
+    let fits = |job: &JobId| job.id.starts_with(&start);
+    let mut jobs = matching(client, &json!({"text": start}), fits, SHOWN + 1).await?;
+    match jobs.len() {
+        0 => Err(unknown(given)),
+        1 => Ok(jobs.remove(0).id),
+        _ => Err(ambiguous(given, &jobs)),
+    }
+}
+
+/// No job has this id.
+pub(super) fn unknown(id: &str) -> Failure {
+    Failure::new(FAILED, format!("there is no job `{id}`")).hint("`longhaul list` shows the jobs")
+}
+
+fn ambiguous(given: &str, jobs: &[JobId]) -> Failure {
+    let mut text = format!("`{given}` is the beginning of several ids:");
+    for job in jobs.iter().take(SHOWN) {
+        write!(text, "\n  {}  {}  {}", job.id, job.state, job.kind.name)
+            .expect("a string can be written");
+    }
+    if jobs.len() > SHOWN {
+        text.push_str("\n  …");
+    }
+    Failure::new(USAGE, text).hint("write as much of the id as fits one job only")
+}
+
+/// The jobs of `filter` that fit, the newest first, once `enough` are found no more.
+pub(super) async fn matching(
+    client: &Client,
+    filter: &Value,
+    fits: impl Fn(&JobId) -> bool,
+    enough: usize,
+) -> Result<Vec<JobId>, Failure> {
+    let (mut jobs, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut after = Value::Null;
+    loop {
+        let variables = json!({"filter": filter, "after": after});
+        let mut page = client.field(JOB_IDS, &variables, "jobs").await?;
+        for row in page["nodes"].as_array().into_iter().flatten() {
+            let job: JobId = read(JOB_IDS, row)?;
+            if fits(&job) && seen.insert(job.id.clone()) {
+                jobs.push(job);
+            }
+        }
+        after = page["pageInfo"]["endCursor"].take();
+        let more = page["pageInfo"]["hasNextPage"] == Value::Bool(true) && !after.is_null();
+        if !more || jobs.len() >= enough {
+            jobs.truncate(enough);
+            return Ok(jobs);
+        }
+    }
+}

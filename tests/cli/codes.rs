@@ -1,0 +1,133 @@
+//! Every exit code of the contract, by a real run against a real server; and `run` over its restart.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::support::deadline::within;
+use crate::support::server::Server;
+
+use super::longhaul;
+
+const CONFIG: &str = r#"
+[server]
+drain_timeout = "200ms"
+[queues.narrow]
+max_waiting = 1
+[kinds.end]
+command = ["sh", "-c", "exit {code}"]
+[kinds.killed]
+command = ["sh", "-c", "kill -KILL $$"]
+[kinds.slow]
+command = ["sleep", "60"]
+timeout = "100ms"
+[kinds.long]
+command = ["sleep", "60"]
+queue = "narrow"
+[kinds.absent]
+command = ["no-such-program-here"]
+"#;
+
+/// Runs the command in a thread of its own: it blocks until it ends.
+async fn ask(server: &Server, arguments: &[&str]) -> Output {
+    let url = format!("http://{}", server.api.address());
+    let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        longhaul(&arguments).env("LONGHAUL_URL", url).output().unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn each_end_has_its_code() {
+    // P9
+    let mut server = Server::start(CONFIG).await;
+    for (arguments, code) in [
+        (&["run", "end", "code=0"][..], 0),
+        (&["run", "end", "code=7"], 7),
+        (&["run", "end", "code=125"], 125),
+        (&["run", "killed"], 137),
+        (&["run", "slow"], 124),
+        (&["run", "absent"], 1),
+        (&["run", "ned"], 2),
+        (&["run", "end", "cod=7"], 2),
+        (&["healthcheck"], 0),
+        (&["workers"], 0),
+        (&["query", "{ server { version } }"], 0),
+        (&["query", "{ no }"], 2),
+        (&["pause", "narrow"], 0),
+    ] {
+        let output = ask(&server, arguments).await;
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", words(&output));
+    }
+    let id = String::from_utf8(ask(&server, &["start", "long"]).await.stdout).unwrap();
+    let full = ask(&server, &["start", "long"]).await;
+    assert_eq!(full.status.code(), Some(75), "{}", words(&full));
+    let queue = ask(&server, &["queue", "narrow"]).await;
+    let shown = String::from_utf8(queue.stdout).unwrap();
+    assert!(shown.contains("1 waiting, paused\n") && shown.contains(id.trim()), "{shown}");
+    // All but its last mark fits no other job: those before it were made earlier.
+    let beginning = &id.trim()[..35];
+    let canceled = ask(&server, &["cancel", beginning]).await;
+    assert_eq!(canceled.status.code(), Some(0), "{}", words(&canceled));
+    assert_eq!(ask(&server, &["wait", beginning]).await.status.code(), Some(130));
+    let doctor = ask(&server, &["doctor"]).await;
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    assert!(told.contains("ok       readiness: it takes jobs\n"), "{told}");
+
+    let made = ask(&server, &["token", "create", "root", "--scope", "admin"]).await;
+    assert_eq!(made.status.code(), Some(0), "{}", words(&made));
+    assert_eq!(ask(&server, &["list"]).await.status.code(), Some(77));
+    server.stop().await;
+    assert_eq!(ask(&server, &["list"]).await.status.code(), Some(69));
+    assert_eq!(ask(&server, &["healthcheck"]).await.status.code(), Some(69));
+    std::fs::write(server.folder().join("bad.toml"), "no = 1\n").unwrap();
+    let file = server.folder().join("bad.toml");
+    let arguments = ["doctor", "--config", file.to_str().unwrap()];
+    assert_eq!(longhaul(&arguments).output().unwrap().status.code(), Some(78));
+}
+
+/// A pipe whose reader waits until somebody writes.
+fn gate(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+#[tokio::test]
+async fn run_over_a_restart_of_the_server_ends_as_its_job() {
+    // P7, P9
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gate");
+    gate(&path);
+    let config = format!(
+        "[server]\ndrain_timeout = \"200ms\"\n[kinds.gated]\ngrace = \"100ms\"\ncommand = [\"sh\", \"-c\", \"echo up; read x < {}; exit 7\"]\n",
+        path.display()
+    );
+    let mut server = Server::start(&config).await;
+    let mut run = tokio::process::Command::new(longhaul(&[]).get_program())
+        .args(["run", "gated", "--server", &format!("http://{}", server.api.address())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let said = "see the end of `run`";
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    let first = within("the first attempt", &said, lines.next_line()).await.unwrap();
+    assert_eq!(first.as_deref(), Some("up"));
+    server.stop().await;
+    server.start_again().await;
+    let second = within("the second attempt", &said, lines.next_line()).await.unwrap();
+    assert_eq!(second.as_deref(), Some("up"));
+    let open = tokio::task::spawn_blocking(move || std::fs::write(path, "go\n"));
+    within("the gate", &said, open).await.unwrap().unwrap();
+    let output = within("the end of run", &said, run.wait_with_output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", words(&output));
+    assert!(words(&output).contains("connected again"), "{}", words(&output));
+}
