@@ -7,7 +7,7 @@ MODULES = web/node_modules/.package-lock.json
 # Python's GraphQL client, for the tests of docs/clients.md only.
 PYTHON = target/python/.installed
 
-.PHONY: run build pages test check bench fuzz corpus deny schema tools test-tools node python
+.PHONY: run build pages test check bench foresight fuzz corpus deny schema tools test-tools node python
 
 ## Build and serve on SQLite, with the built-in kinds unless longhaul.toml says otherwise; it says what to open.
 run: tools pages
@@ -38,12 +38,20 @@ check: tools $(MODULES)
 	cd web && npm run --silent lint && npm run --silent typecheck
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --bench score -- -D warnings
+	$(CARGO) clippy --locked --bench score --bench foresight -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items
 
 ## The score: each row with its two sides, measured in turns; `make bench ROWS="S12 S13"` measures only those. Takes minutes, and wants a quiet machine.
 bench: tools
 	$(CARGO) bench --locked --bench score -- $(ROWS)
+
+## How well the start of a job is told, on a log in the Standard Workload Format (.swf, .swf.gz, .zip): make foresight LOG=file.swf SLOTS=n
+foresight: tools
+	@test -e '$(LOG)' || { echo "foresight: there is no log at $(LOG): name one by LOG=file.swf (see https://www.cs.huji.ac.il/labs/parallel/workload/)"; exit 2; }
+	@$(CARGO) bench --locked --quiet --bench foresight -- '$(LOG)' '$(SLOTS)'
+
+LOG ?= ../shared/data/NASA-iPSC-1993-3.1-cln.swf.zip
+SLOTS ?= 3
 
 ## Looks for bytes that break what reads a socket, a document or a body: FUZZ_SECONDS for each of FUZZ_TARGETS, from what is known (tests/fuzz/corpus) on.
 ## What breaks one is put into tests/fuzz/artifacts: fix it, and put it into the corpus, which every `make test` replays.

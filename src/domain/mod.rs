@@ -16,6 +16,7 @@
 pub mod argv;
 pub mod attempt;
 pub mod clock;
+pub mod estimate;
 pub mod event;
 pub mod id;
 pub mod job;

@@ -1,0 +1,179 @@
+//! One play of a line: every job in it gets a past run of a job like it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::history::{Lot, Run};
+use super::line::{Line, Running};
+
+/// However far a job says that it is, so much of the doubt stays: what it says may be wrong.
+const DOUBT: f64 = 0.1;
+
+/// What one job draws from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hand {
+    /// The number of its kind: what jobs of one kind get follows each other.
+    pub(super) kind: usize,
+    /// The number of its lots.
+    pub(super) lots: usize,
+}
+
+/// One play.
+pub(super) struct Play<'a> {
+    /// Lots take turns by it.
+    number: usize,
+    lots: &'a [Vec<Lot>],
+    /// The run that each kind got last, by its place among all runs.
+    last: Vec<Option<u64>>,
+    rng: &'a mut StdRng,
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(
+        number: usize,
+        lots: &'a [Vec<Lot>],
+        kinds: usize,
+        rng: &'a mut StdRng,
+    ) -> Self {
+        Self { number, lots, last: vec![None; kinds], rng }
+    }
+
+    /// How long a running job still runs.
+    pub(super) fn left(&mut self, job: &Running, hand: Hand, beyond: &[f64]) -> f64 {
+        let said = job.said.filter(|said| said.part > 0.0 && said.part <= 1.0);
+        // The further it is, the more it knows better than its kind's past does.
+        if let Some(said) = said
+            && self.rng.random::<f64>() < said.part.min(1.0 - DOUBT)
+        {
+            return (said.elapsed / said.part - job.elapsed).max(0.0);
+        }
+        // A job that has run for a while is none of those that ended before.
+        let (before, after) = self.lot(hand).split_at(self.next(hand));
+        let found = after.iter().chain(before).find(|run| run.seconds > job.elapsed);
+        let total = match found {
+            Some(run) => self.take(hand, run),
+            // It has run longer than everything before: that it goes on as long again is as good a guess
+            // as any.
+            None if beyond.is_empty() => job.elapsed / (1.0 - self.rng.random::<f64>()),
+            None => beyond[self.rng.random_range(0..beyond.len())],
+        };
+        capped(total, job.timeout).max(job.elapsed) - job.elapsed
+    }
+
+    /// Gives everybody in line a slot; `start` hears who starts and ends when.
+    pub(super) fn line(
+        &mut self,
+        mut order: Order<'_>,
+        hands: &[Hand],
+        mut free: Vec<f64>,
+        mut start: impl FnMut(usize, f64, f64),
+    ) {
+        let line = order.line;
+        if line.slots == 0 {
+            return;
+        }
+        // What runs beyond the slots must end before one is free.
+        free.resize(free.len().max(line.slots), 0.0);
+        free.sort_unstable_by(f64::total_cmp);
+        let debt = free.len() - line.slots;
+        let mut free: BinaryHeap<Reverse<At>> =
+            free[debt..].iter().map(|&at| Reverse(At(at))).collect();
+        while let Some(Reverse(At(at))) = free.pop() {
+            let Some((job, from)) = order.next(at) else { return };
+            let lot = self.lot(hands[job]);
+            let run = lot.get(self.next(hands[job])).or(lot.first());
+            let run = run.map_or(0.0, |run| self.take(hands[job], run));
+            let until = from + capped(run, line.waiting[job].timeout);
+            start(job, from, until);
+            free.push(Reverse(At(until)));
+        }
+    }
+
+    fn lot(&self, hand: Hand) -> &'a Lot {
+        let lots: &'a [Lot] = &self.lots[hand.lots];
+        &lots[self.number % lots.len()]
+    }
+
+    /// Where in its lot the run stands that a job gets next: behind the one that its kind got last, by
+    /// chance where that is the first.
+    fn next(&mut self, hand: Hand) -> usize {
+        let lot = self.lot(hand);
+        match self.last[hand.kind] {
+            Some(last) => lot.partition_point(|run| run.number <= last),
+            None if lot.is_empty() => 0,
+            None => self.rng.random_range(0..lot.len()),
+        }
+    }
+
+    fn take(&mut self, hand: Hand, run: &Run) -> f64 {
+        self.last[hand.kind] = Some(run.number);
+        run.seconds
+    }
+}
+
+fn capped(run: f64, timeout: Option<f64>) -> f64 {
+    timeout.map_or(run, |most| run.min(most))
+}
+
+/// Who comes next: of those that are in line, the one that was accepted first (P2).
+pub(super) struct Order<'a> {
+    line: &'a Line<'a>,
+    /// Not in line yet, the first to come first.
+    delayed: &'a [usize],
+    /// The next one that is not delayed.
+    next: usize,
+    /// Came into line meanwhile.
+    late: BinaryHeap<Reverse<usize>>,
+}
+
+impl<'a> Order<'a> {
+    pub(super) fn new(line: &'a Line<'a>, delayed: &'a [usize]) -> Self {
+        Self { line, delayed, next: 0, late: BinaryHeap::new() }
+    }
+
+    /// Who gets the slot that is free from an instant on, and when.
+    fn next(&mut self, mut at: f64) -> Option<(usize, f64)> {
+        let waiting = self.line.waiting;
+        while waiting.get(self.next).is_some_and(|job| job.due > 0.0) {
+            self.next += 1;
+        }
+        if self.next >= waiting.len() && self.late.is_empty() {
+            at = at.max(waiting[*self.delayed.first()?].due);
+        }
+        while let Some((&job, rest)) = self.delayed.split_first()
+            && waiting[job].due <= at
+        {
+            self.late.push(Reverse(job));
+            self.delayed = rest;
+        }
+        if let Some(&Reverse(job)) = self.late.peek()
+            && job < self.next.min(waiting.len())
+        {
+            self.late.pop();
+            return Some((job, at));
+        }
+        self.next += 1;
+        Some((self.next - 1, at))
+    }
+}
+
+/// An instant that sorts.
+#[derive(PartialEq)]
+struct At(f64);
+
+impl Eq for At {}
+
+impl PartialOrd for At {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for At {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
