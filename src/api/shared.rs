@@ -20,19 +20,21 @@ use async_graphql::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::api::types::wait::Wait;
 use crate::domain::clock::Timestamp;
+use crate::domain::estimate::Estimate;
 use crate::domain::event::JobChange;
 use crate::domain::id::Seq;
 use crate::domain::job::Progress;
-use crate::domain::wait::Wait;
 
 /// The field whose messages are shared.
 const ROOT: &str = "jobStatus";
 /// What may be selected below it, each under its own name: scalars of the message, and of the row that
 /// it carries.
-const PLAIN: [&str; 30] = [
+const PLAIN: [&str; 36] = [
     "__typename",
     "attempt",
+    "basedOnRuns",
     "cancelRequestedAt",
     "change",
     "coalesced",
@@ -40,7 +42,10 @@ const PLAIN: [&str; 30] = [
     "createdAt",
     "current",
     "eligibleAt",
+    "endAt",
+    "endAtLatest",
     "endedAt",
+    "estimate",
     "exitCode",
     "id",
     "job",
@@ -54,6 +59,8 @@ const PLAIN: [&str; 30] = [
     "reasonText",
     "seq",
     "signal",
+    "startAt",
+    "startAtLatest",
     "startedAt",
     "state",
     "terminal",
@@ -70,6 +77,7 @@ pub(crate) struct Moment {
     pub(crate) change: JobChange,
     pub(crate) at: Timestamp,
     pub(crate) wait: Option<Wait>,
+    pub(crate) estimate: Option<Estimate>,
     pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) coalesced: i64,
 }
@@ -244,8 +252,15 @@ mod tests {
 
     fn moment(seq: i64) -> Moment {
         let at = Timestamp::UNIX_EPOCH;
-        let (wait, progress) = (None, None);
-        Moment { seq: Seq(seq), change: JobChange::Updated, at, wait, progress, coalesced: 0 }
+        Moment {
+            seq: Seq(seq),
+            change: JobChange::Updated,
+            at,
+            wait: None,
+            estimate: None,
+            progress: None,
+            coalesced: 0,
+        }
     }
 
     #[test]

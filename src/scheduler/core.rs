@@ -10,6 +10,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::estimates::Pass;
+use super::foresight::Foresight;
 use super::lines::Lines;
 use super::live::Live;
 use super::recent::Recent;
@@ -45,6 +47,7 @@ pub struct Board {
     pub(super) lines: Arc<Mutex<Lines>>,
     pub(super) bus: Bus,
     pub(super) recent: Arc<Mutex<Recent>>,
+    foresight: Arc<Mutex<Foresight>>,
     /// Wakes the dispatcher.
     pub(super) wake: Arc<Notify>,
 }
@@ -56,6 +59,7 @@ impl Board {
             lines: Arc::new(Mutex::new(Lines::new(catalog))),
             bus: Bus::default(),
             recent: Arc::default(),
+            foresight: Arc::new(Mutex::new(Foresight::new(catalog))),
             wake: Arc::new(Notify::new()),
         }
     }
@@ -67,6 +71,7 @@ impl Board {
         Arc::new(move |commit: &Commit| {
             board.lines().apply(commit);
             board.recent().apply(commit);
+            board.foresight().apply(commit);
             board.bus.publish(commit);
             board.wake.notify_one();
         })
@@ -78,6 +83,10 @@ impl Board {
 
     pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn foresight(&self) -> MutexGuard<'_, Foresight> {
+        self.foresight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Slots of a queue changed hands: who waits may wait for another reason now.
@@ -93,6 +102,14 @@ pub(super) struct Gate {
     pub(super) paused: AtomicBool,
     /// Held while the queue is changed.
     pub(super) turn: tokio::sync::Mutex<()>,
+    /// The latest pass over its line; held while one is made.
+    pub(super) pass: tokio::sync::Mutex<Option<Arc<Pass>>>,
+}
+
+impl Gate {
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
 }
 
 /// A question to the dispatcher that it answers between two rounds: once it is answered, nothing

@@ -17,6 +17,8 @@ mod admission;
 mod attempt;
 mod core;
 mod dispatch;
+mod estimates;
+mod foresight;
 pub mod handle;
 mod lines;
 mod live;
@@ -51,6 +53,7 @@ pub use recovery::Found;
 
 use crate::domain::clock::Clock;
 use crate::domain::id::WorkerId;
+use crate::domain::job::Job;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
 use crate::domain::worker::Worker;
@@ -117,15 +120,19 @@ impl Scheduler {
                     slots: Slots::new(row.slots),
                     paused: AtomicBool::new(row.paused.is_some()),
                     turn: tokio::sync::Mutex::default(),
+                    pass: tokio::sync::Mutex::default(),
                 };
                 (row.name, gate)
             })
             .collect();
         let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
+        options.board.foresight().load_waiting(&waiting);
         options.board.lines().load(waiting);
         // Before anything can end: what ends from now on is heard.
-        let recent = Recent::load(options.store.as_ref(), &options.catalog, now).await?;
+        let foresight = options.board.clone();
+        let ran = |job: &Job| foresight.foresight().load_run(job);
+        let recent = Recent::load(options.store.as_ref(), &options.catalog, now, ran).await?;
         *options.board.recent() = recent;
         let (sender, barriers) = mpsc::channel(BARRIERS_BOUND);
         let parts = Parts {

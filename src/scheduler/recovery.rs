@@ -46,6 +46,7 @@ pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
             }
             Recovered::Alive(control) => {
                 found.alive += 1;
+                core.board.foresight().load_running(&job, open.fence, core.clock.now());
                 let held = owed(core, &job);
                 core.live.enter(job.id, open.fence, grace, control);
                 attempt::follow(core, job.id, open.fence, reports, held);

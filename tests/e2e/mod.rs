@@ -14,6 +14,7 @@ mod hostile;
 mod limits;
 mod many;
 mod output;
+mod positions;
 mod real;
 mod stalled;
 mod storm;

@@ -5,6 +5,7 @@ mod cancel;
 mod fifo;
 mod limits;
 mod model;
+mod reasons;
 mod recent;
 mod recovery;
 mod retry;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{ID, SimpleObject};
+use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -22,11 +23,13 @@ use crate::api::refusal;
 use crate::api::shared::Moment;
 use crate::api::types::enums;
 use crate::api::types::enums::{EndReason, JobState};
+use crate::api::types::estimate::Estimate;
 use crate::api::types::int;
 use crate::api::types::job::Job;
 use crate::api::types::scalar::DateTime;
 use crate::api::types::wait::{Progress, Wait};
 use crate::api::wait::stopping;
+use crate::auth::Caller;
 use crate::domain;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::event::JobChange;
@@ -39,7 +42,7 @@ use crate::scheduler::Handle;
 pub(crate) struct JobStatus {
     /// The job's id.
     id: ID,
-    /// The job's seq. Never falls. Two events of one seq differ only in wait and progress; the later is the newer.
+    /// The job's seq. Never falls. Two events of one seq differ only in wait, estimate and progress; the later is the newer.
     seq: i32,
     /// What happened last.
     change: enums::JobChange,
@@ -52,6 +55,8 @@ pub(crate) struct JobStatus {
     /// As in Job.
     wait: Option<Wait>,
     /// As in Job.
+    estimate: Option<Estimate>,
+    /// As in Job.
     progress: Option<Progress>,
     /// As in Job.
     reason: Option<EndReason>,
@@ -62,6 +67,13 @@ pub(crate) struct JobStatus {
     /// The job as of this seq, not as of the moment of reading.
     job: Job,
 }
+
+/// What an estimate moves by that is worth a message, as a part of the time that is left.
+const FINE: i32 = 16;
+/// An estimate is looked at again no sooner than this, though nothing happened.
+const SOON: Duration = Duration::from_secs(1);
+/// And no later.
+const LATE: Duration = Duration::from_secs(60);
 
 /// A message, and what tells it from others.
 type Told = (JobStatus, Moment);
@@ -79,6 +91,7 @@ enum Phase {
 /// The follower of one job.
 pub(super) struct StatusStream {
     handle: Handle,
+    caller: Caller,
     clock: Arc<dyn Clock>,
     interval: Duration,
     watch: Watch,
@@ -88,6 +101,11 @@ pub(super) struct StatusStream {
     progress: Option<Arc<domain::job::Progress>>,
     /// The wait that the latest message told.
     told_wait: Option<domain::wait::Wait>,
+    /// The estimate that it told, and when to look whether that still holds.
+    told_estimate: Option<domain::estimate::Estimate>,
+    look: Option<Instant>,
+    /// The move that is untold is that of an estimate.
+    is_look: bool,
     /// A volatile change that was not told yet.
     untold: Option<JobChange>,
     /// When the next volatile change may be told.
@@ -109,6 +127,7 @@ impl StatusStream {
         let line = handle.line_changes(&row.queue);
         Ok(Self {
             progress: handle.progress(&row),
+            caller: access.caller().clone(),
             handle,
             clock,
             interval,
@@ -117,6 +136,9 @@ impl StatusStream {
             phase: Phase::Begin,
             row,
             told_wait: None,
+            told_estimate: None,
+            look: None,
+            is_look: false,
             untold: None,
             due: Instant::now(),
             coalesced: 0,
@@ -129,7 +151,7 @@ impl StatusStream {
             tokio::select! {
                 biased;
                 () = sleep_until(self.due), if self.untold.is_some() => {
-                    if let Some(message) = self.tell_volatile() {
+                    if let Some(message) = self.tell_volatile().await {
                         return Ok(message);
                     }
                 }
@@ -143,6 +165,11 @@ impl StatusStream {
                 () = changed(&mut self.line), if queued && self.untold.is_none() => {
                     self.note(JobChange::Position);
                 }
+                () = until(self.look), if self.untold.is_none() => {
+                    self.look = None;
+                    self.is_look = true;
+                    self.note(JobChange::Position);
+                }
             }
         }
     }
@@ -150,7 +177,7 @@ impl StatusStream {
     async fn hear(&mut self, heard: Heard) -> Result<Option<Told>> {
         match heard {
             Heard::News(News::Change(change)) => {
-                Ok(self.commit(&change.job, change.event.change, change.event.at))
+                Ok(self.commit(&change.job, change.event.change, change.event.at).await)
             }
             Heard::News(News::Progress(progress)) => {
                 // What is heard late may be of an attempt that has ended.
@@ -166,7 +193,7 @@ impl StatusStream {
                 let row = read(&self.handle, self.row.id).await?;
                 let change =
                     if row.state.is_terminal() { JobChange::Ended } else { JobChange::Updated };
-                let told = self.commit(&row, change, self.clock.now());
+                let told = self.commit(&row, change, self.clock.now()).await;
                 if told.is_none() {
                     self.progress = self.handle.progress(&self.row);
                     self.note(JobChange::Progress);
@@ -178,7 +205,7 @@ impl StatusStream {
     }
 
     /// A committed change: told at once, unless it is older than what is known.
-    fn commit(
+    async fn commit(
         &mut self,
         row: &Arc<domain::job::Job>,
         change: JobChange,
@@ -191,7 +218,12 @@ impl StatusStream {
         self.coalesced += ahead - 1 + i64::from(self.untold.take().is_some());
         self.row = Arc::clone(row);
         self.progress = self.handle.progress(row);
-        Some(self.message(change, at))
+        let estimate = self.estimate().await;
+        Some(self.message(change, at, estimate))
+    }
+
+    async fn estimate(&self) -> Option<domain::estimate::Estimate> {
+        self.handle.estimate(&self.row).await
     }
 
     /// Remembers that something volatile moved. The latest wins.
@@ -204,30 +236,74 @@ impl StatusStream {
         }
     }
 
-    fn tell_volatile(&mut self) -> Option<Told> {
+    async fn tell_volatile(&mut self) -> Option<Told> {
         let change = self.untold.take()?;
-        if change == JobChange::Position && self.handle.wait(&self.row) == self.told_wait {
+        let is_look = std::mem::take(&mut self.is_look);
+        let is_same = change == JobChange::Position && self.has_the_same_wait();
+        if is_same && !is_look {
+            // An estimate that moves by itself does not keep a place waiting that falls a moment later.
+            let soon = Instant::now() + self.interval;
+            self.look = Some(self.look.map_or(soon, |at| at.min(soon)));
+            return None;
+        }
+        let estimate = self.estimate().await;
+        if is_same && !self.has_moved(estimate) {
+            self.look = next_look(self.told_estimate, self.clock.now());
             return None;
         }
         let at = match &self.progress {
             Some(progress) if change == JobChange::Progress => progress.updated_at,
             _ => self.clock.now(),
         };
-        Some(self.message(change, at))
+        Some(self.message(change, at, estimate))
     }
 
-    fn message(&mut self, change: JobChange, at: Timestamp) -> Told {
+    fn has_the_same_wait(&self) -> bool {
+        match (self.handle.wait(&self.row), &self.told_wait) {
+            (Some(now), Some(told)) => now.is_as_good_as(told),
+            (now, told) => now.is_none() && told.is_none(),
+        }
+    }
+
+    /// An estimate that moved by a little is the same for a person: by a sixteenth of what is left, or less.
+    fn has_moved(&self, now: Option<domain::estimate::Estimate>) -> bool {
+        let (Some(now), Some(told)) = (now, self.told_estimate) else {
+            return now.is_some() != self.told_estimate.is_some();
+        };
+        let instants = |estimate: domain::estimate::Estimate| {
+            let (start, latest) = estimate.start.unwrap_or(estimate.end);
+            [start, latest, estimate.end.0, estimate.end.1]
+        };
+        let at = self.clock.now();
+        let mut pairs = instants(now).into_iter().zip(instants(told));
+        now.start.is_some() != told.start.is_some()
+            || pairs.any(|(now, told)| {
+                let least = TimeDelta::seconds(1).max((now - at) / FINE);
+                (now - told).abs() > least
+            })
+    }
+
+    fn message(
+        &mut self,
+        change: JobChange,
+        at: Timestamp,
+        estimate: Option<domain::estimate::Estimate>,
+    ) -> Told {
         let row = &self.row;
         let wait = self.handle.wait(row);
         self.due = Instant::now() + self.interval;
         self.phase = if row.state.is_terminal() { Phase::Done } else { Phase::Live };
         self.told_wait.clone_from(&wait);
+        let wait = wait.map(|wait| Wait::told(&wait, &self.caller));
+        self.told_estimate = estimate;
+        self.look = next_look(estimate, self.clock.now());
         let coalesced = std::mem::take(&mut self.coalesced);
         let moment = Moment {
             seq: row.seq,
             change,
             at,
             wait: wait.clone(),
+            estimate,
             progress: self.progress.clone(),
             coalesced,
         };
@@ -238,7 +314,8 @@ impl StatusStream {
             at: DateTime(at),
             state: row.state.into(),
             terminal: row.state.is_terminal(),
-            wait: wait.map(Wait::from),
+            wait,
+            estimate: estimate.map(Estimate::from),
             progress: self.progress.as_deref().map(Progress::from),
             reason: row.reason.map(Into::into),
             reason_text: row.reason_text.clone(),
@@ -254,7 +331,10 @@ impl Source for StatusStream {
 
     async fn next(&mut self) -> Result<Option<Told>> {
         match self.phase {
-            Phase::Begin => Ok(Some(self.message(JobChange::Snapshot, self.clock.now()))),
+            Phase::Begin => {
+                let estimate = self.estimate().await;
+                Ok(Some(self.message(JobChange::Snapshot, self.clock.now(), estimate)))
+            }
             Phase::Live => self.live().await.map(Some),
             Phase::Done => Ok(None),
         }
@@ -264,6 +344,21 @@ impl Source for StatusStream {
 async fn read(handle: &Handle, id: JobId) -> Result<Arc<domain::job::Job>> {
     let row = handle.reader().job(id).await.map_err(refusal::store)?;
     row.ok_or_else(|| ApiError::not_found("job has the id", &id.to_string()))
+}
+
+/// When to look at an estimate again although nothing happened: what still runs runs longer than thought.
+fn next_look(told: Option<domain::estimate::Estimate>, now: Timestamp) -> Option<Instant> {
+    let told = told?;
+    let (next, _) = told.start.unwrap_or(told.end);
+    let left = ((next - now) / FINE).to_std().unwrap_or_default();
+    Some(Instant::now() + left.clamp(SOON, LATE))
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for a move in the line; for ever, where there is nobody left to tell of one.

@@ -5,7 +5,9 @@ use async_graphql::SimpleObject;
 use super::enums::WaitReason;
 use super::int;
 use super::scalar::{DateTime, Long};
+use crate::auth::Caller;
 use crate::domain;
+use crate::domain::wait::Holder;
 
 /// Why a job waits, and where.
 #[derive(SimpleObject, Debug, Clone, PartialEq, Eq)]
@@ -20,11 +22,13 @@ pub(crate) struct Wait {
     eligible_at: Option<DateTime>,
 }
 
-impl From<domain::wait::Wait> for Wait {
-    fn from(wait: domain::wait::Wait) -> Self {
+impl Wait {
+    /// For who asks: it names no job that this caller does not see.
+    pub(crate) fn told(wait: &domain::wait::Wait, caller: &Caller) -> Self {
+        let sees = |holder: &Holder| caller.sees_what(holder.job, holder.started_by.as_ref());
         Self {
             reason: wait.reason.into(),
-            reason_text: wait.text,
+            reason_text: wait.text(sees),
             position: wait.position.map(int),
             eligible_at: wait.eligible_at.map(DateTime),
         }
