@@ -15,7 +15,7 @@ use crate::domain::job::Job;
 use crate::domain::names::{CallerName, KindName};
 use crate::domain::token::Scope;
 use crate::scheduler::Handle;
-use crate::scheduler::handle::{RetryRefusal, StartRefusal, StartRequest};
+use crate::scheduler::handle::{Placed, RetryRefusal, StartRefusal, StartRequest};
 use crate::store::filter::JobFilter;
 use crate::store::query::{JobsPage, JobsQuery};
 use crate::store::{Accepted, CancelAnswer};
@@ -98,7 +98,7 @@ impl Access {
     pub(crate) async fn check(
         &self,
         request: StartRequest,
-    ) -> Result<std::result::Result<Option<u64>, StartRefusal>> {
+    ) -> Result<std::result::Result<Placed, StartRefusal>> {
         if let Err(unknown) = self.may_start(&request.kind)? {
             return Ok(Err(unknown));
         }

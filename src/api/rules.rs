@@ -108,12 +108,13 @@ const PARTS: &[(&str, &str)] = &[
     ("CreateTokenPayload", "secret token"),
     (
         "Job",
-        "args attempt attempts cancelNote cancelRequestedAt canceledBy createdAt endedAt events \
+        "args attempt attempts cancelNote cancelRequestedAt canceledBy createdAt endedAt estimate events \
          exitCode id kind labels log maxAttempts notBefore progress queue reason reasonText result \
          seq signal startedAt startedBy state terminal timeoutMs usage viewerCan wait",
     ),
     ("JobActions", "cancel readLog retry"),
-    ("JobCheck", "code message ok position problems"),
+    ("Estimate", "basedOnRuns endAt endAtLatest startAt startAtLatest"),
+    ("JobCheck", "code estimate message ok position problems"),
     ("JobConnection", "edges feedCursor nodes pageInfo totalCount"),
     ("JobEdge", "cursor node"),
     ("JobEvent", "at attempt change cursor detail seq state text"),
@@ -138,7 +139,7 @@ const PARTS: &[(&str, &str)] = &[
     ("QueuePayload", "changed queue"),
     (
         "QueueStats",
-        "at endedLastHour failedLastHour notBefore oldestWaitMs runP50Ms runP95Ms running \
+        "at drainEstimateMs endedLastHour failedLastHour notBefore oldestWaitMs runP50Ms runP95Ms running \
          waitP50Ms waitP95Ms waiting",
     ),
     ("ServerInfo", "accepting limits now schemaHash startedAt store version"),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Held;
 use crate::domain::clock::Timestamp;
+use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::names::{CallerName, KindName};
 use crate::domain::token::{Scope, Token};
@@ -71,9 +72,14 @@ impl Caller {
 
     /// The job exists for it.
     pub fn sees(&self, job: &Job) -> bool {
+        self.sees_what(job.id, job.started_by.as_ref())
+    }
+
+    /// A job of this id exists for it, which that one started.
+    pub fn sees_what(&self, job: JobId, started_by: Option<&CallerName>) -> bool {
         self.sees_all()
-            || self.started(job)
-            || self.token().is_some_and(|token| token.shared_job() == Some(job.id))
+            || !self.is_share() && self.name() == started_by
+            || self.token().is_some_and(|token| token.shared_job() == Some(job))
     }
 
     /// The kind exists for it, beyond its name on a job.

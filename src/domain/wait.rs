@@ -1,8 +1,12 @@
 //! Why a QUEUED job waits, and where.
 
+use std::fmt::Write as _;
+
 use strum::{EnumIter, IntoStaticStr};
 
 use super::clock::Timestamp;
+use super::id::JobId;
+use super::names::{CallerName, KindName};
 
 /// Why a job waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
@@ -31,10 +35,76 @@ pub enum WaitReason {
 pub struct Wait {
     /// The reason.
     pub reason: WaitReason,
-    /// The same as a sentence that names the limit.
-    pub text: String,
+    /// Names the limit that it meets.
+    pub limit: String,
+    /// Who holds what it waits for, first those that hold it longest.
+    pub holders: Vec<Holder>,
+    /// What else is to be said, each a sentence of its own.
+    pub rest: Vec<String>,
     /// 1 = next in its queue; `None` while not in line.
     pub position: Option<u64>,
     /// The moment from which it may start, where one is known.
     pub eligible_at: Option<Timestamp>,
+}
+
+/// So many holders are named.
+const NAMED: usize = 3;
+
+/// A job that holds a slot for which others wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Which job.
+    pub job: JobId,
+    /// Its kind.
+    pub kind: KindName,
+    /// Who started it: whether a reader may know of it depends on that.
+    pub started_by: Option<CallerName>,
+    /// How far it says that it is.
+    pub percent: Option<u8>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let id = self.job.to_string();
+        // The end of an id tells jobs apart that were started in one minute; its beginning does not.
+        write!(f, "{} \u{2026}{}", self.kind, &id[id.len().saturating_sub(8)..])?;
+        match self.percent {
+            Some(percent) => write!(f, ", {percent} %"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Wait {
+    /// One that needs no more words than these.
+    pub fn plain(reason: WaitReason, limit: impl Into<String>) -> Self {
+        let (holders, rest) = (Vec::new(), Vec::new());
+        Self { reason, limit: limit.into(), holders, rest, position: None, eligible_at: None }
+    }
+
+    /// For a person who may know of these holders.
+    pub fn text(&self, sees: impl Fn(&Holder) -> bool) -> String {
+        let mut text = self.limit.clone();
+        let seen = self.holders.iter().filter(|holder| sees(holder)).take(NAMED);
+        let names: Vec<String> = seen.map(Holder::to_string).collect();
+        if !names.is_empty() {
+            text.push_str(": ");
+            text.push_str(&names.join(", "));
+            if self.holders.len() > names.len() {
+                let _ = write!(text, " and {} more", self.holders.len() - names.len());
+            }
+        }
+        for more in &self.rest {
+            text.push_str("; ");
+            text.push_str(more);
+        }
+        text
+    }
+
+    /// It is worth no message that this became that: a slot that changes hands is told with the place that
+    /// comes of it, a moment later, and how far its holder is moves all the time.
+    pub fn is_as_good_as(&self, other: &Self) -> bool {
+        (self.reason, self.position, self.eligible_at, &self.rest)
+            == (other.reason, other.position, other.eligible_at, &other.rest)
+    }
 }

@@ -10,6 +10,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::estimates::Pass;
+use super::foresight::Foresight;
 use super::lines::Lines;
 use super::live::Live;
 use super::meter::Meter;
@@ -48,6 +50,7 @@ pub struct Board {
     pub(super) bus: Bus,
     pub(super) recent: Arc<Mutex<Recent>>,
     pub(super) meter: Arc<Meter>,
+    foresight: Arc<Mutex<Foresight>>,
     /// Wakes the dispatcher.
     pub(super) wake: Arc<Notify>,
     /// Counts the jobs that ended.
@@ -62,6 +65,7 @@ impl Board {
             bus: Bus::default(),
             recent: Arc::default(),
             meter: Arc::new(Meter::new(catalog)),
+            foresight: Arc::new(Mutex::new(Foresight::new(catalog))),
             wake: Arc::new(Notify::new()),
             ends: watch::Sender::new(0),
         }
@@ -75,6 +79,7 @@ impl Board {
             board.lines().apply(commit);
             board.recent().apply(commit);
             board.meter.apply(commit);
+            board.foresight().apply(commit);
             board.bus.publish(commit);
             board.wake.notify_one();
             let ends = commit.changes.iter().filter(|c| c.event.change == JobChange::Ended).count();
@@ -92,6 +97,10 @@ impl Board {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn foresight(&self) -> MutexGuard<'_, Foresight> {
+        self.foresight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Slots of a queue changed hands: who waits may wait for another reason now.
     pub(super) fn slots_moved(&self, queue: &QueueName) {
         self.lines().touch(queue);
@@ -105,6 +114,14 @@ pub(super) struct Gate {
     pub(super) paused: AtomicBool,
     /// Held while the queue is changed.
     pub(super) turn: tokio::sync::Mutex<()>,
+    /// The latest pass over its line; held while one is made.
+    pub(super) pass: tokio::sync::Mutex<Option<Arc<Pass>>>,
+}
+
+impl Gate {
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
 }
 
 /// A question to the dispatcher that it answers between two rounds: once it is answered, nothing

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::core::{Core, Phase};
+pub use super::estimates::Placed;
 use super::recent::Lately;
 use crate::domain::attempt::CancelMode;
 use crate::domain::clock::Timestamp;
@@ -205,30 +206,38 @@ impl Handle {
         Ok(self.accept(judged).await?)
     }
 
-    /// What [`start_job`](Self::start_job) would say now, and the place in line that the job would
-    /// have; `None` where it would not be in line. Stores nothing.
-    pub async fn check_job(&self, request: StartRequest) -> Result<Option<u64>, StartRefusal> {
+    /// What [`start_job`](Self::start_job) would say now, and the place that the job would have. Stores
+    /// nothing.
+    pub async fn check_job(&self, request: StartRequest) -> Result<Placed, StartRefusal> {
         if self.core.phase() == Phase::Closed {
             return Err(StartRefusal::NotAccepting);
         }
         let Judged { job, limits, refusal } = self.judge(request).await?;
-        let (queue, is_delayed) = (job.queue.clone(), job.not_before.is_some());
-        let checked = match (self.core.store.check(job, limits).await, refusal) {
+        let checked = match (self.core.store.check(job.clone(), limits).await, refusal) {
             (Err(full), Some(refusal)) if full.is_full() => return Err(refusal),
             (checked, _) => checked?,
         };
-        match checked {
-            Some(known) => Ok(self.wait(&known).and_then(|wait| wait.position)),
-            None if is_delayed => Ok(None),
-            None => {
-                let ahead = self.core.board.lines().ready(&queue).map_or(0, |(count, _)| count);
-                Ok(u64::try_from(ahead + 1).ok())
-            }
+        if let Some(known) = checked {
+            let position = self.wait(&known).and_then(|wait| wait.position);
+            return Ok(Placed { position, estimate: self.estimate(&known).await });
         }
+        let ahead = self.core.board.lines().ready(&job.queue).map_or(0, |(count, _)| count);
+        let place = u64::try_from(ahead + 1).ok();
+        Ok(Placed {
+            position: place.filter(|_| job.not_before.is_none()),
+            estimate: self.core.estimate_of(&job).await,
+        })
     }
 
     async fn accept(&self, judged: Judged) -> Result<Accepted, StartRefusal> {
-        match (self.core.store.start(judged.job, judged.limits).await, judged.refusal) {
+        let (board, id) = (&self.core.board, judged.job.id);
+        // Before the commit: whoever follows it asks for them.
+        board.foresight().know_args(id, &judged.job.args);
+        let answer = self.core.store.start(judged.job, judged.limits).await;
+        if !answer.as_ref().is_ok_and(|accepted| accepted.created) {
+            board.foresight().forget_args(id);
+        }
+        match (answer, judged.refusal) {
             (Err(full), Some(refusal)) if full.is_full() => Err(refusal),
             (answer, _) => Ok(answer?),
         }

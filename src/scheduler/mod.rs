@@ -17,6 +17,8 @@ mod admission;
 mod attempt;
 mod core;
 mod dispatch;
+mod estimates;
+mod foresight;
 pub mod handle;
 mod keep;
 mod lines;
@@ -56,6 +58,7 @@ pub use recovery::Found;
 
 use crate::domain::clock::Clock;
 use crate::domain::id::WorkerId;
+use crate::domain::job::Job;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
 use crate::domain::retention::Retention;
@@ -95,6 +98,16 @@ pub struct Options {
     pub version: String,
 }
 
+/// Runs a part without which nothing is scheduled rightly.
+fn spawn_vital(
+    core: &Arc<Core>,
+    part: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let vital = Arc::clone(core);
+    core.tasks.spawn(async move { vital.guarded(part, work).await });
+}
+
 /// A scheduler that runs. Dropping it stops nothing: use [`Scheduler::stop`].
 pub struct Scheduler {
     core: Arc<Core>,
@@ -125,6 +138,7 @@ impl Scheduler {
                     slots: Slots::new(row.slots),
                     paused: AtomicBool::new(row.paused.is_some()),
                     turn: tokio::sync::Mutex::default(),
+                    pass: tokio::sync::Mutex::default(),
                 };
                 (row.name, gate)
             })
@@ -132,9 +146,12 @@ impl Scheduler {
         let queues = options.store.queues().await?;
         let waiting = options.store.waiting().await?;
         options.board.meter.load(&waiting, &options.store.open_attempts().await?);
+        options.board.foresight().load_waiting(&waiting);
         options.board.lines().load(waiting);
         // Before anything can end: what ends from now on is heard.
-        let recent = Recent::load(options.store.as_ref(), &options.catalog, now).await?;
+        let foresight = options.board.clone();
+        let ran = |job: &Job| foresight.foresight().load_run(job);
+        let recent = Recent::load(options.store.as_ref(), &options.catalog, now, ran).await?;
         *options.board.recent() = recent;
         let (sender, barriers) = mpsc::channel(BARRIERS_BOUND);
         let parts = Parts {
@@ -152,15 +169,9 @@ impl Scheduler {
         let core = Arc::new(Core::new(parts, gates, queues, sender));
         let found = recovery::recover(&core).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&core), barriers);
-        let vital = Arc::clone(&core);
-        core.tasks.spawn(async move {
-            vital.guarded("the dispatcher", dispatcher.run()).await;
-        });
+        spawn_vital(&core, "the dispatcher", dispatcher.run());
         let keeper = Keeper::new(Arc::clone(&core));
-        let vital = Arc::clone(&core);
-        core.tasks.spawn(async move {
-            vital.guarded("what keeps ended jobs", keeper.run()).await;
-        });
+        spawn_vital(&core, "what keeps ended jobs", keeper.run());
         Ok(Self { core, found })
     }
 

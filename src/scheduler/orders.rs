@@ -71,6 +71,8 @@ impl Core {
         gate.paused.store(row.paused.is_some(), Ordering::Release);
         gate.slots.set(row.slots);
         self.queues().insert(name.clone(), row.clone());
+        self.board.foresight().queue(&name).forget_told();
+        *gate.pass.lock().await = None;
         self.board.slots_moved(&name);
         self.barrier().await;
         Ok((row, changed))

@@ -70,11 +70,12 @@ struct End {
 }
 
 impl Recent {
-    /// Reads what ended before this server began.
+    /// Reads what ended before this server began; what ran well is handed on, by kind, oldest first.
     pub(super) async fn load(
         store: &dyn Reader,
         catalog: &Catalog,
         now: Timestamp,
+        mut ran: impl FnMut(&Job),
     ) -> Result<Self, StoreError> {
         let mut recent = Self::default();
         let since = now - TimeDelta::minutes(MINUTES);
@@ -90,6 +91,7 @@ impl Recent {
             let filter =
                 JobFilter { states, kinds: Some(vec![kind.clone()]), ..JobFilter::default() };
             let jobs = last(store, filter, JobOrder::Newest, RUNS).await?;
+            jobs.iter().rev().for_each(|job| ran(job));
             let runs = jobs.iter().rev().filter_map(|job| run(job));
             recent.runs.insert(kind.clone(), runs.collect());
         }
@@ -173,13 +175,17 @@ pub(super) fn wait(job: &Job) -> Option<Duration> {
 
 /// How long it ran, where it ran to an end of its own.
 pub(super) fn run(job: &Job) -> Option<Duration> {
-    let ran = match job.state {
+    let run = job.ended_at? - job.started_at?;
+    ran_to_its_end(job).then(|| run.to_std().unwrap_or_default())
+}
+
+/// It ended by itself, or by its timeout: how long it ran says how long such jobs do.
+pub(super) fn ran_to_its_end(job: &Job) -> bool {
+    match job.state {
         JobState::Succeeded => true,
         JobState::Failed => !matches!(job.reason, Some(EndReason::SpawnFailed | EndReason::Lost)),
         JobState::Queued | JobState::Running | JobState::Canceling | JobState::Canceled => false,
-    };
-    let run = job.ended_at? - job.started_at?;
-    ran.then(|| run.to_std().unwrap_or_default())
+    }
 }
 
 async fn last(

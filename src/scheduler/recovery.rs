@@ -48,6 +48,7 @@ pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
             }
             Recovered::Alive(control) => {
                 found.alive += 1;
+                core.board.foresight().load_running(&job, open.fence, core.clock.now());
                 let held = owed(core, &job);
                 core.live.enter(job.id, open.fence, grace, control);
                 attempt::follow(core, &job, open.fence, reports, held);

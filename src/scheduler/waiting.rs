@@ -1,11 +1,14 @@
 //! Why a job waits: read off the lines, the slots and the gates at one moment.
 
-use std::sync::atomic::Ordering;
+use chrono::SecondsFormat;
 
-use super::core::{Core, Phase};
+use super::core::{Core, Gate, Phase};
+use super::estimates::part;
+use crate::domain::clock::Timestamp;
 use crate::domain::job::{Delay, Job};
+use crate::domain::names::QueueName;
 use crate::domain::state::JobState;
-use crate::domain::wait::{Wait, WaitReason};
+use crate::domain::wait::{Holder, Wait, WaitReason};
 
 impl Core {
     /// Why this job waits and where; `None` unless QUEUED.
@@ -13,54 +16,111 @@ impl Core {
         if job.state != JobState::Queued {
             return None;
         }
-        let plain = |reason, text: String| Wait { reason, text, position: None, eligible_at: None };
+        let starting = || Wait::plain(WaitReason::Starting, "its process is being started");
         if job.open.is_some() {
-            return Some(plain(WaitReason::Starting, "its process is being started".to_owned()));
+            return Some(starting());
         }
         // By the lines and not by the row: what came due is in line without a change of its row.
         if let Some((until, delay)) = job.delayed
             && self.board.lines().is_delayed(job.accepted)
         {
-            let (reason, text) = match delay {
-                Delay::NotBefore => (WaitReason::NotBefore, "it may not start before its time"),
-                Delay::RetryBackoff => (
-                    WaitReason::RetryBackoff,
-                    "an attempt failed; the next one comes after a pause",
-                ),
-            };
-            return Some(Wait { eligible_at: Some(until), ..plain(reason, text.to_owned()) });
+            return Some(delayed(job, until, delay));
         }
         let gate = self.gates.get(&job.queue);
         let Some(gate) = gate.filter(|_| self.catalog.kinds.contains_key(&job.kind)) else {
             let text = format!("no worker takes jobs of the kind `{}`", job.kind);
-            return Some(plain(WaitReason::NoWorker, text));
+            return Some(Wait::plain(WaitReason::NoWorker, text));
         };
         let position = self.board.lines().position(job);
-        let Some(place) = position else {
-            // The row is older than the line: it was claimed since.
-            return Some(plain(WaitReason::Starting, "its process is being started".to_owned()));
-        };
-        let ahead = match place - 1 {
-            0 => "it is next".to_owned(),
-            ahead => format!("{ahead} ahead"),
-        };
+        // Without one the row is older than the line: it was claimed since.
+        let Some(place) = position else { return Some(starting()) };
+        let mut wait = self.wait_in_line(job, gate, place);
+        if wait.reason != WaitReason::Starting {
+            wait.position = position;
+            let ahead = place - 1;
+            let ahead = if ahead == 0 { "it is next".to_owned() } else { format!("{ahead} ahead") };
+            wait.rest.insert(0, ahead);
+        }
+        Some(wait)
+    }
+
+    fn wait_in_line(&self, job: &Job, gate: &Gate, place: u64) -> Wait {
+        let queue = &job.queue;
         let (slots, busy) = gate.slots.usage();
         let (worker_slots, worker_busy) = self.worker.usage();
-        let free = slots.saturating_sub(busy).min(worker_slots.saturating_sub(worker_busy));
-        let (reason, text) = if self.phase() != Phase::Serving {
-            (WaitReason::Draining, format!("the server is stopping; {ahead}"))
-        } else if gate.paused.load(Ordering::Acquire) {
-            (WaitReason::QueuePaused, format!("queue `{}` is paused; {ahead}", job.queue))
-        } else if place <= u64::from(free) {
-            return Some(plain(WaitReason::Starting, "a slot is free for it".to_owned()));
-        } else if gate.slots.has_free() {
-            let text = format!("the {worker_slots} slots of the worker are taken; {ahead}");
-            (WaitReason::SlotsBusy, text)
-        } else {
+        let (free_here, free_there) =
+            (slots.saturating_sub(busy), worker_slots.saturating_sub(worker_busy));
+        let free = free_here.min(free_there);
+        if self.phase() != Phase::Serving {
+            return Wait::plain(WaitReason::Draining, "the server is stopping");
+        }
+        if gate.is_paused() {
+            return Wait::plain(WaitReason::QueuePaused, format!("queue `{queue}` is paused"));
+        }
+        if place <= u64::from(free) {
+            return Wait::plain(WaitReason::Starting, "a slot is free for it");
+        }
+        let (reason, limit, of) = if slots == 0 {
             let text =
-                format!("{busy} of {slots} slots of queue `{}` are busy; {ahead}", job.queue);
-            (WaitReason::QueueSlotsBusy, text)
+                format!("queue `{queue}` has 0 slots: nothing of it starts until it gets some");
+            (WaitReason::QueueSlotsBusy, text, Some(queue))
+        } else if free_there < free_here {
+            let text = format!("{worker_busy} of {worker_slots} slots of the worker are busy");
+            (WaitReason::SlotsBusy, text, None)
+        } else {
+            let text = format!("{busy} of {slots} slots of queue `{queue}` are busy");
+            (WaitReason::QueueSlotsBusy, text, Some(queue))
         };
-        Some(Wait { reason, text, position, eligible_at: None })
+        let mut wait = Wait { holders: self.holders(of), ..Wait::plain(reason, limit) };
+        if slots > 0 && !self.has_history(job) {
+            wait.rest.push(format!("no estimate: no run of `{}` has ended yet", job.kind));
+        }
+        wait
     }
+
+    fn has_history(&self, job: &Job) -> bool {
+        let foresight = self.board.foresight();
+        foresight.history.runs_of(foresight.traits(job).kind) > 0
+    }
+
+    /// Who holds the slots of a queue, or of the worker, first the one that was claimed first.
+    fn holders(&self, queue: Option<&QueueName>) -> Vec<Holder> {
+        let mut jobs = self.board.foresight().running(queue);
+        jobs.sort_unstable_by_key(|&(fence, _)| fence);
+        let holder = |(fence, job): (_, std::sync::Arc<Job>)| {
+            let said = self.live.progress(job.id, fence).and_then(|progress| part(&progress));
+            Holder {
+                job: job.id,
+                kind: job.kind.clone(),
+                started_by: job.started_by.clone(),
+                percent: said.and_then(percent),
+            }
+        };
+        jobs.into_iter().map(holder).collect()
+    }
+}
+
+/// Whole percents; `None` for what is none.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+fn percent(part: f64) -> Option<u8> {
+    (0.0..=1.0).contains(&part).then(|| (part * 100.0).round() as u8)
+}
+
+fn delayed(job: &Job, until: Timestamp, delay: Delay) -> Wait {
+    let at = until.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut wait = match delay {
+        Delay::NotBefore => {
+            Wait::plain(WaitReason::NotBefore, format!("it may not start before {at}"))
+        }
+        Delay::RetryBackoff => {
+            let how = job.exit_code.map_or(String::new(), |code| format!(" with exit code {code}"));
+            let limit =
+                format!("attempt {} failed{how}; the next one may start at {at}", job.attempt);
+            let mut wait = Wait::plain(WaitReason::RetryBackoff, limit);
+            wait.rest.push(format!("{} of {} failures", job.failures, job.max_attempts));
+            wait
+        }
+    };
+    wait.eligible_at = Some(until);
+    wait
 }

@@ -3,6 +3,7 @@
 mod access;
 mod bed;
 mod check;
+mod estimates;
 mod feed;
 mod filters;
 mod jobs;

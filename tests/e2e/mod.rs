@@ -17,6 +17,7 @@ mod logs;
 mod many;
 mod metrics;
 mod output;
+mod positions;
 mod real;
 mod stalled;
 mod storm;

@@ -76,7 +76,7 @@ impl JobStatus {
             at: DateTime(moment.at),
             state: row.state.into(),
             terminal: row.state.is_terminal(),
-            wait: moment.wait.map(Wait::from),
+            wait: moment.wait.as_ref().map(Wait::told_to_all),
             progress: moment.progress.as_deref().map(Progress::from),
             reason: row.reason.map(Into::into),
             reason_text: row.reason_text.clone(),
@@ -229,7 +229,7 @@ impl StatusStream {
 
     fn tell_volatile(&mut self) -> Option<Told> {
         let change = self.untold.take()?;
-        if change == JobChange::Position && self.handle.wait(&self.row) == self.told_wait {
+        if change == JobChange::Position && self.has_the_same_wait() {
             return None;
         }
         let at = match &self.progress {
@@ -239,9 +239,20 @@ impl StatusStream {
         Some(self.message(change, at))
     }
 
+    fn has_the_same_wait(&self) -> bool {
+        match (self.handle.wait(&self.row), &self.told_wait) {
+            (Some(now), Some(told)) => now.is_as_good_as(told),
+            (now, told) => now.is_none() && told.is_none(),
+        }
+    }
+
     fn message(&mut self, change: JobChange, at: Timestamp) -> Told {
         let row = &self.row;
-        let wait = self.handle.wait(row);
+        let mut wait = self.handle.wait(row);
+        // A message is one for all who follow: it names nobody whom only some may know of.
+        if let Some(wait) = &mut wait {
+            wait.holders.clear();
+        }
         self.due = Instant::now() + self.interval;
         self.phase = if row.state.is_terminal() { Phase::Done } else { Phase::Live };
         self.told_wait.clone_from(&wait);

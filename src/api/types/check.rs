@@ -2,11 +2,12 @@
 
 use async_graphql::SimpleObject;
 
+use super::estimate::Estimate;
 use super::int;
 use crate::api::error::{Code, Result};
 use crate::api::refusal;
 use crate::domain;
-use crate::scheduler::handle::StartRefusal;
+use crate::scheduler::handle::{Placed, StartRefusal};
 use crate::store::StartError;
 
 /// What `startJob` would say.
@@ -22,6 +23,8 @@ pub(crate) struct JobCheck {
     message: Option<String>,
     /// The place that the job would get, 1 = next in its queue; null when it would not be in line. Where the key made a job before: the place of that one.
     position: Option<i32>,
+    /// When it would probably start and end; null where its kind has no history or its queue stands still.
+    estimate: Option<Estimate>,
 }
 
 /// One thing in `args` that does not fit.
@@ -44,16 +47,16 @@ impl From<&domain::kind::ArgProblem> for ArgProblem {
 
 impl JobCheck {
     /// What was found. A store that cannot answer has found nothing: that is an error.
-    pub(crate) fn new(found: std::result::Result<Option<u64>, StartRefusal>) -> Result<Self> {
+    pub(crate) fn new(found: std::result::Result<Placed, StartRefusal>) -> Result<Self> {
         let refusal = match found {
-            Ok(position) => {
-                let position = position.map(int);
+            Ok(Placed { position, estimate }) => {
                 return Ok(Self {
                     ok: true,
                     problems: Vec::new(),
                     code: None,
                     message: None,
-                    position,
+                    position: position.map(int),
+                    estimate: estimate.map(Estimate::from),
                 });
             }
             Err(StartRefusal::Store(StartError::Store(error))) => {
@@ -70,6 +73,6 @@ impl JobCheck {
         };
         let error = refusal::start(refusal);
         let (code, message) = (Some(error.code()), Some(error.message().to_owned()));
-        Ok(Self { ok: false, problems, code, message, position: None })
+        Ok(Self { ok: false, problems, code, message, position: None, estimate: None })
     }
 }

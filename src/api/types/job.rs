@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::attempt::{Attempt, Usage};
 use super::enums::{EndReason, JobState, LogStream};
+use super::estimate::Estimate;
 use super::event::JobEventPage;
 use super::int;
 use super::kind::JobKind;
@@ -195,7 +196,13 @@ impl Job {
 
     /// Why it waits and where; only while QUEUED.
     async fn wait(&self, ctx: &Context<'_>) -> Option<Wait> {
-        ctx.handle().wait(&self.0).map(Wait::from)
+        let wait = ctx.handle().wait(&self.0)?;
+        Some(Wait::told(&wait, ctx.access().caller()))
+    }
+
+    /// When it will probably start and end; only while QUEUED or RUNNING, once its kind has a history, and not while its queue stands still.
+    async fn estimate(&self, ctx: &Context<'_>) -> Option<Estimate> {
+        ctx.handle().estimate(&self.0).await.map(Estimate::from)
     }
 
     /// As its command last reported it.

@@ -5,6 +5,7 @@
 pub(crate) mod attempt;
 pub(crate) mod check;
 pub(crate) mod enums;
+pub(crate) mod estimate;
 pub(crate) mod event;
 pub(crate) mod job;
 pub(crate) mod kind;

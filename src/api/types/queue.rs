@@ -108,6 +108,7 @@ impl Queue {
             run_p95_ms: millis(lately.run_p95),
             ended_last_hour: int(lately.ended),
             failed_last_hour: int(lately.failed),
+            drain_estimate_ms: millis(ctx.handle().drain_estimate(&self.0).await),
         })
     }
 }
@@ -141,4 +142,6 @@ pub(crate) struct QueueStats {
     ended_last_hour: i32,
     /// FAILED in the last hour.
     failed_last_hour: i32,
+    /// Until all that wait now have started, by estimate; null where the queue stands still.
+    drain_estimate_ms: Option<Long>,
 }

@@ -5,14 +5,16 @@ use async_graphql::SimpleObject;
 use super::enums::WaitReason;
 use super::int;
 use super::scalar::{DateTime, Long};
+use crate::auth::Caller;
 use crate::domain;
+use crate::domain::wait::Holder;
 
 /// Why a job waits, and where.
 #[derive(SimpleObject, Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wait {
     /// The reason.
     reason: WaitReason,
-    /// Names the limit and who holds it, for a person.
+    /// Names the limit, for a person, and of a job that is asked for who holds it, as far as the caller may see those jobs.
     reason_text: String,
     /// 1 = next in its queue; null when not in line (`STARTING`, `NOT_BEFORE`, `RETRY_BACKOFF`).
     position: Option<i32>,
@@ -20,11 +22,21 @@ pub(crate) struct Wait {
     eligible_at: Option<DateTime>,
 }
 
-impl From<domain::wait::Wait> for Wait {
-    fn from(wait: domain::wait::Wait) -> Self {
+impl Wait {
+    /// For who asks: it names no job that this caller does not see.
+    pub(crate) fn told(wait: &domain::wait::Wait, caller: &Caller) -> Self {
+        Self::of(wait, |holder| caller.sees_what(holder.job, holder.started_by.as_ref()))
+    }
+
+    /// For everybody who may see the job: it names no other.
+    pub(crate) fn told_to_all(wait: &domain::wait::Wait) -> Self {
+        Self::of(wait, |_| false)
+    }
+
+    fn of(wait: &domain::wait::Wait, sees: impl Fn(&Holder) -> bool) -> Self {
         Self {
             reason: wait.reason.into(),
-            reason_text: wait.text,
+            reason_text: wait.text(sees),
             position: wait.position.map(int),
             eligible_at: wait.eligible_at.map(DateTime),
         }

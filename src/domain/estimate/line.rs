@@ -75,6 +75,24 @@ pub struct Outlook {
     pub waits: Vec<(Spread, Spread)>,
     /// When all that wait have started.
     pub drained: Spread,
+    /// In each play, when a slot was free for the next one.
+    next: Vec<f64>,
+}
+
+impl Outlook {
+    /// When a job starts and ends that is accepted now and may start in `due` seconds.
+    pub fn newcomer(&self, job: &Traits, due: f64, history: &History) -> (Spread, Spread) {
+        let lots = history.like(job);
+        let (mut starts, mut ends) = (Times::default(), Times::default());
+        for (play, &free) in self.next.iter().enumerate() {
+            let lot = &lots[play % lots.len()];
+            // Every run of the lot has its turn: it is the last of the line, and nobody follows it.
+            let run = lot.get(play / lots.len() % lot.len().max(1)).map_or(0.0, |run| run.seconds);
+            starts.0.push(free.max(due));
+            ends.0.push(free.max(due) + run);
+        }
+        (starts.spread(), ends.spread())
+    }
 }
 
 /// Everything that is drawn from, by what is known of a job.
@@ -127,7 +145,7 @@ impl Line<'_> {
         let waiting: Vec<_> = self.waiting.iter().map(|job| deck.hand(&job.traits)).collect();
         let mut ends = vec![Times::default(); running.len()];
         let mut waits = vec![(Times::default(), Times::default()); waiting.len()];
-        let mut drained = Times::default();
+        let (mut drained, mut next) = (Times::default(), Vec::new());
         let mut rng = StdRng::seed_from_u64(self.seed);
         let delayed = self.delayed();
         for number in 0..PLAYS {
@@ -139,12 +157,13 @@ impl Line<'_> {
                 times.0.push(left);
             }
             let mut last: f64 = 0.0;
-            play.line(Order::new(self, &delayed), &waiting, left, |job, start, end| {
+            let free = play.line(Order::new(self, &delayed), &waiting, left, |job, start, end| {
                 waits[job].0.0.push(start);
                 waits[job].1.0.push(end);
                 last = last.max(start);
             });
             drained.0.push(last);
+            next.extend(free);
         }
         if self.slots == 0 {
             waits.clear();
@@ -153,6 +172,7 @@ impl Line<'_> {
             ends: ends.into_iter().map(Times::spread).collect(),
             waits: waits.into_iter().map(|(start, end)| (start.spread(), end.spread())).collect(),
             drained: drained.spread(),
+            next,
         }
     }
 

@@ -13,6 +13,8 @@
 //! - Runs of one kind are drawn as they followed each other (a block bootstrap). What is started
 //!   together runs alike: drawn one by one, the sums of many would be far too sure.
 
+use super::clock::Timestamp;
+
 pub mod history;
 pub mod line;
 mod play;
@@ -21,6 +23,17 @@ pub mod scale;
 pub use history::{History, Traits};
 pub use line::{Line, Outlook, Running, Said, Spread, Waiting};
 pub use scale::Scale;
+
+/// When a job will probably start and end: each time the likely instant and the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// `None` once it runs.
+    pub start: Option<(Timestamp, Timestamp)>,
+    /// Its end.
+    pub end: (Timestamp, Timestamp),
+    /// How many past runs of its kind are known.
+    pub runs: usize,
+}
 
 #[cfg(test)]
 mod tests;

@@ -63,17 +63,18 @@ impl<'a> Play<'a> {
         capped(total, job.timeout).max(job.elapsed) - job.elapsed
     }
 
-    /// Gives everybody in line a slot; `start` hears who starts and ends when.
+    /// Gives everybody in line a slot; `start` hears who starts and ends when. When a slot is free after
+    /// that; `None` where there is none.
     pub(super) fn line(
         &mut self,
         mut order: Order<'_>,
         hands: &[Hand],
         mut free: Vec<f64>,
         mut start: impl FnMut(usize, f64, f64),
-    ) {
+    ) -> Option<f64> {
         let line = order.line;
         if line.slots == 0 {
-            return;
+            return None;
         }
         // What runs beyond the slots must end before one is free.
         free.resize(free.len().max(line.slots), 0.0);
@@ -82,7 +83,7 @@ impl<'a> Play<'a> {
         let mut free: BinaryHeap<Reverse<At>> =
             free[debt..].iter().map(|&at| Reverse(At(at))).collect();
         while let Some(Reverse(At(at))) = free.pop() {
-            let Some((job, from)) = order.next(at) else { return };
+            let Some((job, from)) = order.next(at) else { return Some(at) };
             let lot = self.lot(hands[job]);
             let run = lot.get(self.next(hands[job])).or(lot.first());
             let run = run.map_or(0.0, |run| self.take(hands[job], run));
@@ -90,6 +91,7 @@ impl<'a> Play<'a> {
             start(job, from, until);
             free.push(Reverse(At(until)));
         }
+        None
     }
 
     fn lot(&self, hand: Hand) -> &'a Lot {

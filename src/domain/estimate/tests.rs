@@ -1,3 +1,9 @@
+//! What is known of a line, and what is told of it.
+#![expect(
+    clippy::float_cmp,
+    reason = "the runs that are drawn are whole seconds, and so are their sums"
+)]
+
 use super::*;
 
 fn traits(kind: u64) -> Traits {

@@ -1,0 +1,300 @@
+//! When a job will start and end: one pass over a queue, shared by all who ask.
+//!
+//! # Invariants
+//!
+//! - A queue is passed at most once in [`OFTEN`], or [`SELDOM`] where many wait, except to look further
+//!   down than before: then twice as far, so that it happens a few times only.
+//! - A pass runs beside the threads that answer, on a copy of what was known at its start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+
+use super::Handle;
+use super::core::{Core, Gate, Phase};
+use super::foresight::{Runner, Waiter, of_args};
+use crate::domain::clock::Timestamp;
+use crate::domain::estimate::{Estimate, Line, Outlook, Running, Said, Spread, Traits, Waiting};
+use crate::domain::id::{AcceptNo, JobId};
+use crate::domain::job::{Job, NewJob, Progress};
+use crate::domain::names::{CallerName, QueueName};
+use crate::domain::state::JobState;
+
+/// A queue is passed at most once in this time.
+const OFTEN: Duration = Duration::from_millis(250);
+/// The same where more than [`MANY`] wait.
+const SELDOM: Duration = Duration::from_secs(1);
+const MANY: usize = 1_000;
+/// A pass looks at least so far down.
+const LEAST: usize = 64;
+/// No estimate is further away: a hundred years.
+const FAR: f64 = 100.0 * 365.25 * 86_400.0;
+/// The same line gives the same estimate, so that it does not tremble from pass to pass.
+const SEED: u64 = 0x6c6f_6e67_6861_756c;
+
+/// The place that a job would get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// In line; `None` where it would not be.
+    pub position: Option<u64>,
+    /// When it would start and end; `None` where nobody can tell.
+    pub estimate: Option<Estimate>,
+}
+
+/// What one pass found.
+#[derive(Debug)]
+pub(super) struct Pass {
+    made: Instant,
+    at: Timestamp,
+    /// When each that waits starts and ends.
+    waits: HashMap<JobId, (Spread, Spread)>,
+    /// So many of those that wait were looked at.
+    depth: usize,
+    /// The last of these.
+    last: AcceptNo,
+    /// Nobody waited behind it.
+    is_whole: bool,
+    outlook: Outlook,
+}
+
+impl Handle {
+    /// When this job will start and end; `None` where nobody can tell.
+    pub async fn estimate(&self, job: &Job) -> Option<Estimate> {
+        self.core.estimate(job).await
+    }
+
+    /// How long until all that wait in a queue have started; `None` where nobody can tell.
+    pub async fn drain_estimate(&self, queue: &QueueName) -> Option<Duration> {
+        self.core.drain_estimate(queue).await
+    }
+}
+
+impl Core {
+    /// When a job will start and end; `None` where nobody can tell: nothing is known of its kind, its queue
+    /// stands still, or it has ended.
+    pub(super) async fn estimate(self: &Arc<Self>, job: &Job) -> Option<Estimate> {
+        if job.open.is_some() {
+            return self.end_of(job);
+        }
+        if job.state != JobState::Queued || self.stands(&job.queue) {
+            return None;
+        }
+        let (traits, runs) = self.known(job)?;
+        // Who is delayed comes behind others, and nobody knows behind how many.
+        let upto = Some(job.accepted).filter(|_| job.delayed.is_none());
+        let pass = self.pass(&job.queue, upto).await?;
+        if let Some(&(start, end)) = pass.waits.get(&job.id) {
+            return Some(pass.at.estimate(Some(start), end, runs));
+        }
+        // Accepted since, or claimed.
+        if !pass.is_whole || job.accepted <= pass.last {
+            return None;
+        }
+        self.newcomer(&pass, &job.queue, &traits, None)
+    }
+
+    /// When a job ends that has an open attempt: nothing but itself matters for that, so no pass is waited for.
+    fn end_of(&self, job: &Job) -> Option<Estimate> {
+        let (_, runs) = self.known(job)?;
+        let runner = self.board.foresight().queue(&job.queue).running.get(&job.open?).cloned()?;
+        let at = self.clock.now();
+        let running = [self.running(&runner, Instant::now(), at)];
+        let line = Line { slots: 1, running: &running, waiting: &[], seed: SEED };
+        let outlook = line.outlook(&self.board.foresight().history);
+        Some(at.estimate(None, *outlook.ends.first()?, runs))
+    }
+
+    /// What a job would be told if it were accepted now.
+    pub(super) async fn estimate_of(self: &Arc<Self>, job: &NewJob) -> Option<Estimate> {
+        if self.stands(&job.queue) {
+            return None;
+        }
+        let (args, size) = of_args(&job.args);
+        let traits = Traits {
+            kind: Traits::key(job.kind.as_str()),
+            caller: Traits::key(&job.started_by.as_ref().map(CallerName::as_str)),
+            args,
+            size,
+            quarter: Traits::quarter(job.created_at.timestamp()),
+        };
+        let pass = self.pass(&job.queue, None).await?;
+        self.newcomer(&pass, &job.queue, &traits, job.not_before)
+    }
+
+    /// How long until all that wait now have started.
+    pub(super) async fn drain_estimate(self: &Arc<Self>, queue: &QueueName) -> Option<Duration> {
+        if self.stands(queue) {
+            return None;
+        }
+        let pass = self.pass(queue, None).await?;
+        Some(Duration::from_secs_f64(pass.outlook.drained.likely.clamp(0.0, FAR)))
+    }
+
+    /// Nothing of the queue starts, for who knows how long.
+    fn stands(&self, queue: &QueueName) -> bool {
+        let gate = self.gates.get(queue).filter(|_| self.phase() == Phase::Serving);
+        gate.is_none_or(|gate| gate.is_paused() || self.share(gate) == 0)
+    }
+
+    /// What is known of a job, and how many runs of its kind; `None`: none.
+    fn known(&self, job: &Job) -> Option<(Traits, usize)> {
+        let foresight = self.board.foresight();
+        let traits = foresight.traits(job);
+        let runs = foresight.history.runs_of(traits.kind);
+        (runs > 0).then_some((traits, runs))
+    }
+
+    /// The slots that a queue has of this worker's: queues that have more between them than the worker get
+    /// them by the share, as the dispatcher gives them.
+    fn share(&self, gate: &Gate) -> usize {
+        let (worker, _) = self.worker.usage();
+        let (own, _) = gate.slots.usage();
+        let lines = self.board.lines();
+        let wants = |(name, gate): (&QueueName, &Gate)| {
+            let (slots, busy) = gate.slots.usage();
+            let is_in_need = busy > 0 || !gate.is_paused() && lines.ready(name).is_some();
+            if is_in_need { u64::from(slots) } else { 0 }
+        };
+        let all: u64 = self.gates.iter().map(wants).sum();
+        let share = u64::from(own) * u64::from(worker) / all.max(u64::from(own)).max(1);
+        let least = u64::from(own.min(worker).min(1));
+        usize::try_from(share.clamp(least, u64::from(own.min(worker)).max(least)))
+            .unwrap_or(usize::MAX)
+    }
+
+    /// The latest pass that looked down to this job, or to the end; made anew where it is old.
+    async fn pass(
+        self: &Arc<Self>,
+        queue: &QueueName,
+        upto: Option<AcceptNo>,
+    ) -> Option<Arc<Pass>> {
+        let gate = self.gates.get(queue)?;
+        let mut latest = gate.pass.lock().await;
+        let fresh = latest.as_ref().filter(|pass| pass.is_fresh());
+        if let Some(pass) =
+            fresh.filter(|pass| pass.is_whole || upto.is_some_and(|no| no <= pass.last))
+        {
+            return Some(Arc::clone(pass));
+        }
+        let least = fresh.map_or(LEAST, |pass| pass.depth.saturating_mul(2));
+        let (core, name, slots) = (Arc::clone(self), queue.clone(), self.share(gate));
+        let pass = tokio::task::spawn_blocking(move || core.make_pass(&name, slots, upto, least));
+        let pass = Arc::new(pass.await.ok()?);
+        *latest = Some(Arc::clone(&pass));
+        Some(pass)
+    }
+
+    fn make_pass(
+        &self,
+        queue: &QueueName,
+        slots: usize,
+        upto: Option<AcceptNo>,
+        least: usize,
+    ) -> Pass {
+        let (at, made) = (self.clock.now(), Instant::now());
+        let mut foresight = self.board.foresight();
+        let history = foresight.history.clone();
+        let known = foresight.queue(queue);
+        let depth = upto.map_or(usize::MAX, |no| known.waiting.range(..=no).count()).max(least);
+        let (numbers, waiters): (Vec<_>, Vec<_>) =
+            known.waiting.iter().take(depth).map(|(&no, &waiter)| (no, waiter)).unzip();
+        let is_whole = numbers.len() == known.waiting.len();
+        let runners: Vec<Runner> = known.running.values().cloned().collect();
+        let scale = known.scale;
+        drop(foresight);
+        let running: Vec<_> = runners.iter().map(|r| self.running(r, made, at)).collect();
+        let waiting: Vec<_> = waiters.iter().map(|waiter| self::waiting(waiter, at)).collect();
+        let line = Line { slots, running: &running, waiting: &waiting, seed: SEED };
+        let mut outlook = line.outlook(&history);
+        let told = std::mem::take(&mut outlook.waits);
+        let told = told.into_iter().map(|(start, end)| (scale.told(start), scale.told(end)));
+        let waits: HashMap<_, _> = waiters.iter().map(|waiter| waiter.job).zip(told).collect();
+        let mut foresight = self.board.foresight();
+        let known = foresight.queue(queue);
+        for (&job, &(start, _)) in &waits {
+            known.remember(job, start);
+        }
+        drop(foresight);
+        let last = numbers.last().copied().unwrap_or(AcceptNo(0));
+        Pass { made, at, waits, depth: numbers.len(), last, is_whole, outlook }
+    }
+
+    fn running(&self, runner: &Runner, now: Instant, at: Timestamp) -> Running {
+        let elapsed = (now - runner.since).as_secs_f64();
+        let progress = runner.job.open.and_then(|fence| self.live.progress(runner.job.id, fence));
+        let said = progress.and_then(|progress| {
+            let since = (at - progress.updated_at).to_std().unwrap_or_default().as_secs_f64();
+            Some(Said { part: part(&progress)?, elapsed: (elapsed - since).max(0.0) })
+        });
+        let timeout = runner.job.timeout.map(|most| most.as_secs_f64());
+        Running { traits: runner.traits, elapsed, said, timeout }
+    }
+
+    fn newcomer(
+        &self,
+        pass: &Pass,
+        queue: &QueueName,
+        traits: &Traits,
+        not_before: Option<Timestamp>,
+    ) -> Option<Estimate> {
+        let mut foresight = self.board.foresight();
+        let runs = foresight.history.runs_of(traits.kind);
+        if runs == 0 {
+            return None;
+        }
+        let due = not_before.map_or(0.0, |until| seconds(until, pass.at));
+        let (start, end) = pass.outlook.newcomer(traits, due, &foresight.history);
+        let scale = foresight.queue(queue).scale;
+        Some(pass.at.estimate(Some(scale.told(start)), scale.told(end), runs))
+    }
+}
+
+impl Pass {
+    fn is_fresh(&self) -> bool {
+        let interval = if self.depth > MANY { SELDOM } else { OFTEN };
+        self.made.elapsed() < interval
+    }
+}
+
+/// Seconds from an instant become instants.
+trait Instants {
+    fn estimate(self, start: Option<Spread>, end: Spread, runs: usize) -> Estimate;
+}
+
+impl Instants for Timestamp {
+    fn estimate(self, start: Option<Spread>, end: Spread, runs: usize) -> Estimate {
+        let instants =
+            |spread: Spread| (self + millis(spread.likely), self + millis(spread.latest));
+        Estimate { start: start.map(instants), end: instants(end), runs }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is bounded")]
+fn millis(seconds: f64) -> TimeDelta {
+    TimeDelta::milliseconds((seconds.clamp(0.0, FAR) * 1000.0) as i64)
+}
+
+fn seconds(until: Timestamp, now: Timestamp) -> f64 {
+    (until - now).to_std().unwrap_or_default().as_secs_f64()
+}
+
+fn waiting(waiter: &Waiter, now: Timestamp) -> Waiting {
+    let due = waiter.due.map_or(0.0, |until| seconds(until, now));
+    Waiting { traits: waiter.traits, due, timeout: waiter.timeout.map(|most| most.as_secs_f64()) }
+}
+
+/// The part of its work that a job says is done.
+pub(super) fn part(progress: &Progress) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a part needs no more")]
+    let of_units = || match (progress.current?, progress.total?) {
+        (_, total) if total <= 0 => None,
+        (current, total) => Some(current as f64 / total as f64),
+    };
+    progress
+        .percent
+        .map(|percent| percent / 100.0)
+        .or_else(of_units)
+        .filter(|part| part.is_finite())
+}

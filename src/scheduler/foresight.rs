@@ -1,0 +1,231 @@
+//! What estimates are made of, in memory: who runs since when, who waits, how past runs went, and how
+//! earlier estimates came out.
+//!
+//! Brought up to date with every commit, as the lines are. How long a run took is measured by the
+//! monotonic clock, so that a clock which is set makes none longer or shorter; only what an earlier server
+//! saw is read off the rows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::estimate::{History, Scale, Spread, Traits};
+use crate::domain::event::{Change, Commit, JobChange};
+use crate::domain::id::{AcceptNo, Fence, JobId};
+use crate::domain::job::Job;
+use crate::domain::json::canonical;
+use crate::domain::kind::Catalog;
+use crate::domain::names::{CallerName, QueueName};
+use crate::domain::state::JobState;
+use crate::store::Waiting;
+
+/// So many estimates of a queue are remembered until it is known how they came out.
+const TOLD: usize = 10_000;
+
+/// All that is known.
+#[derive(Debug, Default)]
+pub(super) struct Foresight {
+    queues: HashMap<QueueName, Known>,
+    pub(super) history: History,
+    /// What the arguments of jobs say, of those that were accepted by this server and have not ended.
+    args: HashMap<JobId, (u64, u64)>,
+    /// The kinds that are declared: jobs of others wait outside the lines.
+    kinds: HashSet<u64>,
+}
+
+/// What is known of one queue.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// In the order of their claims.
+    pub(super) running: BTreeMap<Fence, Runner>,
+    pub(super) waiting: BTreeMap<AcceptNo, Waiter>,
+    /// The first estimate of each job, and when it was made.
+    told: HashMap<JobId, (Instant, Spread)>,
+    pub(super) scale: Scale,
+}
+
+/// A job with an open attempt.
+#[derive(Debug, Clone)]
+pub(super) struct Runner {
+    pub(super) job: Arc<Job>,
+    pub(super) traits: Traits,
+    pub(super) since: Instant,
+}
+
+/// A job without one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiter {
+    pub(super) job: JobId,
+    pub(super) traits: Traits,
+    /// When it comes into line; `None`: it is in line.
+    pub(super) due: Option<Timestamp>,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// What arguments say of a run: which they are, and how large, by powers of two.
+pub(super) fn of_args(args: &Value) -> (u64, u64) {
+    let text = canonical(args);
+    (Traits::key(&text), u64::from(text.len().max(1).ilog2()))
+}
+
+impl Foresight {
+    /// Knows nothing but what is declared.
+    pub(super) fn new(catalog: &Catalog) -> Self {
+        let kinds = catalog.kinds.keys().map(|kind| Traits::key(kind.as_str())).collect();
+        Self { kinds, ..Self::default() }
+    }
+
+    /// Brings in what an earlier server left waiting. Who asked for it, and how, is not read for that.
+    pub(super) fn load_waiting(&mut self, waiting: &[Waiting]) {
+        for job in waiting {
+            let traits = Traits {
+                kind: Traits::key(job.kind.as_str()),
+                caller: Traits::key(&None::<&str>),
+                args: 0,
+                size: 0,
+                quarter: 0,
+            };
+            let waiter = Waiter { job: job.job, traits, due: job.delayed_until, timeout: None };
+            if !self.kinds.contains(&traits.kind) {
+                continue;
+            }
+            self.queue(&job.queue).waiting.insert(job.accepted, waiter);
+        }
+    }
+
+    /// Brings in what an earlier server left running.
+    pub(super) fn load_running(&mut self, job: &Arc<Job>, fence: Fence, now: Timestamp) {
+        let ran = job.started_at.and_then(|at| (now - at).to_std().ok()).unwrap_or_default();
+        let since = Instant::now().checked_sub(ran).unwrap_or_else(Instant::now);
+        let runner = Runner { job: Arc::clone(job), traits: self.traits(job), since };
+        self.queue(&job.queue).running.insert(fence, runner);
+    }
+
+    /// Takes in a run of before this server began, as its row has it.
+    pub(super) fn load_run(&mut self, job: &Job) {
+        if let (Some(from), Some(to)) = (job.started_at, job.ended_at)
+            && let Ok(run) = (to - from).to_std()
+        {
+            self.history.add(self.traits(job), run.as_secs_f64());
+        }
+    }
+
+    /// Remembers what the arguments of a job say that is about to be accepted.
+    pub(super) fn know_args(&mut self, job: JobId, args: &Value) {
+        self.args.insert(job, of_args(args));
+    }
+
+    /// It was not accepted.
+    pub(super) fn forget_args(&mut self, job: JobId) {
+        self.args.remove(&job);
+    }
+
+    pub(super) fn traits(&self, job: &Job) -> Traits {
+        let (args, size) = self.args.get(&job.id).copied().unwrap_or_default();
+        Traits {
+            kind: Traits::key(job.kind.as_str()),
+            caller: Traits::key(&job.started_by.as_ref().map(CallerName::as_str)),
+            args,
+            size,
+            quarter: Traits::quarter(job.created_at.timestamp()),
+        }
+    }
+
+    /// What is known of a queue.
+    pub(super) fn queue(&mut self, name: &QueueName) -> &mut Known {
+        self.queues.entry(name.clone()).or_default()
+    }
+
+    /// Who has an open attempt in a queue, or in any.
+    pub(super) fn running(&self, queue: Option<&QueueName>) -> Vec<(Fence, Arc<Job>)> {
+        let known = self.queues.iter().filter(|(name, _)| queue.is_none_or(|only| only == *name));
+        let running = known.flat_map(|(_, known)| &known.running);
+        running.map(|(&fence, runner)| (fence, Arc::clone(&runner.job))).collect()
+    }
+
+    /// Brings it up to date with a commit.
+    pub(super) fn apply(&mut self, commit: &Commit) {
+        for promoted in &commit.promoted {
+            let line = &mut self.queue(&promoted.queue).waiting;
+            if let Some(waiter) = line.get_mut(&promoted.accepted) {
+                waiter.due = None;
+            }
+        }
+        for change in &commit.changes {
+            self.take_in(change);
+        }
+    }
+
+    fn take_in(&mut self, change: &Change) {
+        let job = &change.job;
+        let traits = self.traits(job);
+        let is_taken = self.kinds.contains(&traits.kind);
+        let ended = self.queue(&job.queue).follow(job, traits, is_taken);
+        if let Some(run) = ended.filter(|_| is_own_end(change)) {
+            self.history.add(traits, run.as_secs_f64());
+        }
+        if job.state.is_terminal() {
+            self.args.remove(&job.id);
+        }
+    }
+}
+
+impl Known {
+    /// A job moved; how long its attempt ran, where one ended by that.
+    fn follow(&mut self, job: &Arc<Job>, traits: Traits, is_taken: bool) -> Option<Duration> {
+        self.waiting.remove(&job.accepted);
+        if let Some(fence) = job.open {
+            let now = Instant::now();
+            let runner = Runner { job: Arc::clone(job), traits, since: now };
+            self.running
+                .entry(fence)
+                .and_modify(|known| known.job = Arc::clone(job))
+                .or_insert(runner);
+            if let Some((at, told)) = self.told.remove(&job.id) {
+                self.scale.learn(told, (now - at).as_secs_f64());
+            }
+            return None;
+        }
+        if job.state == JobState::Queued && is_taken {
+            let due = job.delayed.map(|(until, _)| until);
+            let waiter = Waiter { job: job.id, traits, due, timeout: job.timeout };
+            self.waiting.insert(job.accepted, waiter);
+        } else {
+            self.told.remove(&job.id);
+        }
+        let fence =
+            self.running.iter().find(|(_, r)| r.job.id == job.id).map(|(&fence, _)| fence)?;
+        Some(self.running.remove(&fence)?.since.elapsed())
+    }
+
+    /// Remembers what a job was told first, to learn from how it comes out.
+    pub(super) fn remember(&mut self, job: JobId, told: Spread) {
+        if self.told.len() < TOLD {
+            self.told.entry(job).or_insert_with(|| (Instant::now(), told));
+        }
+    }
+
+    /// Its slots or its pause changed: what was told before did not know of it.
+    pub(super) fn forget_told(&mut self) {
+        self.told.clear();
+    }
+}
+
+/// The attempt came to an end that says how long such jobs run.
+fn is_own_end(change: &Change) -> bool {
+    match change.event.change {
+        JobChange::Retrying => true,
+        JobChange::Ended => super::recent::ran_to_its_end(&change.job),
+        JobChange::Snapshot
+        | JobChange::Queued
+        | JobChange::Position
+        | JobChange::Started
+        | JobChange::Progress
+        | JobChange::Canceling
+        | JobChange::Updated
+        | JobChange::Removed => false,
+    }
+}
