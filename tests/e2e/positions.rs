@@ -33,6 +33,18 @@ fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
+/// When each of these jobs left its line, in milliseconds of the epoch.
+async fn claims(server: &Server, ids: &[String]) -> Vec<i64> {
+    let query = "query($id: ID!) { job(id: $id) { startedAt } }";
+    let mut claims = Vec::new();
+    for id in ids {
+        let job = server.api.ask(query, json!({ "id": id })).await;
+        let at: Timestamp = job["job"]["startedAt"].as_str().unwrap().parse().unwrap();
+        claims.push(at.timestamp_millis());
+    }
+    claims
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_in_line_sees_the_place_fall_one_by_one() {
     let server = Server::start(CONFIG).await;
@@ -78,15 +90,7 @@ async fn everybody_in_line_sees_the_place_fall_one_by_one() {
             Heard::Error(id, errors) => panic!("{id}: {errors}"),
         }
     }
-    let mut claims = Vec::new();
-    for id in &ids {
-        let job = server
-            .api
-            .ask("query($id: ID!) { job(id: $id) { startedAt } }", json!({ "id": id }))
-            .await;
-        let at: Timestamp = job["job"]["startedAt"].as_str().unwrap().parse().unwrap();
-        claims.push(at.timestamp_millis());
-    }
+    let claims = claims(&server, &ids).await;
     let mut delays = Vec::new();
     for (index, id) in ids.iter().enumerate() {
         let seen = &places[id];

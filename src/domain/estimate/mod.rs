@@ -2,7 +2,7 @@
 //! other past runs for the jobs in it.
 //!
 //! - [`history`]: past runs, and those that tell most of a job.
-//! - [`line`]: a queue, and how it is played.
+//! - [`mod@line`]: a queue, and how it is played.
 //! - [`play`]: one play.
 //! - [`scale`]: keeps "nine of ten" true, by how earlier estimates came out.
 //!
