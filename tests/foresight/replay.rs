@@ -101,16 +101,14 @@ pub(crate) fn replay(all: &[Played<'_>], slots: usize, foresight: &mut impl Fore
         if running.len() < slots {
             continue;
         }
-        match foresight.foretell(&Moment { now, running, waiting }, played.job) {
-            Some(spread) => {
-                score.count(spread, waited);
-                told.push(Reverse(Pending { start: played.start, waited, told: spread }));
-            }
-            None => {
-                score.untold += 1;
-                // Nobody may do better by saying nothing.
-                score.errors += waited;
-            }
+        let foretold = foresight.foretell(&Moment { now, running, waiting }, played.job);
+        if let Some(spread) = foretold {
+            score.count(spread, waited);
+            told.push(Reverse(Pending { start: played.start, waited, told: spread }));
+        } else {
+            score.untold += 1;
+            // Nobody may do better by saying nothing.
+            score.errors += waited;
         }
     }
     score
