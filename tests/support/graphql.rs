@@ -27,7 +27,12 @@ pub(crate) struct Api {
 
 impl Api {
     pub(super) fn new(url: String) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            // Some servers end a connection that is idle for a second: none is used again at that moment.
+            .pool_idle_timeout(Duration::from_millis(500))
+            .build()
+            .unwrap();
         Self { http, url }
     }
 
