@@ -37,14 +37,22 @@ export function Keys() {
     };
     const search = unlessBusy(() => document.querySelector<HTMLElement>(SEARCH)?.focus());
     const help = unlessBusy(() => setOpen(true));
-    const pages = PAGES.map(({ key, to }) => [`g ${key}`, () => void go.current({ to })] as const);
+    // A `g` that was typed into a field begins nothing.
+    const second = (act: () => void) => {
+      if (performance.now() - begun.current <= SEQUENCE_MS) {
+        act();
+      }
+    };
+    const pages = PAGES.map(
+      ({ key, to }) => [`g ${key}`, () => second(() => void go.current({ to }))] as const,
+    );
     return tinykeys(
       window,
       {
         ...Object.fromEntries(pages.map(([keys, act]) => [keys, unlessBusy(act)])),
-        g: () => {
+        g: unlessBusy(() => {
           begun.current = performance.now();
-        },
+        }),
         j: unlessBusy(() => alone(() => step(1))),
         k: unlessBusy(() => alone(() => step(-1))),
         o: unlessBusy(() => alone(() => current()?.click())),
