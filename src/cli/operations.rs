@@ -48,6 +48,6 @@ operations! {
     SERVER = "Server" in "server.graphql";
     SHARE_JOB = "ShareJob" in "share_job.graphql" with "token_fields.graphql";
     START_JOB = "StartJob" in "start_job.graphql" with "job_row.graphql";
-    TOKENS = "Tokens" in "tokens.graphql";
+    TOKENS = "Tokens" in "tokens.graphql" with "token_fields.graphql";
     WORKERS = "Workers" in "workers.graphql";
 }
