@@ -14,6 +14,7 @@ use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::names::{CallerName, KindName};
 use crate::domain::token::Scope;
+use crate::domain::wait::{Holder, Wait};
 use crate::scheduler::Handle;
 use crate::scheduler::handle::{Placed, RetryRefusal, StartRefusal, StartRequest};
 use crate::store::filter::JobFilter;
@@ -40,6 +41,12 @@ impl Access {
     /// For what is asked of a job that was reached by here, and of what is no job.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// Why a job waits, if it does; it names no other that this caller does not see.
+    pub(crate) fn wait(&self, job: &Job) -> Option<Wait> {
+        let sees = |holder: &Holder| self.caller.sees_what(holder.job, holder.started_by.as_ref());
+        self.handle.wait(job).map(|wait| wait.seen_by(sees))
     }
 
     /// The job; `None`: unknown, or not to be seen.

@@ -127,7 +127,10 @@ const PARTS: &[(&str, &str)] = &[
          timeoutMs title typicalRunMs viewerCanStart",
     ),
     ("JobPayload", "changed job"),
-    ("JobStatus", "at change coalesced id job progress reason reasonText seq state terminal wait"),
+    (
+        "JobStatus",
+        "at change coalesced estimate id job progress reason reasonText seq state terminal wait",
+    ),
     ("Label", "key value"),
     ("LogChunk", "complete cursor droppedBytes lines"),
     ("LogLine", "at attempt cursor cut number stream text"),

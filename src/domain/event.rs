@@ -19,7 +19,7 @@ pub enum JobChange {
     Snapshot,
     /// It was accepted, or is back in its queue.
     Queued,
-    /// Its place or its reason to wait moved. Never stored.
+    /// Its place, its reason to wait or its estimate moved. Never stored.
     Position,
     /// The process of an attempt exists.
     Started,

@@ -39,6 +39,8 @@ pub struct Wait {
     pub limit: String,
     /// Who holds what it waits for, first those that hold it longest.
     pub holders: Vec<Holder>,
+    /// So many more hold it, whom the reader may not know of.
+    pub unseen: usize,
     /// What else is to be said, each a sentence of its own.
     pub rest: Vec<String>,
     /// 1 = next in its queue; `None` while not in line.
@@ -78,20 +80,36 @@ impl std::fmt::Display for Holder {
 impl Wait {
     /// One that needs no more words than these.
     pub fn plain(reason: WaitReason, limit: impl Into<String>) -> Self {
-        let (holders, rest) = (Vec::new(), Vec::new());
-        Self { reason, limit: limit.into(), holders, rest, position: None, eligible_at: None }
+        Self {
+            reason,
+            limit: limit.into(),
+            holders: Vec::new(),
+            unseen: 0,
+            rest: Vec::new(),
+            position: None,
+            eligible_at: None,
+        }
     }
 
-    /// For a person who may know of these holders.
-    pub fn text(&self, sees: impl Fn(&Holder) -> bool) -> String {
+    /// For a reader who may know of these holders only.
+    #[must_use]
+    pub fn seen_by(mut self, sees: impl Fn(&Holder) -> bool) -> Self {
+        let all = self.holders.len();
+        self.holders.retain(sees);
+        self.unseen += all - self.holders.len();
+        self
+    }
+
+    /// The same, as one sentence for a person.
+    pub fn text(&self) -> String {
         let mut text = self.limit.clone();
-        let seen = self.holders.iter().filter(|holder| sees(holder)).take(NAMED);
-        let names: Vec<String> = seen.map(Holder::to_string).collect();
+        let names: Vec<String> = self.holders.iter().take(NAMED).map(Holder::to_string).collect();
         if !names.is_empty() {
             text.push_str(": ");
             text.push_str(&names.join(", "));
-            if self.holders.len() > names.len() {
-                let _ = write!(text, " and {} more", self.holders.len() - names.len());
+            let more = self.holders.len() - names.len() + self.unseen;
+            if more > 0 {
+                let _ = write!(text, " and {more} more");
             }
         }
         for more in &self.rest {

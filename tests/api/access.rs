@@ -13,31 +13,31 @@ use crate::support::deadline::within;
 const MARK: &str = "mark-of-ann";
 
 /// A server that asks for tokens, and the token that may do all.
-struct House {
-    server: Server,
-    root: String,
+pub(super) struct House {
+    pub(super) server: Server,
+    pub(super) root: String,
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let server = serve().await;
         let root = made(&server.data(CREATE, json!({"name": "root", "scopes": ["admin"]})).await);
         Self { server, root }
     }
 
-    async fn token(&self, name: &str, scopes: &[&str]) -> String {
+    pub(super) async fn token(&self, name: &str, scopes: &[&str]) -> String {
         let variables = json!({"name": name, "scopes": scopes});
         made(&self.ask(&self.root, CREATE, &variables).await["data"])
     }
 
     /// The whole answer to who shows this.
-    async fn ask(&self, token: &str, query: &str, variables: &Value) -> Value {
+    pub(super) async fn ask(&self, token: &str, query: &str, variables: &Value) -> Value {
         let text = self.post(token, query, variables, "application/json").await;
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{query}: {text}"))
     }
 
     /// The first message of a stream, or its refusal.
-    async fn follow(&self, token: &str, query: &str, variables: &Value) -> Value {
+    pub(super) async fn follow(&self, token: &str, query: &str, variables: &Value) -> Value {
         let text = self.post(token, query, variables, "text/event-stream").await;
         let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or(&text);
         serde_json::from_str(data).unwrap_or_else(|_| panic!("{query}: {text}"))
@@ -77,7 +77,7 @@ impl House {
         id
     }
 
-    async fn share(&self, token: &str, id: &str) -> String {
+    pub(super) async fn share(&self, token: &str, id: &str) -> String {
         let query = "mutation($id: ID!) { shareJob(id: $id) { secret } }";
         let shared = self.ask(token, query, &json!({"id": id})).await;
         let secret = &shared["data"]["shareJob"]["secret"];

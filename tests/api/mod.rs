@@ -11,6 +11,7 @@ mod labels;
 mod large;
 mod refusals;
 mod routes;
+mod shared;
 mod socket;
 mod stats;
 mod status;

@@ -62,46 +62,6 @@ async fn a_job_is_followed_from_its_snapshot_to_its_end() {
     }
 }
 
-/// Whatever is the same for everybody.
-const PLAIN: &str = "subscription($id: ID!, $every: Int) { jobStatus(id: $id, minIntervalMs: $every) {
-    __typename id seq change at state terminal coalesced reason reasonText
-    wait { reason reasonText position eligibleAt } progress { percent current total message updatedAt }
-    job { id seq state terminal reason reasonText createdAt notBefore startedAt cancelRequestedAt endedAt
-        exitCode signal attempt maxAttempts timeoutMs wait { position } progress { percent } } } }";
-
-#[tokio::test]
-async fn who_asks_the_same_hears_what_it_would_hear_alone() {
-    // P7: for those who ask the same, one message is written, and the library lets go of them.
-    let server = serve().await;
-    let id = server.start("work").await;
-    let running = server.spawned().await;
-    let mut streams = Vec::new();
-    // The last one asks for more, which is shared with nobody.
-    let more = PLAIN.replace("job {", "job { labels { key }");
-    for query in [PLAIN, PLAIN, PLAIN, &more] {
-        let mut stream = server.subscribe(query, json!({"id": id, "every": 50})).await;
-        while stream.value().await["state"] != "RUNNING" {}
-        streams.push(stream);
-    }
-    let mut heard = vec![Vec::new(); streams.len()];
-    running.progress(40.0, from_unix_millis(0)).await;
-    for (stream, heard) in streams.iter_mut().zip(&mut heard) {
-        heard.push(stream.value().await);
-        assert_eq!(heard[0]["progress"]["percent"], 40.0);
-    }
-    running.end().await;
-    for (stream, heard) in streams.iter_mut().zip(&mut heard) {
-        while heard.last().unwrap()["terminal"] == false {
-            heard.push(stream.value().await);
-        }
-        assert_eq!(stream.next().await, Heard::Complete);
-    }
-    for event in &mut heard[3] {
-        assert_eq!(event["job"].as_object_mut().unwrap().remove("labels"), Some(json!([])));
-    }
-    assert!(heard.iter().all(|each| *each == heard[3]), "{heard:#?}");
-}
-
 #[tokio::test]
 async fn what_is_older_than_the_snapshot_is_not_told() {
     // P7: a change may be committed between the subscription and the reading of the row, and is

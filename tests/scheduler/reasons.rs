@@ -21,7 +21,7 @@ fn default_queue() -> QueueName {
 
 /// What is told of a job to who may see all.
 async fn text(rig: &Rig, job: JobId) -> String {
-    rig.handle.wait(&*rig.job(job).await).unwrap().text(|_| true)
+    rig.handle.wait(&*rig.job(job).await).unwrap().text()
 }
 
 /// How a holder is named.
@@ -66,9 +66,9 @@ async fn a_busy_queue_names_who_holds_its_slots() {
     assert_eq!(told, format!("{busy}: {first}, {second}, 5 %; it is next; {none}"));
     // Who may not see them is told the limit only.
     let wait = rig.handle.wait(&*rig.job(jobs[2]).await).unwrap();
-    assert_eq!(wait.text(|_| false), format!("{busy}; it is next; {none}"));
+    assert_eq!(wait.clone().seen_by(|_| false).text(), format!("{busy}; it is next; {none}"));
     assert_eq!(
-        wait.text(|holder| holder.job == jobs[1]),
+        wait.seen_by(|holder| holder.job == jobs[1]).text(),
         format!("{busy}: {second}, 5 % and 1 more; it is next; {none}")
     );
     // Once one has ended there is something to tell by.
@@ -125,14 +125,13 @@ async fn what_is_not_in_line_says_from_when_on_it_is() {
     rig.ends(job, 3, JobState::Queued).await;
     let row = rig.job(job).await;
     let wait = rig.handle.wait(&row).unwrap();
-    if wait.reason == WaitReason::RetryBackoff {
-        let text = wait.text(|_| true);
-        assert!(
-            text.starts_with("attempt 1 failed with exit code 3; the next one may start at 2027-"),
-            "{text}"
-        );
-        assert!(text.ends_with("; 1 of 3 failures"), "{text}");
-    }
+    assert_eq!(wait.reason, WaitReason::RetryBackoff);
+    let text = wait.text();
+    assert!(
+        text.starts_with("attempt 1 failed with exit code 3; the next one may start at 2027-"),
+        "{text}"
+    );
+    assert!(text.ends_with("; 1 of 3 failures"), "{text}");
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@
 //!
 //! - Shared is only what is the same for everybody: fields that come from the message itself. What reads
 //!   anything later, or depends on who asks, is executed for each, and so is what the library refuses.
-//! - Whoever follows is judged by itself, and keeps its own order and its own pace.
+//! - Whoever follows is judged by itself, and keeps its own order and its own pace. Who sees less is told
+//!   another moment.
 //! - A text is told for the very [`Moment`] and job that it was made of.
 
 mod plain;
@@ -34,6 +35,7 @@ use crate::api::access::Access;
 use crate::api::error::{ApiError, Result};
 use crate::api::subscription::{JobStatus, Source, StatusStream, Told, open_status};
 use crate::domain::clock::Timestamp;
+use crate::domain::estimate::Estimate;
 use crate::domain::event::JobChange;
 use crate::domain::id::{JobId, Seq};
 use crate::domain::job::Progress;
@@ -47,6 +49,7 @@ pub(crate) struct Moment {
     pub(crate) change: JobChange,
     pub(crate) at: Timestamp,
     pub(crate) wait: Option<Wait>,
+    pub(crate) estimate: Option<Estimate>,
     pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) coalesced: i64,
 }
@@ -69,6 +72,7 @@ struct Question {
     all: Questions,
     /// Where its field stands.
     at: Pos,
+    wants_estimate: bool,
     document: Arc<ExecutableDocument>,
     operation_name: Option<String>,
     /// Of whoever asked first: which job they name makes no difference.
@@ -134,6 +138,7 @@ impl Questions {
             key: plain.key,
             all: self.clone(),
             at: plain.at,
+            wants_estimate: plain.wants_estimate,
             document: Arc::clone(document),
             operation_name: request.operation_name.clone(),
             variables: request.variables.clone(),
@@ -215,7 +220,7 @@ impl Asked {
     /// Follows the job, if there is one for its caller.
     pub(crate) async fn open(self) -> std::result::Result<Follower, ServerError> {
         let Self { question, access, id, min_interval_ms } = self;
-        match open_status(&access, &id, min_interval_ms).await {
+        match open_status(&access, &id, min_interval_ms, question.wants_estimate).await {
             Ok(status) => Ok(Follower { latest: question.follow(status.job()), status }),
             Err(error) => Err(question.error(error)),
         }

@@ -8,11 +8,14 @@ use sha2::{Digest, Sha256};
 
 /// The field whose messages are shared.
 pub(super) const ROOT: &str = "jobStatus";
+/// What costs a pass over the queue.
+const ESTIMATE: &str = "estimate";
 /// What may be selected below it, each under its own name: scalars of the message, and of the row that
 /// it carries.
-const PLAIN: [&str; 30] = [
+pub(super) const PLAIN: [&str; 36] = [
     "__typename",
     "attempt",
+    "basedOnRuns",
     "cancelRequestedAt",
     "change",
     "coalesced",
@@ -20,7 +23,10 @@ const PLAIN: [&str; 30] = [
     "createdAt",
     "current",
     "eligibleAt",
+    "endAt",
+    "endAtLatest",
     "endedAt",
+    ESTIMATE,
     "exitCode",
     "id",
     "job",
@@ -34,6 +40,8 @@ const PLAIN: [&str; 30] = [
     "reasonText",
     "seq",
     "signal",
+    "startAt",
+    "startAtLatest",
     "startedAt",
     "state",
     "terminal",
@@ -52,6 +60,8 @@ pub(super) struct Plain {
     pub(super) key: Key,
     /// Where its field stands.
     pub(super) at: Pos,
+    /// It selects an estimate, perhaps.
+    pub(super) wants_estimate: bool,
     /// The arguments of the field.
     pub(super) id: ID,
     pub(super) min_interval_ms: Option<i32>,
@@ -84,7 +94,14 @@ impl Plain {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
-        Some(Self { key: hash.finalize().into(), at: field.pos, id, min_interval_ms })
+        let wants_estimate = has_field(document, ESTIMATE);
+        Some(Self {
+            key: hash.finalize().into(),
+            at: field.pos,
+            wants_estimate,
+            id,
+            min_interval_ms,
+        })
     }
 }
 
@@ -138,6 +155,22 @@ fn is_plain(document: &ExecutableDocument) -> bool {
         }
         Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
     }) && document.fragments.values().all(|f| is_plain_set(&f.node.selection_set.node))
+}
+
+fn has_field(document: &ExecutableDocument, name: &str) -> bool {
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set);
+    operations.chain(fragments).any(|set| set_has_field(&set.node, name))
+}
+
+fn set_has_field(set: &SelectionSet, name: &str) -> bool {
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(field) => {
+            field.node.name.node == name || set_has_field(&field.node.selection_set.node, name)
+        }
+        Selection::InlineFragment(inline) => set_has_field(&inline.node.selection_set.node, name),
+        Selection::FragmentSpread(_) => false,
+    })
 }
 
 fn is_plain_set(set: &SelectionSet) -> bool {
@@ -195,6 +228,23 @@ mod tests {
             ("query($id: ID!) { job(id: $id) { state } }", false),
         ] {
             assert_eq!(key(query, json!({ "id": "1" })).is_some(), is_shared, "{query}");
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_made_for_who_selects_one() {
+        for (selected, is_wanted) in [
+            ("state job { wait { position } }", false),
+            ("estimate { endAt }", true),
+            ("job { estimate { endAt } }", true),
+            ("... { job { ... { estimate { endAt } } } }", true),
+            ("job { ...F }", true),
+        ] {
+            let query = format!("subscription($id: ID!) {{ jobStatus(id: $id) {{ {selected} }} }}");
+            let fragment = "fragment F on Job { estimate { endAt } }";
+            let query = if selected.contains("...F") { query + fragment } else { query };
+            let plain = read(&query, json!({ "id": "1" })).unwrap();
+            assert_eq!(plain.wants_estimate, is_wanted, "{selected}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod feed;
 mod log;
+mod outlook;
 mod queue;
 mod status;
 
@@ -32,6 +33,8 @@ pub(crate) use status::{JobStatus, StatusStream, Told};
 const MIN_INTERVAL_MS: i32 = 50;
 /// The same where nobody says.
 const DEFAULT_INTERVAL_MS: i32 = 250;
+/// The same for one job: a place in line is told within 250 ms of its change, and the way takes some.
+const DEFAULT_STATUS_MS: i32 = 200;
 
 /// The shortest time between two messages of one queue.
 const MIN_STATS_MS: i32 = 250;
@@ -53,8 +56,8 @@ fn interval(name: &'static str, given: Option<i32>, default: i32, least: i32) ->
 }
 
 /// Of streams about jobs.
-fn job_interval(given: Option<i32>) -> Result<Duration> {
-    interval("minIntervalMs", given, DEFAULT_INTERVAL_MS, MIN_INTERVAL_MS)
+fn job_interval(given: Option<i32>, default: i32) -> Result<Duration> {
+    interval("minIntervalMs", given, default, MIN_INTERVAL_MS)
 }
 
 /// One source of messages. After an error nothing more comes.
@@ -88,9 +91,10 @@ pub(crate) async fn open_status(
     access: &Access,
     id: &ID,
     min_interval_ms: Option<i32>,
+    wants_estimate: bool,
 ) -> Result<StatusStream> {
-    let interval = job_interval(min_interval_ms)?;
-    StatusStream::open(access, job_id(id)?, interval).await
+    let interval = job_interval(min_interval_ms, DEFAULT_STATUS_MS)?;
+    StatusStream::open(access, job_id(id)?, interval, wants_estimate).await
 }
 
 /// Streams. An unknown or invisible id is an error `NOT_FOUND`. One field a request.
@@ -103,7 +107,7 @@ impl Subscription {
         #[graphql(desc = "The job's id.")] id: ID,
         #[graphql(
             desc = "Progress and position at most once in this time; state changes never wait. At least 50.",
-            default_with = "Some(DEFAULT_INTERVAL_MS)"
+            default_with = "Some(DEFAULT_STATUS_MS)"
         )]
         min_interval_ms: Option<i32>,
     ) -> Result<impl Stream<Item = Result<JobStatus>>> {
@@ -111,7 +115,11 @@ impl Subscription {
             return Ok(Either::Left(given.messages()));
         }
         // Boxed: the stream keeps room for what opens it, for as long as it lasts.
-        let status = Box::pin(open_status(ctx.access(), &id, min_interval_ms)).await?;
+        let asked = ctx.look_ahead();
+        let wants_estimate =
+            asked.field("estimate").exists() || asked.field("job").field("estimate").exists();
+        let open = open_status(ctx.access(), &id, min_interval_ms, wants_estimate);
+        let status = Box::pin(open).await?;
         let messages = stream_of(ctx, status).map(|told| told.map(JobStatus::new));
         Ok(Either::Right(messages))
     }
@@ -131,7 +139,7 @@ impl Subscription {
         )]
         min_interval_ms: Option<i32>,
     ) -> Result<impl Stream<Item = Result<JobFeed>>> {
-        let interval = job_interval(min_interval_ms)?;
+        let interval = job_interval(min_interval_ms, DEFAULT_INTERVAL_MS)?;
         let filter = ctx.access().narrow(self::filter(filter, ctx.handle().limits())?);
         let after = ctx.resume().or(after);
         let feed = Feed::open(ctx.handle().clone(), filter, after, interval).await?;

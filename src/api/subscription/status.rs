@@ -16,12 +16,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
+use super::outlook::Outlook;
 use crate::api::access::Access;
 use crate::api::error::{ApiError, Result};
 use crate::api::refusal;
 use crate::api::shared::Moment;
 use crate::api::types::enums;
 use crate::api::types::enums::{EndReason, JobState};
+use crate::api::types::estimate::Estimate;
 use crate::api::types::int;
 use crate::api::types::job::Job;
 use crate::api::types::scalar::DateTime;
@@ -39,7 +41,7 @@ use crate::scheduler::Handle;
 pub(crate) struct JobStatus {
     /// The job's id.
     id: ID,
-    /// The job's seq. Never falls. Two events of one seq differ only in wait and progress; the later is the newer.
+    /// The job's seq. Never falls. Two events of one seq differ only in wait, estimate and progress; the later is the newer.
     seq: i32,
     /// What happened last.
     change: enums::JobChange,
@@ -52,6 +54,8 @@ pub(crate) struct JobStatus {
     /// As in Job.
     wait: Option<Wait>,
     /// As in Job.
+    estimate: Option<Estimate>,
+    /// As in Job.
     progress: Option<Progress>,
     /// As in Job.
     reason: Option<EndReason>,
@@ -59,7 +63,7 @@ pub(crate) struct JobStatus {
     reason_text: Option<String>,
     /// How many events were left out before this one, because newer ones made them void.
     coalesced: i32,
-    /// The job as of this seq, not as of the moment of reading.
+    /// The job as of this seq, with the wait, the estimate and the progress of this message, not as of the moment of reading.
     job: Job,
 }
 
@@ -69,6 +73,7 @@ pub(crate) type Told = (Arc<domain::job::Job>, Moment);
 impl JobStatus {
     /// Whatever it shows follows from the two.
     pub(crate) fn new((row, moment): Told) -> Self {
+        let moment = Arc::new(moment);
         Self {
             id: ID(row.id.to_string()),
             seq: int(moment.seq.0),
@@ -76,12 +81,13 @@ impl JobStatus {
             at: DateTime(moment.at),
             state: row.state.into(),
             terminal: row.state.is_terminal(),
-            wait: moment.wait.as_ref().map(Wait::told_to_all),
+            wait: moment.wait.as_ref().map(Wait::from),
+            estimate: moment.estimate.map(Estimate::from),
             progress: moment.progress.as_deref().map(Progress::from),
             reason: row.reason.map(Into::into),
             reason_text: row.reason_text.clone(),
             coalesced: int(moment.coalesced),
-            job: Job::new(row),
+            job: Job::of(row, moment),
         }
     }
 }
@@ -98,7 +104,7 @@ enum Phase {
 
 /// The follower of one job.
 pub(crate) struct StatusStream {
-    handle: Handle,
+    access: Access,
     interval: Duration,
     watch: Watch,
     line: Option<watch::Receiver<u64>>,
@@ -107,6 +113,9 @@ pub(crate) struct StatusStream {
     progress: Option<Arc<domain::job::Progress>>,
     /// The wait that the latest message told.
     told_wait: Option<domain::wait::Wait>,
+    outlook: Outlook,
+    /// What is untold is the outlook of a look at it, not a move in the line.
+    is_look: bool,
     /// A volatile change that was not told yet.
     untold: Option<JobChange>,
     /// When the next volatile change may be told.
@@ -115,21 +124,28 @@ pub(crate) struct StatusStream {
 }
 
 impl StatusStream {
-    pub(super) async fn open(access: &Access, id: JobId, interval: Duration) -> Result<Self> {
+    pub(super) async fn open(
+        access: &Access,
+        id: JobId,
+        interval: Duration,
+        wants_estimate: bool,
+    ) -> Result<Self> {
         // Watch first, read second: what is committed in between is heard, and told apart by seq.
-        let handle = access.handle().clone();
+        let handle = access.handle();
         let watch = handle.bus().watch(id);
         let row = access.must(id).await?;
         let line = handle.line_changes(&row.queue);
         Ok(Self {
             progress: handle.progress(&row),
-            handle,
+            access: access.clone(),
             interval,
             watch,
             line,
             phase: Phase::Begin,
             row,
             told_wait: None,
+            outlook: Outlook::new(wants_estimate),
+            is_look: false,
             untold: None,
             due: Instant::now(),
             coalesced: 0,
@@ -152,7 +168,7 @@ impl StatusStream {
             tokio::select! {
                 biased;
                 () = sleep_until(self.due), if self.untold.is_some() => {
-                    if let Some(message) = self.tell_volatile() {
+                    if let Some(message) = self.tell_volatile().await {
                         return Ok(message);
                     }
                 }
@@ -166,6 +182,11 @@ impl StatusStream {
                 () = changed(&mut self.line), if queued && self.untold.is_none() => {
                     self.note(JobChange::Position);
                 }
+                () = self.outlook.look(), if self.untold.is_none() => {
+                    self.outlook.looks();
+                    self.is_look = true;
+                    self.note(JobChange::Position);
+                }
             }
         }
     }
@@ -173,7 +194,7 @@ impl StatusStream {
     async fn hear(&mut self, heard: Heard) -> Result<Option<Told>> {
         match heard {
             Heard::News(News::Change(change)) => {
-                Ok(self.commit(&change.job, change.event.change, change.event.at))
+                Ok(self.commit(&change.job, change.event.change, change.event.at).await)
             }
             Heard::News(News::Progress(progress)) => {
                 // What is heard late may be of an attempt that has ended.
@@ -186,12 +207,12 @@ impl StatusStream {
             Heard::News(News::LogGrew) => Ok(None),
             Heard::Lagged(_) => {
                 // A status is latest-wins: the row says all that the lost messages said.
-                let row = read(&self.handle, self.row.id).await?;
+                let row = read(self.handle(), self.row.id).await?;
                 let change =
                     if row.state.is_terminal() { JobChange::Ended } else { JobChange::Updated };
-                let told = self.commit(&row, change, self.handle.now());
+                let told = self.commit(&row, change, self.handle().now()).await;
                 if told.is_none() {
-                    self.progress = self.handle.progress(&self.row);
+                    self.progress = self.handle().progress(&self.row);
                     self.note(JobChange::Progress);
                 }
                 Ok(told)
@@ -201,7 +222,7 @@ impl StatusStream {
     }
 
     /// A committed change: told at once, unless it is older than what is known.
-    fn commit(
+    async fn commit(
         &mut self,
         row: &Arc<domain::job::Job>,
         change: JobChange,
@@ -212,9 +233,25 @@ impl StatusStream {
             return None;
         }
         self.coalesced += ahead - 1 + i64::from(self.untold.take().is_some());
+        self.is_look = false;
         self.row = Arc::clone(row);
-        self.progress = self.handle.progress(row);
-        Some(self.message(change, at))
+        self.progress = self.handle().progress(row);
+        // A pass over a line may take a while, for which a committed change never waits.
+        let is_in_line = row.state == domain::state::JobState::Queued && row.open.is_none();
+        let estimate = if is_in_line { None } else { self.estimate().await };
+        let told = self.message(change, at, estimate);
+        if is_in_line {
+            self.outlook.look_in(self.interval);
+        }
+        Some(told)
+    }
+
+    fn handle(&self) -> &Handle {
+        self.access.handle()
+    }
+
+    async fn estimate(&self) -> Option<domain::estimate::Estimate> {
+        self.outlook.of(self.handle(), &self.row).await
     }
 
     /// Remembers that something volatile moved. The latest wins.
@@ -227,32 +264,44 @@ impl StatusStream {
         }
     }
 
-    fn tell_volatile(&mut self) -> Option<Told> {
+    async fn tell_volatile(&mut self) -> Option<Told> {
         let change = self.untold.take()?;
-        if change == JobChange::Position && self.has_the_same_wait() {
+        let is_look = std::mem::take(&mut self.is_look);
+        let is_same = change == JobChange::Position && self.has_the_same_wait();
+        if is_same && !is_look {
+            // What the move did to the estimate does not keep a place waiting that falls a moment later.
+            self.outlook.look_in(self.interval);
+            return None;
+        }
+        let estimate = self.estimate().await;
+        if is_same && !self.outlook.has_moved(estimate, self.handle().now()) {
+            let now = self.handle().now();
+            self.outlook.rest(now);
             return None;
         }
         let at = match &self.progress {
             Some(progress) if change == JobChange::Progress => progress.updated_at,
-            _ => self.handle.now(),
+            _ => self.handle().now(),
         };
-        Some(self.message(change, at))
+        Some(self.message(change, at, estimate))
     }
 
     fn has_the_same_wait(&self) -> bool {
-        match (self.handle.wait(&self.row), &self.told_wait) {
+        match (self.handle().wait(&self.row), &self.told_wait) {
             (Some(now), Some(told)) => now.is_as_good_as(told),
             (now, told) => now.is_none() && told.is_none(),
         }
     }
 
-    fn message(&mut self, change: JobChange, at: Timestamp) -> Told {
+    fn message(
+        &mut self,
+        change: JobChange,
+        at: Timestamp,
+        estimate: Option<domain::estimate::Estimate>,
+    ) -> Told {
         let row = &self.row;
-        let mut wait = self.handle.wait(row);
-        // A message is one for all who follow: it names nobody whom only some may know of.
-        if let Some(wait) = &mut wait {
-            wait.holders.clear();
-        }
+        let wait = self.access.wait(row);
+        self.outlook.tell(estimate, self.handle().now());
         self.due = Instant::now() + self.interval;
         self.phase = if row.state.is_terminal() { Phase::Done } else { Phase::Live };
         self.told_wait.clone_from(&wait);
@@ -261,6 +310,7 @@ impl StatusStream {
             change,
             at,
             wait,
+            estimate,
             progress: self.progress.clone(),
             coalesced: std::mem::take(&mut self.coalesced),
         };
@@ -273,7 +323,10 @@ impl Source for StatusStream {
 
     async fn next(&mut self) -> Result<Option<Told>> {
         match self.phase {
-            Phase::Begin => Ok(Some(self.message(JobChange::Snapshot, self.handle.now()))),
+            Phase::Begin => {
+                let estimate = self.estimate().await;
+                Ok(Some(self.message(JobChange::Snapshot, self.handle().now(), estimate)))
+            }
             Phase::Live => self.live().await.map(Some),
             Phase::Done => Ok(None),
         }

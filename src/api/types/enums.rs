@@ -84,7 +84,7 @@ pub(crate) enum JobChange {
     Snapshot,
     /// It was accepted, or is back in its queue.
     Queued,
-    /// Its place or its reason to wait moved. Never in `events`.
+    /// Its place, its reason to wait or its estimate moved. Never in `events`.
     Position,
     /// An attempt began: its process exists.
     Started,

@@ -20,6 +20,7 @@ use crate::api::cursor;
 use crate::api::error::Result;
 use crate::api::input::{LogArguments, count};
 use crate::api::refusal;
+use crate::api::shared::Moment;
 use crate::domain;
 use crate::domain::attempt::signal_name;
 use crate::domain::names::CallerName;
@@ -30,13 +31,19 @@ const DEFAULT_EVENTS: i32 = 100;
 /// The most attempts that a job shows.
 const MAX_ATTEMPTS: u32 = 100;
 
-/// One row: every field is of its moment, except what is volatile by nature.
+/// One row: every field is of its moment. What is volatile by nature is of the moment of reading, or of
+/// the message that it goes with.
 #[derive(Clone)]
-pub(crate) struct Job(Arc<domain::job::Job>);
+pub(crate) struct Job(Arc<domain::job::Job>, Option<Arc<Moment>>);
 
 impl Job {
     pub(crate) fn new(row: Arc<domain::job::Job>) -> Self {
-        Self(row)
+        Self(row, None)
+    }
+
+    /// Of a message: nothing of it needs to be read, or to know who asks.
+    pub(crate) fn of(row: Arc<domain::job::Job>, moment: Arc<Moment>) -> Self {
+        Self(row, Some(moment))
     }
 
     async fn read_result(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
@@ -87,7 +94,7 @@ impl Job {
 
     async fn read_origin(&self, ctx: &Context<'_>) -> Result<Option<Self>> {
         let Some(id) = self.0.retry_of else { return Ok(None) };
-        Ok(ctx.access().job(id).await?.map(Self))
+        Ok(ctx.access().job(id).await?.map(Self::new))
     }
 }
 
@@ -196,18 +203,26 @@ impl Job {
 
     /// Why it waits and where; only while QUEUED.
     async fn wait(&self, ctx: &Context<'_>) -> Option<Wait> {
-        let wait = ctx.handle().wait(&self.0)?;
-        Some(Wait::told(&wait, ctx.access().caller()))
+        match &self.1 {
+            Some(moment) => moment.wait.as_ref().map(Wait::from),
+            None => ctx.access().wait(&self.0).as_ref().map(Wait::from),
+        }
     }
 
     /// When it will probably start and end; only while QUEUED or RUNNING, once its kind has a history, and not while its queue stands still.
     async fn estimate(&self, ctx: &Context<'_>) -> Option<Estimate> {
-        ctx.handle().estimate(&self.0).await.map(Estimate::from)
+        match &self.1 {
+            Some(moment) => moment.estimate.map(Estimate::from),
+            None => ctx.handle().estimate(&self.0).await.map(Estimate::from),
+        }
     }
 
     /// As its command last reported it.
     async fn progress(&self, ctx: &Context<'_>) -> Option<Progress> {
-        ctx.handle().progress(&self.0).as_deref().map(Progress::from)
+        match &self.1 {
+            Some(moment) => moment.progress.as_deref().map(Progress::from),
+            None => ctx.handle().progress(&self.0).as_deref().map(Progress::from),
+        }
     }
 
     /// The JSON it returned.

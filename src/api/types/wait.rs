@@ -5,9 +5,7 @@ use async_graphql::SimpleObject;
 use super::enums::WaitReason;
 use super::int;
 use super::scalar::{DateTime, Long};
-use crate::auth::Caller;
 use crate::domain;
-use crate::domain::wait::Holder;
 
 /// Why a job waits, and where.
 #[derive(SimpleObject, Debug, Clone, PartialEq, Eq)]
@@ -22,21 +20,12 @@ pub(crate) struct Wait {
     eligible_at: Option<DateTime>,
 }
 
-impl Wait {
-    /// For who asks: it names no job that this caller does not see.
-    pub(crate) fn told(wait: &domain::wait::Wait, caller: &Caller) -> Self {
-        Self::of(wait, |holder| caller.sees_what(holder.job, holder.started_by.as_ref()))
-    }
-
-    /// For everybody who may see the job: it names no other.
-    pub(crate) fn told_to_all(wait: &domain::wait::Wait) -> Self {
-        Self::of(wait, |_| false)
-    }
-
-    fn of(wait: &domain::wait::Wait, sees: impl Fn(&Holder) -> bool) -> Self {
+impl From<&domain::wait::Wait> for Wait {
+    /// It names all who are named there: see [`crate::api::access::Access::wait`].
+    fn from(wait: &domain::wait::Wait) -> Self {
         Self {
             reason: wait.reason.into(),
-            reason_text: wait.text(sees),
+            reason_text: wait.text(),
             position: wait.position.map(int),
             eligible_at: wait.eligible_at.map(DateTime),
         }
