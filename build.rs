@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let _ = fs::create_dir_all(DIST);
     println!("cargo::rerun-if-changed={DIST}");
     println!("cargo::rerun-if-changed=build.rs");
+    link_at_a_fixed_place();
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let mut files = Vec::new();
     // Half a build must not look like a whole one.
@@ -48,6 +49,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     table.push(']');
     fs::write(out.join("pages.rs"), table)?;
     Ok(())
+}
+
+/// The binary is started again for each attempt, as its shim. Where it may lie anywhere in memory, the loader
+/// writes tens of thousands of addresses into it before `main`, and each page of those is copied: most of
+/// what the start of a shim costs. The price: the place of its own code is no secret (those of its
+/// libraries, its heap and its stack are).
+fn link_at_a_fixed_place() {
+    let of_target = |what: &str| std::env::var(format!("CARGO_CFG_TARGET_{what}"));
+    if of_target("OS").as_deref() == Ok("linux") && of_target("ENV").as_deref() == Ok("gnu") {
+        println!("cargo::rustc-link-arg-bin=longhaul=-no-pie");
+    }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
