@@ -1,6 +1,6 @@
 //! The server's side of an attempt's folder: makes it, takes its lock, reads what the shim left.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -68,16 +68,14 @@ impl Folder {
     pub(super) fn write_environment(&self, bytes: &[u8]) -> io::Result<()> {
         let written = files::create(&self.file(ENVIRONMENT))?.write_all(bytes);
         if written.is_err() {
-            self.remove_environment();
+            self.empty_environment();
         }
         written
     }
 
-    /// Removes the command's environment, which no shim may have taken: it may hold secrets.
-    pub(super) fn remove_environment(&self) {
-        if let Err(error) = fs::remove_file(self.file(ENVIRONMENT))
-            && error.kind() != ErrorKind::NotFound
-        {
+    /// Empties the command's environment, which no shim may have taken: it may hold secrets.
+    pub(super) fn empty_environment(&self) {
+        if let Err(error) = files::empty(&self.file(ENVIRONMENT)) {
             tracing::debug!(%error, folder = %self.0.display(), "`{ENVIRONMENT}` stays");
         }
     }

@@ -179,9 +179,8 @@ fn log_of(folder: &Folder) -> io::Result<(u64, Option<Vec<u8>>)> {
             may_leave = false;
         }
     }
-    for kept in [WORK, REMOVED] {
-        may_leave &= !files::exists(&folder.file(kept))?;
-    }
+    may_leave &= !work::holds_anything(&folder.file(WORK));
+    may_leave &= !files::exists(&folder.file(REMOVED))?;
     if !may_leave || bytes > STORED_LOG_BYTES {
         return Ok((bytes, None));
     }
@@ -238,6 +237,7 @@ mod tests {
         put(&folders, job, "1/log.head", &vec![b'x'; 65_000]);
         put(&folders, job, "2/args.json", b"{}");
         put(&folders, job, "3/log.head", &[b'x'; 536]);
+        fs::create_dir(folders.of(job).join("3/work")).unwrap();
         assert_eq!(kept(&folders, job), (65_536, Some(vec![(1, 65_000), (3, 536)])));
         put(&folders, job, "3/log.head", &[b'x'; 537]);
         assert_eq!(kept(&folders, job), (65_537, None));

@@ -100,7 +100,7 @@ impl Case {
     }
 
     fn clear_up(&self, patience: Duration, mut damage: Option<Damage>) -> io::Result<Found> {
-        self.folder.remove_environment();
+        self.folder.empty_environment();
         let exit = noting(EXIT, self.folder.exit(), &mut damage)?.flatten();
         if exit.is_none() && self.same_boot {
             // Before all else: what waits to start must find it, however this goes on.

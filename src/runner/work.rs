@@ -72,8 +72,8 @@ impl Tidier {
     /// Makes sure that an attempt is looked at, by the next server if not by this one. To be called
     /// before its end is all that is known of it.
     pub(super) fn note(&self, folder: &Folder) {
-        // Most attempts leave nothing, and their shim removed it.
-        if fs::symlink_metadata(folder.file(WORK)).is_err() {
+        // Most attempts leave nothing.
+        if !holds_anything(&folder.file(WORK)) {
             return;
         }
         let noted = note(&self.unmeasured, folder).map(|note| files::create(&note).map(drop));
@@ -86,9 +86,20 @@ impl Tidier {
     /// Looks at an attempt of which nothing is left, soon. Where too many wait already, the next server
     /// does.
     pub(super) fn look_at(&self, folder: &Folder) {
-        if fs::symlink_metadata(folder.file(WORK)).is_ok() {
+        if holds_anything(&folder.file(WORK)) {
             let _ = self.waiting.try_send(folder.clone());
         }
+    }
+}
+
+/// Something is there, and it is no empty folder.
+pub(super) fn holds_anything(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => {
+            fs::read_dir(path).map_or(true, |mut entries| entries.next().is_some())
+        }
+        Ok(_) => true,
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 

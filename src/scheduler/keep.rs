@@ -6,6 +6,8 @@
 //! - Small steps: whoever waits for the store waits for [`STEP`] at most, and between two steps the
 //!   store is others' for twice as long as the step took.
 //! - Everything to do stands in the store, so that a crash at any moment costs nothing but time.
+//! - Folders are removed while nothing ends, or from [`MANY`] on: a file system may be slow to make files
+//!   right after others were removed (ext4 without a journal looks at each of those first).
 //!
 //! # Concurrency
 //!
@@ -48,6 +50,11 @@ const TURN: usize = 8;
 /// So many bytes of logs go into the store in one transaction.
 const SETTLED_BYTES: u64 = 256 * 1024;
 
+/// Nothing ended for so long: folders may be removed.
+const QUIET: Duration = Duration::from_secs(3);
+/// So many folders that are to go may wait for that.
+const MANY: u64 = 4_096;
+
 /// What a turn left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rest {
@@ -77,6 +84,10 @@ pub(super) struct Keeper {
     not_before: Timestamp,
     /// Folders are left that could not be removed.
     is_held: bool,
+    /// So many folders are to go, at most.
+    doomed: u64,
+    /// When a job ended last, as far as was noticed.
+    last_end: Instant,
 }
 
 impl Keeper {
@@ -96,6 +107,8 @@ impl Keeper {
             due: None,
             not_before: now,
             is_held: false,
+            doomed: 0,
+            last_end: Instant::now(),
         }
     }
 
@@ -123,7 +136,9 @@ impl Keeper {
                 }
             };
             let due = self.due.map(|due| (due - self.now()).to_std().unwrap_or_default());
-            let next = again.into_iter().chain(due.map(|due| due.max(AGAIN_AFTER))).min();
+            let due = due.map(|due| due.max(AGAIN_AFTER));
+            let quiet = (self.doomed > 0 && again.is_none()).then(|| self.until_quiet());
+            let next = again.into_iter().chain(due).chain(quiet).min();
             let until_next = async {
                 match next {
                     Some(next) => sleep(next).await,
@@ -149,9 +164,12 @@ impl Keeper {
     /// Settles and prunes some of what there is.
     async fn round(&mut self) -> Result<Rest, StoreError> {
         let ends = *self.ends.borrow_and_update();
+        if ends > self.counted {
+            self.last_end = Instant::now();
+        }
         self.kept.jobs += ends - self.counted;
         self.counted = ends;
-        if self.is_held {
+        if self.is_held || self.doomed > 0 && self.until_quiet().is_zero() {
             self.remove_folders().await?;
         }
         let settled = self.settle().await?;
@@ -200,8 +218,9 @@ impl Keeper {
                 }
             }
             if !settled.is_empty() {
+                self.doomed += settled.iter().filter(|job| job.logs.is_some()).count() as u64;
                 self.core.store.settle(settled).await?;
-                self.remove_folders().await?;
+                self.remove_what_is_many().await?;
             }
             rest(begun).await;
         }
@@ -225,7 +244,7 @@ impl Keeper {
             passed_over += stay - going.len();
             if !going.is_empty() {
                 self.prune_these(going).await?;
-                self.remove_folders().await?;
+                self.remove_what_is_many().await?;
                 turn += 1;
             }
             if let Some(stays) = stays {
@@ -286,6 +305,7 @@ impl Keeper {
             let bytes = going.drain(..pruned.looked_at).filter_map(|job| job.log_bytes);
             self.kept.log_bytes = self.kept.log_bytes.saturating_sub(bytes.sum());
             self.kept.jobs = self.kept.jobs.saturating_sub(pruned.removed as u64);
+            self.doomed += pruned.removed as u64;
             if pruned.removed < pruned.looked_at {
                 // Somebody else was faster, or the keys are younger than we thought.
                 self.kept = self.core.store.kept().await?;
@@ -295,12 +315,22 @@ impl Keeper {
         Ok(())
     }
 
+    /// How long until nothing has ended for a while.
+    fn until_quiet(&self) -> Duration {
+        (self.last_end + QUIET).saturating_duration_since(Instant::now())
+    }
+
+    async fn remove_what_is_many(&mut self) -> Result<(), StoreError> {
+        if self.doomed > MANY { self.remove_folders().await } else { Ok(()) }
+    }
+
     /// Removes the folders that the store says are to go.
     async fn remove_folders(&mut self) -> Result<(), StoreError> {
         self.is_held = false;
         loop {
             let doomed = self.core.store.doomed_folders(PAGE).await?;
             if doomed.is_empty() {
+                self.doomed = 0;
                 return Ok(());
             }
             self.is_held = true;

@@ -28,7 +28,6 @@ mod signals;
 mod stop;
 mod supervise;
 mod tree;
-mod work;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -116,7 +115,6 @@ fn attempt(folder: &Path) -> io::Result<Ending> {
             Supervisor::new(spec, folder, running, (lifeline, status, deaths)).run()?;
         }
         Err(record) => {
-            work::remove_if_empty(folder);
             record::write(folder, record)?;
             status.send(StatusByte::Exited);
         }
@@ -196,13 +194,14 @@ fn read_spec(path: &Path) -> Result<Spec, String> {
     Ok(spec)
 }
 
-/// Reads the command's environment, and removes it: it has served, and may hold secrets.
+/// Reads the command's environment, and empties its file: it has served, and may hold secrets. (A file that is
+/// removed right before others are made costs those time, on some file systems.)
 fn take_environment(path: &Path) -> Result<Vec<Variable>, String> {
     let unreadable = |error: &dyn std::fmt::Display| {
         format!("the supervisor cannot read the command's environment: {error}")
     };
     let bytes = files::read(path, MAX_ENVIRONMENT_BYTES).map_err(|error| unreadable(&error))?;
-    if let Err(error) = fs::remove_file(path) {
+    if let Err(error) = files::empty(path) {
         complain(format_args!("`{ENVIRONMENT}` stays: {error}"));
     }
     bytes.map(|bytes| environment::decode(&bytes)).ok_or_else(|| unreadable(&"it is not there"))

@@ -24,9 +24,9 @@ use super::progress::Progress;
 use super::protocol::{
     ExitRecord, STREAM_STDERR, STREAM_STDOUT, Spec, StatusByte, StopCause, VERSION,
 };
+use super::record;
 use super::stop::{Action, Stop};
 use super::tree::{self, Reaped};
-use super::{record, work};
 use crate::domain::clock::{Clock, SystemClock};
 
 /// What the pipes get after the command's own end, where something still holds them.
@@ -135,7 +135,6 @@ impl Supervisor {
         if self.progress.grew(&self.folder, Instant::now()) {
             self.status.send(StatusByte::Progress);
         }
-        work::remove_if_empty(&self.folder);
         self.record(false)
     }
 

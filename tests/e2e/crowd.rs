@@ -24,7 +24,10 @@ use crate::store::bed::{self, WIDE, done, exit, kind, labels, queue, unrecorded,
 use crate::support::server::Server;
 
 /// A queue without slots only takes jobs: what the folder holds stays as it is.
+/// What it stores ended long ago, and is to stay.
 const CONFIG: &str = r#"
+[retention]
+age = "87600h"
 [worker]
 slots = 1
 [queues.default]

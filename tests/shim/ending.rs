@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use longhaul::shim::protocol::{StatusByte, WORK};
+use longhaul::shim::protocol::{ENVIRONMENT, StatusByte, WORK};
 
 use super::driver::{Shim, shell};
 
@@ -85,16 +85,18 @@ fn what_was_used_is_measured() {
 }
 
 #[test]
-fn work_is_kept_only_where_it_holds_something() {
+fn work_stays_as_it_was_left_and_the_environment_does_not() {
     let empty = shell("true").run();
-    assert!(!empty.attempt.path(WORK).exists());
+    assert_eq!(fs::read_dir(empty.attempt.path(WORK)).unwrap().count(), 0);
+    // It may hold secrets.
+    assert_eq!(fs::read(empty.attempt.path(ENVIRONMENT)).unwrap(), b"");
 
     let kept = shell("echo x > file").run();
     assert!(kept.attempt.path(WORK).join("file").exists());
     assert_eq!(kept.system_lines(), "");
 
     let left = fs::read_dir(kept.attempt.path("")).unwrap().count();
-    assert_eq!(left, 6, "lock, specification, started, shim.err, work, exit.json");
+    assert_eq!(left, 7, "lock, specification, environment, started, shim.err, work, exit.json");
 
     let mut elsewhere = shell("pwd");
     elsewhere.spec.cwd = Some("/".into());

@@ -39,6 +39,16 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// Takes what a file holds out of it, which stays. Never blocks.
+pub fn empty(path: &Path) -> io::Result<()> {
+    match regular(OpenOptions::new().write(true), path) {
+        Ok(file) if file.metadata()?.len() > 0 => file.set_len(0),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether anything has this name, a link to nowhere too.
 pub fn exists(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
@@ -107,6 +117,21 @@ mod tests {
             assert!(exists(&path).unwrap(), "{name}");
         }
         assert!(is_damage(&open(&path("socket").join("below")).unwrap_err()));
+    }
+
+    #[test]
+    fn what_is_emptied_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, link, other] = ["file", "link", "other"].map(|name| folder.path().join(name));
+        empty(&path).unwrap();
+        assert!(!exists(&path).unwrap());
+        fs::write(&path, "secret").unwrap();
+        fs::write(&other, "kept").unwrap();
+        symlink(&other, &link).unwrap();
+        empty(&path).unwrap();
+        assert_eq!(read(&path, 9).unwrap().unwrap(), b"");
+        assert!(is_damage(&empty(&link).unwrap_err()));
+        assert_eq!(read(&other, 9).unwrap().unwrap(), b"kept");
     }
 
     #[test]

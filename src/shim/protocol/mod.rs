@@ -26,7 +26,7 @@ pub const SPEC: &str = "spec.json";
 /// The job's arguments as JSON, named to the command by `LONGHAUL_ARGS`.
 pub const ARGS: &str = "args.json";
 /// The command's environment ([`environment`]), written by the server last before the shim starts
-/// and removed by who reads it: it may hold secrets, which the folder outlives.
+/// and emptied by who reads it: it may hold secrets, which the folder outlives.
 pub const ENVIRONMENT: &str = "environment";
 /// Written by the shim, under the lock, before it starts the command.
 pub const STARTED: &str = "started";

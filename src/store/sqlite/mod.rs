@@ -5,6 +5,7 @@
 //! - `writer` owns the one connection that writes and commits whatever waits together.
 //! - `write` says what each write does inside that transaction.
 //! - [`copy`] makes a consistent copy of the file, for a backup.
+//! - `checkpoint` copies the log into the file, beside the writer.
 //! - `keep` says what is kept of jobs that ended.
 //! - `tally` counts what waits, so that an acceptance need not.
 //! - `readers`, `read` and `list` answer questions, each from one moment.
@@ -12,6 +13,7 @@
 //!
 //! That no second server opens the same file is for the lock of the data folder to see to.
 
+mod checkpoint;
 pub mod copy;
 mod ends;
 mod failure;
@@ -104,7 +106,7 @@ impl SqliteStore {
         let tally = Tally::count(&conn).map_err(sql)?;
         let readers = Readers::open(&path, readers)?;
         let meter = Arc::<Meter>::default();
-        let writer = Writer::spawn(conn, tally, on_commit, Arc::clone(&meter));
+        let writer = Writer::spawn(&path, conn, tally, on_commit, Arc::clone(&meter));
         Ok(Self { readers, writer: writer.map_err(OpenError::Thread)?, meter })
     }
 

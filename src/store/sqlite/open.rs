@@ -143,6 +143,13 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
+/// Opens a connection that copies the log into the file, and does nothing else.
+pub(super) fn copier(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = connect(path)?;
+    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(conn)
+}
+
 /// Opens a connection that only reads.
 pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let sql = |source| OpenError::Sql { path: path.to_owned(), source };

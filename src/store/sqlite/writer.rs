@@ -13,10 +13,11 @@
 //!
 //! # Concurrency
 //!
-//! The thread owns the connection and the tally. At most [`MAX_PENDING`] writes wait; further
+//! The thread owns its connection and the tally. At most [`MAX_PENDING`] writes wait; further
 //! callers wait for room. A write that was handed over is done even if its caller goes away.
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use super::checkpoint::{self, Checkpointer};
 use super::failure::{Failure, Reach};
 use super::tally::Tally;
 use super::write::{Operation, Tx};
@@ -38,8 +40,6 @@ const MAX_BATCH: usize = 256;
 const MAX_PENDING: usize = 4 * MAX_BATCH;
 /// How often a store that refuses asks whether it still must.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// From so many pages in the log that are not in the file, they are copied there: 4 MiB.
-const CHECKPOINT_PAGES: i64 = 1000;
 
 /// The door to the thread. Dropping it waits until all that was handed over is done.
 pub(super) struct Writer {
@@ -54,6 +54,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread.
     pub(super) fn spawn(
+        path: &Path,
         conn: Connection,
         tally: Tally,
         on_commit: CommitSink,
@@ -62,8 +63,17 @@ impl Writer {
         let (sender, receiver) = channel();
         let (health, health_seen) = watch::channel(Health::Serving);
         let longest = Arc::<AtomicU64>::default();
-        let desk =
-            Desk { conn, tally, on_commit, meter, health, longest: Arc::clone(&longest), receiver };
+        let copier = Checkpointer::spawn(path, health.clone())?;
+        let desk = Desk {
+            copier,
+            conn,
+            tally,
+            on_commit,
+            meter,
+            health,
+            longest: Arc::clone(&longest),
+            receiver,
+        };
         let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(|| desk.run())?;
         Ok(Self {
             sender: Some(sender),
@@ -152,6 +162,8 @@ impl<O: Operation> Pending for Waiting<O> {
 
 /// What the thread owns.
 struct Desk {
+    // Dropped before the connection that writes: the one that closes last copies the log.
+    copier: Checkpointer,
     conn: Connection,
     tally: Tally,
     on_commit: CommitSink,
@@ -257,27 +269,9 @@ impl Desk {
         Rollback { failure, began: true }
     }
 
-    /// Copies the log into the file. SQLite's automatic checkpoints would hide an fsync error, by
-    /// which the file may lose what the log no longer has (P13).
     fn checkpoint(&mut self) {
-        let pragma = |sql| {
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-            self.conn.prepare_cached(sql)?.query_one([], row)
-        };
-        let copied = pragma("PRAGMA wal_checkpoint(NOOP)").and_then(|(pages, copied)| {
-            if pages - copied >= CHECKPOINT_PAGES {
-                pragma("PRAGMA wal_checkpoint(PASSIVE)")?;
-            }
-            Ok(())
-        });
-        if let Err(failure) = copied.map_err(Failure::from) {
-            match failure.reach() {
-                Reach::Broken => self.become_broken(&failure),
-                // All of it is durable in the log, and the next commit tries again.
-                Reach::ForNow | Reach::Alone => {
-                    tracing::warn!(error = %failure, "the log was not copied into the database");
-                }
-            }
+        if let Err(failure) = self.copier.after_commit(&self.conn) {
+            checkpoint::failed(&failure, &self.health);
         }
     }
 
@@ -322,12 +316,7 @@ impl Desk {
     }
 
     fn become_broken(&self, failure: &Failure) {
-        tracing::error!(
-            error = %failure,
-            "the store cannot tell what is durable: it writes nothing more, and the server must \
-             start again"
-        );
-        self.health.send_replace(Health::Broken(failure.to_string()));
+        checkpoint::break_health(failure, &self.health);
     }
 }
 
