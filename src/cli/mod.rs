@@ -22,7 +22,7 @@ mod logs;
 mod man;
 mod model;
 mod not_started;
-pub mod operations;
+mod operations;
 mod output;
 mod progress_line;
 mod query;

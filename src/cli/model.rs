@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// Something with a name.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Named {
     /// The name.
     pub(super) name: String,
@@ -12,6 +13,7 @@ pub(super) struct Named {
 
 /// A label of a job.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Label {
     /// Its name.
     pub(super) key: String,
@@ -21,6 +23,7 @@ pub(super) struct Label {
 
 /// A job, as little of it as names it.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct JobId {
     /// Its id.
     pub(super) id: String,
@@ -32,6 +35,7 @@ pub(super) struct JobId {
 
 /// A job, as the fragment `JobRow` selects it.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Job {
     /// Its id.
@@ -77,6 +81,7 @@ pub(super) struct Job {
 
 /// Why a job waits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Wait {
     /// The reason.
@@ -92,6 +97,7 @@ pub(super) struct Wait {
 
 /// What a command says of itself.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Progress {
     /// Usually 0 to 100.
     pub(super) percent: Option<f64>,
@@ -105,6 +111,7 @@ pub(super) struct Progress {
 
 /// An event of `jobStatus`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Status {
     /// Where the job is.
@@ -123,6 +130,7 @@ pub(super) struct Status {
 
 /// The attempts of a job, counted.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Attempts {
     /// The number of the latest.
@@ -131,6 +139,7 @@ pub(super) struct Attempts {
 
 /// A message of `jobLog`, or a page of a log.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LogChunk {
     /// Oldest first.
@@ -145,6 +154,7 @@ pub(super) struct LogChunk {
 
 /// A line of a log.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct LogLine {
     /// STDOUT, STDERR or SYSTEM.
     pub(super) stream: String,
@@ -240,8 +250,47 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
+
+    use super::super::operations::{self, Operation};
+    use super::*;
+
+    /// Holds what is read of an answer to what its operation selects: nothing else, and what the schema lets
+    /// be null may be missing.
+    #[track_caller]
+    fn selected<T: DeserializeOwned + Serialize>(operation: Operation, place: &str) {
+        let samples: Value =
+            serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/samples.json"))).unwrap();
+        let answers = &samples[operation.name];
+        let read = |answer: &Value| {
+            let value = answer.pointer(place).cloned().unwrap_or_default();
+            serde_json::from_value::<T>(value)
+                .unwrap_or_else(|error| panic!("{}{place}: {error}", operation.name))
+        };
+        if answers["bare"].pointer(place).is_some_and(|part| !part.is_null()) {
+            read(&answers["bare"]);
+        }
+        let whole = serde_json::to_value(read(&answers["full"])).unwrap();
+        let missing = ["null", "[]"].iter().any(|empty| whole.to_string().contains(empty));
+        assert!(!missing, "{}{place} does not select all of it: {whole}", operation.name);
+    }
+
+    #[test]
+    fn what_is_read_of_an_answer_is_what_its_document_selects() {
+        selected::<Job>(operations::JOB, "/job");
+        selected::<Job>(operations::CANCEL_JOB, "/cancelJob/job");
+        selected::<Job>(operations::JOBS, "/jobs/nodes/0");
+        selected::<Job>(operations::RETRY_JOB, "/retryJob/job");
+        selected::<Job>(operations::START_JOB, "/startJob/job");
+        selected::<JobId>(operations::JOB_IDS, "/jobs/nodes/0");
+        selected::<LogChunk>(operations::JOB_LOG, "/jobLog");
+        selected::<LogLine>(operations::JOB_LOG, "/jobLog/lines/0");
+        selected::<LogLine>(operations::JOB_LOG_PAGE, "/job/log/nodes/0");
+        selected::<Named>(operations::KIND, "/kinds/0");
+        selected::<Status>(operations::JOB_STATUS, "/jobStatus");
+    }
 
     fn told(mut status: Value) -> String {
         let map = status.as_object_mut().unwrap();

@@ -7,7 +7,6 @@ mod config;
 mod failures;
 mod interrupts;
 mod not_started;
-mod operations;
 mod pty;
 mod scripted;
 mod status_line;

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::operations::Operation;
+use super::operations::{Operation, VERSION};
 use super::output::say;
 
 pub(in crate::cli) use credentials::Credentials;
@@ -104,8 +104,7 @@ impl Client {
 
     /// The version of the server, as far as it says so.
     async fn version(&self) -> Option<String> {
-        let asked = Operation { name: "Version", text: "query Version { server { version } }" };
-        let (_, bytes) = self.exchange(asked, &json!({})).await.ok()?;
+        let (_, bytes) = self.exchange(VERSION, &json!({})).await.ok()?;
         let answer: Value = serde_json::from_slice(&bytes).ok()?;
         answer["data"]["server"]["version"].as_str().map(str::to_owned)
     }
