@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use super::estimate::Estimate;
+
 /// Something with a name.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -62,7 +64,11 @@ pub(super) struct Job {
     pub(super) wait: Option<Wait>,
     /// What it says of itself.
     pub(super) progress: Option<Progress>,
-    /// What it returned.
+    /// When it will start and end, where that was asked for.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) estimate: Option<Estimate>,
+    /// What it returned, where that was asked for.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub(super) result: Option<serde_json::Value>,
     /// The exit code of its latest attempt.
     pub(super) exit_code: Option<i64>,
@@ -90,9 +96,6 @@ pub(super) struct Wait {
     pub(super) reason_text: String,
     /// Its place, from 1.
     pub(super) position: Option<u64>,
-    /// How long it probably still waits.
-    #[serde(skip)]
-    pub(super) estimated_ms: Option<u64>,
 }
 
 /// What a command says of itself.
@@ -124,17 +127,21 @@ pub(super) struct Status {
     pub(super) wait: Option<Wait>,
     /// What it says of itself.
     pub(super) progress: Option<Progress>,
-    /// Its attempts.
-    pub(super) job: Attempts,
+    /// When it will start and end, as of this event.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    estimate: Option<Estimate>,
+    /// What else there is of it.
+    pub(super) job: StatusJob,
 }
 
-/// The attempts of a job, counted.
+/// The job of an event.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Attempts {
-    /// The number of the latest.
+pub(super) struct StatusJob {
+    /// The number of its latest attempt.
     pub(super) attempt: u32,
+    /// When it will start and end.
+    estimate: Option<Estimate>,
 }
 
 /// A message of `jobLog`, or a page of a log.
@@ -165,11 +172,6 @@ pub(super) struct LogLine {
 }
 
 impl Wait {
-    /// How long it probably still waits; `None` where nobody knows.
-    pub(super) fn estimate(&self) -> Option<std::time::Duration> {
-        self.estimated_ms.map(std::time::Duration::from_millis)
-    }
-
     /// As a line shows it.
     pub(super) fn told(&self) -> String {
         match self.position {
@@ -225,6 +227,11 @@ impl Job {
 }
 
 impl Status {
+    /// When it will start and end; `None` where nobody knows.
+    pub(super) fn estimate(&self) -> Option<&Estimate> {
+        self.estimate.as_ref().or(self.job.estimate.as_ref())
+    }
+
     /// As a line shows it.
     pub(super) fn told(&self) -> String {
         let state = self.state.to_lowercase();
@@ -280,8 +287,12 @@ mod tests {
     #[test]
     fn what_is_read_of_an_answer_is_what_its_document_selects() {
         selected::<Job>(operations::JOB, "/job");
+        selected::<Estimate>(operations::JOB, "/job/estimate");
         selected::<Job>(operations::CANCEL_JOB, "/cancelJob/job");
         selected::<Job>(operations::JOBS, "/jobs/nodes/0");
+        selected::<Job>(operations::JOB_FEED, "/jobFeed/events/0/job");
+        selected::<Job>(operations::QUEUED_JOBS, "/jobs/nodes/0");
+        selected::<Estimate>(operations::QUEUED_JOBS, "/jobs/nodes/0/estimate");
         selected::<Job>(operations::RETRY_JOB, "/retryJob/job");
         selected::<Job>(operations::START_JOB, "/startJob/job");
         selected::<JobId>(operations::JOB_IDS, "/jobs/nodes/0");

@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::domain::clock::{Clock as _, SystemClock};
+
 use super::client::read;
 use super::exit::{DONE, Failure, USAGE};
 use super::model::Job;
-use super::operations::{JOBS, PAUSE_QUEUE, QUEUES, RESUME_QUEUE};
+use super::operations::{PAUSE_QUEUE, QUEUED_JOBS, QUEUES, RESUME_QUEUE};
 use super::progress_line::rough;
 use super::{Context, output};
 
@@ -37,9 +39,9 @@ pub(super) async fn show_queues(context: &Context, args: &QueueArgs) -> Result<u
         queues.retain(|queue| queue["name"] == name.as_str());
     }
     for queue in queues.iter_mut() {
-        let filter = json!({"queues": [queue["name"]], "states": ["QUEUED"]});
-        let variables = json!({"filter": filter, "orderBy": "QUEUE_ORDER", "first": args.limit, "whole": context.json});
-        queue["jobs"] = context.client.field(JOBS, &variables, "jobs").await?["nodes"].take();
+        let variables = json!({"queue": queue["name"], "first": args.limit, "whole": context.json});
+        let mut jobs = context.client.field(QUEUED_JOBS, &variables, "jobs").await?;
+        queue["jobs"] = jobs["nodes"].take();
     }
     if context.json {
         output::document(&queues)?;
@@ -50,7 +52,7 @@ pub(super) async fn show_queues(context: &Context, args: &QueueArgs) -> Result<u
         let rows = queue["jobs"].as_array().into_iter().flatten().map(cells);
         let rows = rows.collect::<Result<Vec<_>, Failure>>()?;
         if !rows.is_empty() {
-            output::table(&["#", "ID", "KIND", "CREATED", "WAITS"], &rows)?;
+            output::table(&["#", "ID", "KIND", "CREATED", "STARTS", "WAITS"], &rows)?;
         }
     }
     Ok(DONE)
@@ -84,11 +86,12 @@ fn heading(queue: &Value) -> String {
 }
 
 fn cells(row: &Value) -> Result<Vec<String>, Failure> {
-    let job: Job = read(JOBS, row)?;
+    let job: Job = read(QUEUED_JOBS, row)?;
     let place = job.wait.as_ref().and_then(|wait| wait.position);
     let place = place.map_or_else(|| "-".to_owned(), |place| place.to_string());
+    let starts = job.starts(SystemClock.now()).unwrap_or_else(|| "-".to_owned());
     let reason = job.wait.map(|wait| wait.reason_text).unwrap_or_default();
-    Ok(vec![place, job.id, job.kind.name, job.created_at, reason])
+    Ok(vec![place, job.id, job.kind.name, job.created_at, starts, reason])
 }
 
 fn text(value: &Value) -> String {

@@ -30,7 +30,7 @@ command = ["no-such-program-here"]
 "#;
 
 /// Runs the command in a thread of its own: it blocks until it ends.
-async fn ask(server: &Server, arguments: &[&str]) -> Output {
+pub(super) async fn ask(server: &Server, arguments: &[&str]) -> Output {
     let url = format!("http://{}", server.api.address());
     let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
     let run = move || {
@@ -40,7 +40,7 @@ async fn ask(server: &Server, arguments: &[&str]) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-fn words(output: &Output) -> String {
+pub(super) fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -77,6 +77,13 @@ async fn each_end_has_its_code() {
     let canceled = ask(&server, &["cancel", beginning]).await;
     assert_eq!(canceled.status.code(), Some(0), "{}", words(&canceled));
     assert_eq!(ask(&server, &["wait", beginning]).await.status.code(), Some(130));
+    let all = ask(&server, &["queue", "--limit", "100"]).await;
+    assert_eq!(
+        all.status.code(),
+        Some(0),
+        "a page of the most jobs fits the limits: {}",
+        words(&all)
+    );
     let doctor = ask(&server, &["doctor"]).await;
     let told = String::from_utf8(doctor.stdout).unwrap();
     assert!(told.contains("ok       readiness: it takes jobs\n"), "{told}");

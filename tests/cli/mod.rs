@@ -4,6 +4,7 @@ mod addresses;
 mod codes;
 mod commands;
 mod config;
+mod estimates;
 mod failures;
 mod interrupts;
 mod not_started;
