@@ -1,6 +1,7 @@
 //! `longhaul run`: starts a job and stays with it, so that it can stand where the command itself
 //! stood: what the job prints is printed, and its exit code is ours.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -24,7 +25,7 @@ use super::{Context, output};
 const LOG_REST: Duration = Duration::from_secs(10);
 /// Place and progress are told at most once in this time; states at once.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
-/// A second Ctrl-C in this time cancels the job.
+/// A second Ctrl-C in this time cancels the job, where somebody sits at a terminal to press it.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// What `run` takes.
@@ -81,12 +82,19 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
     Ok(of_job(&job))
 }
 
-/// Leaves the job alone, unless Ctrl-C comes once more: then it is canceled.
+/// Leaves the job alone, unless Ctrl-C comes once more on a terminal: then it is canceled. A script has sent its
+/// signal and waits for our end.
 async fn detach(context: &Context, id: &str, interrupts: &mut Signal) -> Result<(), Failure> {
     let seconds = AGAIN.as_secs();
+    let is_attended = std::io::stderr().is_terminal();
+    let again =
+        if is_attended { format!("; Ctrl-C within {seconds} s cancels it") } else { String::new() };
     output::say(&format!(
-        "longhaul: detached: the job goes on; stop it with `longhaul cancel {id}`, watch it with `longhaul logs -f {id}`; Ctrl-C within {seconds} s cancels it"
+        "longhaul: detached: the job goes on; stop it with `longhaul cancel {id}`, watch it with `longhaul logs -f {id}`{again}"
     ));
+    if !is_attended {
+        return Ok(());
+    }
     tokio::select! {
         () = sleep(AGAIN) => return Ok(()),
         _ = interrupts.recv() => {}
