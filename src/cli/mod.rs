@@ -36,6 +36,7 @@ mod start;
 mod status;
 mod status_line;
 mod token;
+mod typed;
 mod wait;
 mod workers;
 

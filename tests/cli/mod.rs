@@ -3,6 +3,7 @@
 mod addresses;
 mod codes;
 mod commands;
+mod completions;
 mod config;
 mod estimates;
 mod failures;
