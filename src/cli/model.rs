@@ -85,6 +85,34 @@ pub(super) struct Job {
     pub(super) labels: Vec<Label>,
 }
 
+/// A part of a list.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page {
+    /// Its entries.
+    pub(super) nodes: Vec<serde_json::Value>,
+    /// What follows; not asked for where one page is all that is wanted.
+    #[serde(default)]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    page_info: Option<PageInfo>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+impl Page {
+    /// Where the next page begins; `None` where nothing more follows.
+    pub(super) fn next(&self) -> Option<&str> {
+        self.page_info.as_ref().filter(|info| info.has_next_page)?.end_cursor.as_deref()
+    }
+}
+
 /// Why a job waits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -257,32 +285,10 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
-    use serde::Serialize;
-    use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
 
-    use super::super::operations::{self, Operation};
+    use super::super::operations::{self, selected};
     use super::*;
-
-    /// Holds what is read of an answer to what its operation selects: nothing else, and what the schema lets
-    /// be null may be missing.
-    #[track_caller]
-    fn selected<T: DeserializeOwned + Serialize>(operation: Operation, place: &str) {
-        let samples: Value =
-            serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/samples.json"))).unwrap();
-        let answers = &samples[operation.name];
-        let read = |answer: &Value| {
-            let value = answer.pointer(place).cloned().unwrap_or_default();
-            serde_json::from_value::<T>(value)
-                .unwrap_or_else(|error| panic!("{}{place}: {error}", operation.name))
-        };
-        if answers["bare"].pointer(place).is_some_and(|part| !part.is_null()) {
-            read(&answers["bare"]);
-        }
-        let whole = serde_json::to_value(read(&answers["full"])).unwrap();
-        let missing = ["null", "[]"].iter().any(|empty| whole.to_string().contains(empty));
-        assert!(!missing, "{}{place} does not select all of it: {whole}", operation.name);
-    }
 
     #[test]
     fn what_is_read_of_an_answer_is_what_its_document_selects() {
@@ -290,6 +296,10 @@ mod tests {
         selected::<Estimate>(operations::JOB, "/job/estimate");
         selected::<Job>(operations::CANCEL_JOB, "/cancelJob/job");
         selected::<Job>(operations::JOBS, "/jobs/nodes/0");
+        selected::<Page>(operations::JOBS, "/jobs");
+        selected::<Page>(operations::JOB_IDS, "/jobs");
+        selected::<Page>(operations::JOB_LOG_PAGE, "/job/log");
+        selected::<Page>(operations::QUEUED_JOBS, "/jobs");
         selected::<Job>(operations::JOB_FEED, "/jobFeed/events/0/job");
         selected::<Job>(operations::QUEUED_JOBS, "/jobs/nodes/0");
         selected::<Estimate>(operations::QUEUED_JOBS, "/jobs/nodes/0/estimate");

@@ -5,8 +5,10 @@ mod codes;
 mod commands;
 mod completions;
 mod config;
+mod doctor;
 mod estimates;
 mod failures;
+mod hostile;
 mod interrupts;
 mod not_started;
 mod pty;
@@ -14,6 +16,7 @@ mod scripted;
 mod status_line;
 mod terminal;
 mod tokens;
+mod watch;
 mod whole;
 
 use std::process::Output;

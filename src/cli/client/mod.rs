@@ -92,13 +92,18 @@ impl Client {
             ClientError::NotLonghaul { url: url.clone(), found: error.to_string() }
         })?;
         match answer.data(operation) {
-            // Our own documents fit our own schema: the server has another one.
-            Err(ClientError::Refused(errors))
-                if errors.iter().any(|e| e.code() == Some("GRAPHQL_VALIDATION_FAILED")) =>
-            {
-                Err(ClientError::OtherVersion { url, found: self.version().await, errors })
-            }
+            Err(ClientError::Refused(errors)) => Err(self.refused(errors, url).await),
             answer => answer,
+        }
+    }
+
+    /// Why one of our own documents is refused. It fits our own schema: where it does not fit the server's, that is
+    /// another one.
+    async fn refused(&self, errors: Vec<GraphqlError>, url: String) -> ClientError {
+        if errors.iter().any(|e| e.code() == Some("GRAPHQL_VALIDATION_FAILED")) {
+            ClientError::OtherVersion { url, found: self.version().await, errors }
+        } else {
+            ClientError::Refused(errors)
         }
     }
 
@@ -215,7 +220,7 @@ impl Client {
         operation: Operation,
         variables: Map<String, Value>,
     ) -> Follow<'_> {
-        Follow::new(&self.endpoint, self.credentials.as_ref(), operation, variables)
+        Follow::new(self, operation, variables)
     }
 }
 
