@@ -3,21 +3,20 @@
 //! The shell calls this binary back with `LONGHAUL_COMPLETE` set; whatever goes wrong then, there are no
 //! candidates, and never a word on the terminal in the middle of somebody's typing.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
-use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use serde_json::{Value, json};
 
-use crate::config::{Environment, Overrides, data_folder};
-
-use super::client::{Client, Credentials, Endpoint};
+use super::client::{Client, Credentials};
 use super::exit::{DONE, FAILED, Failure};
 use super::operations::{JOB_IDS, KINDS};
-use super::{Cli, output};
+use super::typed::{self, WholeWords};
+use super::{Cli, endpoint, output};
 
 /// By which the shell calls back. A name of its own: a job's command may itself complete something.
 const VARIABLE: &str = "LONGHAUL_COMPLETE";
@@ -57,9 +56,10 @@ pub(super) fn run(args: &CompletionsArgs) -> Result<u8, Failure> {
 }
 
 /// Answers the shell, where it is one that asks; `true`: it was.
-pub(super) fn answer(arguments: &[std::ffi::OsString]) -> bool {
+pub(super) fn answer(arguments: &[OsString]) -> bool {
     let folder = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
+    let shells = Shells(&[&WholeWords, &Zsh, &Fish]);
+    let asked = CompleteEnv::with_factory(Cli::command).var(VARIABLE).shells(shells);
     std::env::var_os(VARIABLE).is_some()
         && asked.try_complete(arguments.iter().cloned(), folder.as_deref()).unwrap_or(true)
 }
@@ -94,16 +94,12 @@ pub(super) fn kinds(current: &OsStr) -> Vec<CompletionCandidate> {
     .collect()
 }
 
-/// Asks the server that a command without options would ask.
+/// Asks the server that the line would ask once it is complete.
 fn ask<F: Future<Output = Option<Value>>>(question: impl FnOnce(Client) -> F) -> Option<Value> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-    let endpoint = if let Some(url) = variable("LONGHAUL_URL") {
-        Endpoint::parse(&url).ok()?
-    } else {
-        let found = data_folder(&Overrides::default(), &Environment::of_process());
-        Endpoint::DataFolder(found.ok()?)
-    };
-    let client = Client::new(endpoint, Credentials::of_environment(variable).ok()?);
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let endpoint = endpoint(&typed::global(&arguments)).ok()?;
+    let credentials = Credentials::of_environment(|name| std::env::var(name).ok()).ok()?;
+    let client = Client::new(endpoint, credentials);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let asked = async { tokio::time::timeout(PATIENCE, question(client)).await };
     runtime.block_on(asked).ok().flatten()

@@ -12,7 +12,7 @@ use rustix::fs::{Access, access, statvfs};
 use serde_json::{Value, json};
 
 use crate::config::{Config, Environment, Overrides};
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 
 use super::client::{Client, ClientError};
 use super::exit::{CONFIGURATION, DONE, FAILED, Failure};
@@ -42,7 +42,7 @@ struct Finding(&'static str, Grade, String);
 /// Looks at everything; ends with 78 where the configuration is wrong, 1 where anything else is.
 pub(super) async fn run(context: &Context, overrides: &Overrides) -> Result<u8, Failure> {
     let config = Config::load(overrides, &Environment::of_process());
-    let mut findings = vec![clock()];
+    let mut findings = vec![clock(SystemClock.now())];
     match &config {
         Ok(config) => {
             findings.extend(configuration(config));
@@ -159,8 +159,8 @@ fn database(file: &Path) -> Finding {
     }
 }
 
-fn clock() -> Finding {
-    let now = SystemClock.now().to_rfc3339();
+fn clock(now: Timestamp) -> Finding {
+    let now = now.to_rfc3339();
     if now.as_str() < CLOCK_AT_LEAST {
         Finding("clock", Grade::Wrong, format!("it says {now}, which is long past: set it"))
     } else {
@@ -218,5 +218,17 @@ fn port(config: &Config) -> Finding {
                 format!("{listen} cannot be listened on: {error}: choose another with `--listen`");
             Finding("port", Grade::Wrong, text)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_from_before_this_program_is_wrong() {
+        let grade = |now: &str| clock(now.parse().unwrap()).1;
+        assert_eq!(grade("1970-01-01T00:00:07Z"), Grade::Wrong);
+        assert_eq!(grade("2026-01-02T00:00:00Z"), Grade::Good);
     }
 }

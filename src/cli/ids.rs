@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::client::{Client, read};
 use super::completions;
 use super::exit::{FAILED, Failure, USAGE};
-use super::model::JobId;
+use super::model::{JobId, Page};
 use super::operations::JOB_IDS;
 
 /// The length of an id that is written out.
@@ -105,18 +105,19 @@ pub(super) async fn matching(
     let mut after = Value::Null;
     loop {
         let variables = json!({"filter": filter, "after": after});
-        let mut page = client.field(JOB_IDS, &variables, "jobs").await?;
-        for row in page["nodes"].as_array().into_iter().flatten() {
+        let page: Page = read(JOB_IDS, &client.field(JOB_IDS, &variables, "jobs").await?)?;
+        for row in &page.nodes {
             let job: JobId = read(JOB_IDS, row)?;
             if fits(&job) && seen.insert(job.id.clone()) {
                 jobs.push(job);
             }
         }
-        after = page["pageInfo"]["endCursor"].take();
-        let more = page["pageInfo"]["hasNextPage"] == Value::Bool(true) && !after.is_null();
-        if !more || jobs.len() >= enough {
-            jobs.truncate(enough);
-            return Ok(jobs);
+        match page.next() {
+            Some(next) if jobs.len() < enough => after = json!(next),
+            _ => {
+                jobs.truncate(enough);
+                return Ok(jobs);
+            }
         }
     }
 }

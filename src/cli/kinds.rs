@@ -1,10 +1,24 @@
 //! `longhaul kinds`: what can be started, and with which arguments.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::client::read;
 use super::exit::{DONE, Failure};
+use super::model::Named;
 use super::operations::KINDS;
 use super::{Context, output};
+
+/// A kind, as its row shows it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    name: String,
+    description: Option<String>,
+    args_schema: Value,
+    queue: Named,
+}
 
 /// Lists kinds.
 pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
@@ -13,7 +27,7 @@ pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
         output::document(&kinds)?;
         return Ok(DONE);
     }
-    let rows: Vec<_> = kinds.as_array().into_iter().flatten().map(cells).collect();
+    let rows: Vec<_> = read::<Vec<Kind>>(KINDS, &kinds)?.into_iter().map(cells).collect();
     if rows.is_empty() {
         output::say("no kinds are declared");
     } else {
@@ -22,14 +36,9 @@ pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
     Ok(DONE)
 }
 
-fn cells(kind: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    vec![
-        text(&kind["name"]),
-        text(&kind["queue"]["name"]),
-        arguments(&kind["argsSchema"]),
-        text(&kind["description"]),
-    ]
+fn cells(kind: Kind) -> Vec<String> {
+    let arguments = arguments(&kind.args_schema);
+    vec![kind.name, kind.queue.name, arguments, kind.description.unwrap_or_default()]
 }
 
 /// The arguments of a schema as a command line has them; those that may be left out in brackets.
@@ -52,6 +61,11 @@ fn arguments(schema: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_reads_what_its_document_selects() {
+        super::super::operations::selected::<Kind>(KINDS, "/kinds/0");
+    }
 
     #[test]
     fn arguments_are_shown_as_they_are_typed() {

@@ -12,7 +12,7 @@ use super::client::read;
 use super::completions;
 use super::exit::{DONE, Failure};
 use super::ids::OPEN;
-use super::model::Job;
+use super::model::{Job, Page};
 use super::operations::JOBS;
 use super::start::{label, label_inputs};
 use super::{Context, output};
@@ -184,23 +184,20 @@ async fn rows(
         let first = left.min(most);
         // A table shows neither args nor results, and both may be large.
         let variables = json!({"filter": filter, "first": first, "after": after, "whole": whole});
-        let mut page = match context.client.field(JOBS, &variables, "jobs").await {
-            Ok(page) => page,
+        let page: Page = match context.client.field(JOBS, &variables, "jobs").await {
+            Ok(page) => read(JOBS, &page)?,
             Err(error) => {
                 most =
                     error.most("first").filter(|&fewer| fewer > 0 && fewer < first).ok_or(error)?;
                 continue;
             }
         };
-        let Value::Array(nodes) = page["nodes"].take() else { break };
         // A page may be short although more follows, where no index serves the filter.
-        left = left.saturating_sub(u32::try_from(nodes.len()).unwrap_or(u32::MAX));
-        rows.extend(nodes);
-        let info = &mut page["pageInfo"];
-        if info["hasNextPage"] != Value::Bool(true) {
-            return Ok((rows, false));
-        }
-        after = info["endCursor"].take();
+        left = left.saturating_sub(u32::try_from(page.nodes.len()).unwrap_or(u32::MAX));
+        let next = page.next().map(Value::from);
+        rows.extend(page.nodes);
+        let Some(next) = next else { return Ok((rows, false)) };
+        after = next;
     }
     Ok((rows, left == 0))
 }

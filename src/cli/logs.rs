@@ -12,7 +12,7 @@ use super::completions;
 use super::exit::{DONE, Failure, INTERRUPTED};
 use super::ids::{resolve, unknown};
 use super::list::since;
-use super::model::{LogChunk, LogLine};
+use super::model::{LogChunk, LogLine, Page};
 use super::operations::{JOB_LOG, JOB_LOG_PAGE};
 use super::{Context, output};
 
@@ -91,15 +91,15 @@ async fn print_pages(context: &Context, args: &LogsArgs, id: &str) -> Result<(),
     let mut dropped = 0;
     loop {
         let page = page(context, variables.clone()).await?;
-        for line in page["nodes"].as_array().into_iter().flatten() {
+        dropped = page["droppedBytes"].as_u64().unwrap_or(0).max(dropped);
+        let page: Page = read(JOB_LOG_PAGE, &page)?;
+        for line in &page.nodes {
             print(context, args, line)?;
         }
-        dropped = page["droppedBytes"].as_u64().unwrap_or(0).max(dropped);
-        let (more, end) = (&page["pageInfo"]["hasNextPage"], &page["pageInfo"]["endCursor"]);
-        if args.lines.is_some() || *more != Value::Bool(true) || end.is_null() {
-            break;
+        match page.next() {
+            Some(next) if args.lines.is_none() => variables["after"] = json!(next),
+            _ => break,
         }
-        variables["after"] = end.clone();
     }
     if dropped > 0 {
         output::say(&format!("{dropped} bytes of the log are left out: it grew past its limit"));

@@ -3,8 +3,11 @@
 
 use serde::Deserialize;
 
+use super::estimate::Estimate;
+
 /// Something with a name.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Named {
     /// The name.
     pub(super) name: String,
@@ -12,6 +15,7 @@ pub(super) struct Named {
 
 /// A label of a job.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Label {
     /// Its name.
     pub(super) key: String,
@@ -21,6 +25,7 @@ pub(super) struct Label {
 
 /// A job, as little of it as names it.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct JobId {
     /// Its id.
     pub(super) id: String,
@@ -32,6 +37,7 @@ pub(super) struct JobId {
 
 /// A job, as the fragment `JobRow` selects it.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Job {
     /// Its id.
@@ -58,7 +64,11 @@ pub(super) struct Job {
     pub(super) wait: Option<Wait>,
     /// What it says of itself.
     pub(super) progress: Option<Progress>,
-    /// What it returned.
+    /// When it will start and end, where that was asked for.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) estimate: Option<Estimate>,
+    /// What it returned, where that was asked for.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub(super) result: Option<serde_json::Value>,
     /// The exit code of its latest attempt.
     pub(super) exit_code: Option<i64>,
@@ -75,8 +85,37 @@ pub(super) struct Job {
     pub(super) labels: Vec<Label>,
 }
 
+/// A part of a list.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page {
+    /// Its entries.
+    pub(super) nodes: Vec<serde_json::Value>,
+    /// What follows; not asked for where one page is all that is wanted.
+    #[serde(default)]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    page_info: Option<PageInfo>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+impl Page {
+    /// Where the next page begins; `None` where nothing more follows.
+    pub(super) fn next(&self) -> Option<&str> {
+        self.page_info.as_ref().filter(|info| info.has_next_page)?.end_cursor.as_deref()
+    }
+}
+
 /// Why a job waits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Wait {
     /// The reason.
@@ -85,13 +124,11 @@ pub(super) struct Wait {
     pub(super) reason_text: String,
     /// Its place, from 1.
     pub(super) position: Option<u64>,
-    /// How long it probably still waits.
-    #[serde(skip)]
-    pub(super) estimated_ms: Option<u64>,
 }
 
 /// What a command says of itself.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Progress {
     /// Usually 0 to 100.
     pub(super) percent: Option<f64>,
@@ -105,6 +142,7 @@ pub(super) struct Progress {
 
 /// An event of `jobStatus`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Status {
     /// Where the job is.
@@ -117,20 +155,26 @@ pub(super) struct Status {
     pub(super) wait: Option<Wait>,
     /// What it says of itself.
     pub(super) progress: Option<Progress>,
-    /// Its attempts.
-    pub(super) job: Attempts,
+    /// When it will start and end, as of this event.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    estimate: Option<Estimate>,
+    /// What else there is of it.
+    pub(super) job: StatusJob,
 }
 
-/// The attempts of a job, counted.
+/// The job of an event.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Attempts {
-    /// The number of the latest.
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct StatusJob {
+    /// The number of its latest attempt.
     pub(super) attempt: u32,
+    /// When it will start and end.
+    estimate: Option<Estimate>,
 }
 
 /// A message of `jobLog`, or a page of a log.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LogChunk {
     /// Oldest first.
@@ -145,6 +189,7 @@ pub(super) struct LogChunk {
 
 /// A line of a log.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct LogLine {
     /// STDOUT, STDERR or SYSTEM.
     pub(super) stream: String,
@@ -155,11 +200,6 @@ pub(super) struct LogLine {
 }
 
 impl Wait {
-    /// How long it probably still waits; `None` where nobody knows.
-    pub(super) fn estimate(&self) -> Option<std::time::Duration> {
-        self.estimated_ms.map(std::time::Duration::from_millis)
-    }
-
     /// As a line shows it.
     pub(super) fn told(&self) -> String {
         match self.position {
@@ -215,6 +255,11 @@ impl Job {
 }
 
 impl Status {
+    /// When it will start and end; `None` where nobody knows.
+    pub(super) fn estimate(&self) -> Option<&Estimate> {
+        self.estimate.as_ref().or(self.job.estimate.as_ref())
+    }
+
     /// As a line shows it.
     pub(super) fn told(&self) -> String {
         let state = self.state.to_lowercase();
@@ -240,8 +285,33 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::{Value, json};
+
+    use super::super::operations::{self, selected};
+    use super::*;
+
+    #[test]
+    fn what_is_read_of_an_answer_is_what_its_document_selects() {
+        selected::<Job>(operations::JOB, "/job");
+        selected::<Estimate>(operations::JOB, "/job/estimate");
+        selected::<Job>(operations::CANCEL_JOB, "/cancelJob/job");
+        selected::<Job>(operations::JOBS, "/jobs/nodes/0");
+        selected::<Page>(operations::JOBS, "/jobs");
+        selected::<Page>(operations::JOB_IDS, "/jobs");
+        selected::<Page>(operations::JOB_LOG_PAGE, "/job/log");
+        selected::<Page>(operations::QUEUED_JOBS, "/jobs");
+        selected::<Job>(operations::JOB_FEED, "/jobFeed/events/0/job");
+        selected::<Job>(operations::QUEUED_JOBS, "/jobs/nodes/0");
+        selected::<Estimate>(operations::QUEUED_JOBS, "/jobs/nodes/0/estimate");
+        selected::<Job>(operations::RETRY_JOB, "/retryJob/job");
+        selected::<Job>(operations::START_JOB, "/startJob/job");
+        selected::<JobId>(operations::JOB_IDS, "/jobs/nodes/0");
+        selected::<LogChunk>(operations::JOB_LOG, "/jobLog");
+        selected::<LogLine>(operations::JOB_LOG, "/jobLog/lines/0");
+        selected::<LogLine>(operations::JOB_LOG_PAGE, "/job/log/nodes/0");
+        selected::<Named>(operations::KIND, "/kinds/0");
+        selected::<Status>(operations::JOB_STATUS, "/jobStatus");
+    }
 
     fn told(mut status: Value) -> String {
         let map = status.as_object_mut().unwrap();

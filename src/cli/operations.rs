@@ -1,53 +1,39 @@
-//! The GraphQL documents that the commands send, each in a file of its own beside this one; a test
-//! holds them against `schema.graphql`.
+//! The GraphQL documents that the commands send: each file of `operations/` holds one operation, and `build.rs`
+//! makes of each a constant of its name, `JobLog` as `JOB_LOG`, with the fragments that it uses.
+//!
+//! The build fails for a document that does not fit `schema.graphql`.
 
 /// A document with one operation.
 #[derive(Debug, Clone, Copy)]
-pub struct Operation {
+pub(in crate::cli) struct Operation {
     /// The name of its operation.
-    pub name: &'static str,
+    pub(in crate::cli) name: &'static str,
     /// Its text.
-    pub text: &'static str,
+    pub(in crate::cli) text: &'static str,
 }
 
-macro_rules! operations {
-    ($($constant:ident = $name:literal in $file:literal $(with $fragment:literal)?;)*) => {
-        $(
-            #[doc = concat!("`", $file, "`")]
-            pub const $constant: Operation = Operation {
-                name: $name,
-                text: concat!(
-                    include_str!(concat!("operations/", $file)),
-                    $("\n", include_str!(concat!("operations/fragments/", $fragment)))?
-                ),
-            };
-        )*
+include!(concat!(env!("OUT_DIR"), "/operations.rs"));
 
-        /// All of them.
-        pub const ALL: &[Operation] = &[$($constant),*];
+/// Holds what is read of an answer to what its operation selects: nothing else, and what the schema lets
+/// be null may be missing.
+#[cfg(test)]
+#[track_caller]
+pub(super) fn selected<T: serde::de::DeserializeOwned + serde::Serialize>(
+    operation: Operation,
+    place: &str,
+) {
+    let samples: serde_json::Value =
+        serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/samples.json"))).unwrap();
+    let answers = &samples[operation.name];
+    let read = |answer: &serde_json::Value| {
+        let value = answer.pointer(place).cloned().unwrap_or_default();
+        serde_json::from_value::<T>(value)
+            .unwrap_or_else(|error| panic!("{}{place}: {error}", operation.name))
     };
-}
-
-operations! {
-    CANCEL_JOB = "CancelJob" in "cancel_job.graphql" with "job_row.graphql";
-    CREATE_TOKEN = "CreateToken" in "create_token.graphql" with "token_fields.graphql";
-    JOB = "Job" in "job.graphql" with "job_row.graphql";
-    JOBS = "Jobs" in "jobs.graphql" with "job_row.graphql";
-    JOB_FEED = "JobFeed" in "job_feed.graphql" with "job_row.graphql";
-    JOB_IDS = "JobIds" in "job_ids.graphql";
-    JOB_LOG = "JobLog" in "job_log.graphql";
-    JOB_LOG_PAGE = "JobLogPage" in "job_log_page.graphql";
-    JOB_STATUS = "JobStatus" in "job_status.graphql";
-    KIND = "Kind" in "kind.graphql";
-    KINDS = "Kinds" in "kinds.graphql";
-    PAUSE_QUEUE = "PauseQueue" in "pause_queue.graphql";
-    QUEUES = "Queues" in "queues.graphql";
-    RESUME_QUEUE = "ResumeQueue" in "resume_queue.graphql";
-    RETRY_JOB = "RetryJob" in "retry_job.graphql" with "job_row.graphql";
-    REVOKE_TOKEN = "RevokeToken" in "revoke_token.graphql" with "token_fields.graphql";
-    SERVER = "Server" in "server.graphql";
-    SHARE_JOB = "ShareJob" in "share_job.graphql" with "token_fields.graphql";
-    START_JOB = "StartJob" in "start_job.graphql" with "job_row.graphql";
-    TOKENS = "Tokens" in "tokens.graphql" with "token_fields.graphql";
-    WORKERS = "Workers" in "workers.graphql";
+    if answers["bare"].pointer(place).is_some_and(|part| !part.is_null()) {
+        read(&answers["bare"]);
+    }
+    let whole = serde_json::to_value(read(&answers["full"])).unwrap();
+    let missing = ["null", "[]"].iter().any(|empty| whole.to_string().contains(empty));
+    assert!(!missing, "{}{place} does not select all of it: {whole}", operation.name);
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use console::{Style, measure_text_width};
 
+use crate::domain::clock::Timestamp;
+
 use super::model::{Job, Progress, Status, Wait};
 use super::output::one_line;
 
@@ -29,11 +31,21 @@ impl Drawing {
     }
 
     /// A job that has not ended, so long after its state began; `tick` moves the spinner.
-    pub(super) fn running(&self, status: &Status, since: Duration, tick: usize) -> String {
+    pub(super) fn running(
+        &self,
+        status: &Status,
+        since: Duration,
+        tick: usize,
+        now: Timestamp,
+    ) -> String {
         let text = match (status.state.as_str(), &status.wait) {
             (_, Some(wait)) => {
                 let spinner = SPINNER[tick % SPINNER.len()].to_string();
-                format!("{} {}", self.paint(Style::new().cyan(), &spinner), waiting(wait))
+                format!(
+                    "{} {}",
+                    self.paint(Style::new().cyan(), &spinner),
+                    waiting(wait, status.soon(now))
+                )
             }
             ("RUNNING", None) => {
                 let mark = self.paint(Style::new().green(), "▶");
@@ -42,7 +54,9 @@ impl Drawing {
                     number => format!(" (attempt {number})"),
                 };
                 let (amount, message) = status.progress.as_ref().map(progress).unwrap_or_default();
-                format!("{mark} running{again}{amount} {}{message}", clock(since))
+                let left = status.soon(now).map(|soon| format!(" · {soon} left"));
+                let left = left.unwrap_or_default();
+                format!("{mark} running{again}{amount} {}{left}{message}", clock(since))
             }
             (state, None) => {
                 let mark = self.paint(Style::new().yellow(), "■");
@@ -66,14 +80,14 @@ impl Drawing {
     }
 }
 
-/// Like `queued #3 · 2 slots are taken`.
-fn waiting(wait: &Wait) -> String {
+/// Like `queued #3 · ~40 s · 2 slots are taken`.
+fn waiting(wait: &Wait, soon: Option<String>) -> String {
     let mut text = "queued".to_owned();
     if let Some(position) = wait.position {
         write!(text, " #{position}").expect("a string can be written");
     }
-    if let Some(estimate) = wait.estimate() {
-        write!(text, " · ~{}", rough(estimate)).expect("a string can be written");
+    if let Some(soon) = soon {
+        write!(text, " · {soon}").expect("a string can be written");
     }
     write!(text, " · {}", one_line(&wait.reason_text)).expect("a string can be written");
     text
@@ -141,7 +155,8 @@ mod tests {
         map.entry("terminal").or_insert(json!(false));
         map.entry("job").or_insert(json!({"attempt": 1}));
         let status: Status = serde_json::from_value(status).unwrap();
-        Drawing { colours: false }.running(&status, Duration::from_secs(12), 1)
+        let now = "2026-11-25T12:00:00Z".parse().unwrap();
+        Drawing { colours: false }.running(&status, Duration::from_secs(12), 1, now)
     }
 
     #[test]
@@ -149,7 +164,13 @@ mod tests {
         let wait =
             json!({"reason": "SLOTS_BUSY", "reasonText": "2 slots are taken", "position": 3});
         let running = |progress: Value| drawn(json!({"state": "RUNNING", "progress": progress}));
+        let job = json!({"attempt": 1, "estimate": {
+            "startAt": "2026-11-25T12:00:40Z", "endAt": "2026-11-25T12:03:00Z",
+        }});
+        let half = json!({"percent": 50.0, "message": "downloading"});
         let lines = [
+            drawn(json!({"state": "QUEUED", "wait": wait, "job": job})),
+            drawn(json!({"state": "RUNNING", "progress": half, "job": job})),
             drawn(json!({"state": "QUEUED", "wait": wait})),
             running(json!({"percent": 37.0, "message": "downloading\u{1b}[2J"})),
             running(json!({"current": 1, "total": 4})),
@@ -161,6 +182,8 @@ mod tests {
             drawn(json!({"state": "CANCELING"})),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r"
+        ⠙ queued #3 · ~40 s · 2 slots are taken
+        ▶ running 50% ▇▇▇▇▇░░░░░ 00:12 · ~3 min left downloading
         ⠙ queued #3 · 2 slots are taken
         ▶ running 37% ▇▇▇▇░░░░░░ 00:12 downloading [2J
         ▶ running 25% ▇▇▇░░░░░░░ 00:12

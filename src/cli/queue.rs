@@ -4,14 +4,48 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::domain::clock::{Clock as _, SystemClock};
 
 use super::client::read;
 use super::exit::{DONE, Failure, USAGE};
-use super::model::Job;
-use super::operations::{JOBS, PAUSE_QUEUE, QUEUES, RESUME_QUEUE};
+use super::model::{Job, Page};
+use super::operations::{Operation, PAUSE_QUEUE, QUEUED_JOBS, QUEUES, RESUME_QUEUE};
 use super::progress_line::rough;
 use super::{Context, output};
+
+/// A queue, as its heading shows it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+struct Queue {
+    name: String,
+    slots: u32,
+    paused: bool,
+    paused_note: Option<String>,
+    stats: Stats,
+}
+
+/// What goes on in it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+struct Stats {
+    waiting: u64,
+    running: u64,
+    not_before: u64,
+    run_p50_ms: Option<u64>,
+}
+
+/// A queue that was paused or resumed.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+struct Changed {
+    name: String,
+    paused: bool,
+}
 
 /// What `queue` takes.
 #[derive(Debug, Args)]
@@ -25,58 +59,59 @@ pub(super) struct QueueArgs {
 
 /// Shows queues and who waits in them, the next one first.
 pub(super) async fn show_queues(context: &Context, args: &QueueArgs) -> Result<u8, Failure> {
-    let mut queues = context.client.field(QUEUES, &json!({}), "queues").await?;
-    let Value::Array(queues) = &mut queues else { return Ok(DONE) };
+    let queues = context.client.field(QUEUES, &json!({}), "queues").await?;
+    let mut queues = read::<Vec<Value>>(QUEUES, &queues)?
+        .into_iter()
+        .map(|row| Ok((read(QUEUES, &row)?, row)))
+        .collect::<Result<Vec<(Queue, Value)>, Failure>>()?;
     if let Some(name) = &args.name {
-        let names: Vec<_> = queues.iter().map(|queue| text(&queue["name"])).collect();
-        if !names.contains(name) {
+        let names: Vec<_> = queues.iter().map(|(queue, _)| queue.name.as_str()).collect();
+        if !names.contains(&name.as_str()) {
             let message =
                 format!("there is no queue `{name}`: expected one of {}", names.join(", "));
             return Err(Failure::new(USAGE, message));
         }
-        queues.retain(|queue| queue["name"] == name.as_str());
+        queues.retain(|(queue, _)| queue.name == *name);
     }
-    for queue in queues.iter_mut() {
-        let filter = json!({"queues": [queue["name"]], "states": ["QUEUED"]});
-        let variables = json!({"filter": filter, "orderBy": "QUEUE_ORDER", "first": args.limit, "whole": context.json});
-        queue["jobs"] = context.client.field(JOBS, &variables, "jobs").await?["nodes"].take();
+    let mut documents = Vec::new();
+    for (queue, mut row) in queues {
+        let variables = json!({"queue": queue.name, "first": args.limit, "whole": context.json});
+        let jobs = context.client.field(QUEUED_JOBS, &variables, "jobs").await?;
+        let Page { nodes, .. } = read(QUEUED_JOBS, &jobs)?;
+        if context.json {
+            row["jobs"] = Value::Array(nodes);
+            documents.push(row);
+            continue;
+        }
+        output::line(&heading(&queue))?;
+        let rows = nodes.iter().map(cells).collect::<Result<Vec<_>, Failure>>()?;
+        if !rows.is_empty() {
+            output::table(&["#", "ID", "KIND", "CREATED", "STARTS", "WAITS"], &rows)?;
+        }
     }
     if context.json {
-        output::document(&queues)?;
-        return Ok(DONE);
-    }
-    for queue in queues {
-        output::line(&heading(queue))?;
-        let rows = queue["jobs"].as_array().into_iter().flatten().map(cells);
-        let rows = rows.collect::<Result<Vec<_>, Failure>>()?;
-        if !rows.is_empty() {
-            output::table(&["#", "ID", "KIND", "CREATED", "WAITS"], &rows)?;
-        }
+        output::document(&documents)?;
     }
     Ok(DONE)
 }
 
 /// Like `default: 2 of 4 slots busy, 6 waiting`.
-fn heading(queue: &Value) -> String {
-    let stats = &queue["stats"];
+fn heading(queue: &Queue) -> String {
+    let stats = &queue.stats;
     let mut line = format!(
         "{}: {} of {} slots busy, {} waiting",
-        text(&queue["name"]),
-        stats["running"],
-        queue["slots"],
-        stats["waiting"],
+        queue.name, stats.running, queue.slots, stats.waiting,
     );
-    if stats["notBefore"].as_u64().is_some_and(|later| later > 0) {
-        write!(line, ", {} later", stats["notBefore"]).expect("a string can be written");
+    if stats.not_before > 0 {
+        write!(line, ", {} later", stats.not_before).expect("a string can be written");
     }
-    if let Some(median) = stats["runP50Ms"].as_u64() {
+    if let Some(median) = stats.run_p50_ms {
         write!(line, ", median run {}", rough(Duration::from_millis(median)))
             .expect("a string can be written");
     }
-    if queue["paused"] == Value::Bool(true) {
-        let note = text(&queue["pausedNote"]);
+    if queue.paused {
         line.push_str(", paused");
-        if !note.is_empty() {
+        if let Some(note) = queue.paused_note.as_ref().filter(|note| !note.is_empty()) {
             write!(line, ": {note}").expect("a string can be written");
         }
     }
@@ -84,15 +119,12 @@ fn heading(queue: &Value) -> String {
 }
 
 fn cells(row: &Value) -> Result<Vec<String>, Failure> {
-    let job: Job = read(JOBS, row)?;
+    let job: Job = read(QUEUED_JOBS, row)?;
     let place = job.wait.as_ref().and_then(|wait| wait.position);
     let place = place.map_or_else(|| "-".to_owned(), |place| place.to_string());
+    let starts = job.starts(SystemClock.now()).unwrap_or_else(|| "-".to_owned());
     let reason = job.wait.map(|wait| wait.reason_text).unwrap_or_default();
-    Ok(vec![place, job.id, job.kind.name, job.created_at, reason])
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+    Ok(vec![place, job.id, job.kind.name, job.created_at, starts, reason])
 }
 
 /// What `pause` takes.
@@ -118,23 +150,37 @@ pub(super) struct ResumeArgs {
 pub(super) async fn pause(context: &Context, args: &PauseArgs) -> Result<u8, Failure> {
     let variables = json!({"name": args.queue, "note": args.note});
     let payload = context.client.field(PAUSE_QUEUE, &variables, "pauseQueue").await?;
-    show(context, &payload)
+    show(context, PAUSE_QUEUE, &payload)
 }
 
 /// Resumes a queue.
 pub(super) async fn resume(context: &Context, args: &ResumeArgs) -> Result<u8, Failure> {
     let variables = json!({"name": args.queue});
     let payload = context.client.field(RESUME_QUEUE, &variables, "resumeQueue").await?;
-    show(context, &payload)
+    show(context, RESUME_QUEUE, &payload)
 }
 
-fn show(context: &Context, payload: &Value) -> Result<u8, Failure> {
+fn show(context: &Context, operation: Operation, payload: &Value) -> Result<u8, Failure> {
     let queue = &payload["queue"];
+    let Changed { name, paused } = read(operation, queue)?;
     if context.json {
         output::document(queue)?;
     } else {
-        let state = if queue["paused"] == Value::Bool(true) { "paused" } else { "open" };
-        output::line(&format!("{}  {state}", queue["name"].as_str().unwrap_or_default()))?;
+        let state = if paused { "paused" } else { "open" };
+        output::line(&format!("{name}  {state}"))?;
     }
     Ok(DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::operations::selected;
+    use super::*;
+
+    #[test]
+    fn a_heading_reads_what_its_document_selects() {
+        selected::<Queue>(QUEUES, "/queues/0");
+        selected::<Changed>(PAUSE_QUEUE, "/pauseQueue/queue");
+        selected::<Changed>(RESUME_QUEUE, "/resumeQueue/queue");
+    }
 }

@@ -1,6 +1,7 @@
 //! `longhaul run`: starts a job and stays with it, so that it can stand where the command itself
 //! stood: what the job prints is printed, and its exit code is ours.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,23 +9,23 @@ use serde_json::{Map, Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::domain::clock::{Clock as _, SystemClock};
+
 use super::client::{Client, Follow, read};
 use super::exit::{BUG, FAILED, Failure, INTERRUPTED, of_job};
+use super::live_line::{LiveLine, due};
 use super::logs::print_line;
 use super::model::{Job, LogChunk, Status};
 use super::operations::{CANCEL_JOB, JOB, JOB_LOG, JOB_STATUS};
 use super::progress_line::Drawing;
 use super::start::{StartArgs, start};
-use super::status_line::StatusLine;
 use super::{Context, output};
 
 /// How long the rest of the log is waited for once the job has ended.
 const LOG_REST: Duration = Duration::from_secs(10);
 /// Place and progress are told at most once in this time; states at once.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
-/// So often the spinner and the clock of the status line move.
-const TICK: Duration = Duration::from_millis(200);
-/// A second Ctrl-C in this time cancels the job.
+/// A second Ctrl-C in this time cancels the job, where somebody sits at a terminal to press it.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// What `run` takes.
@@ -81,12 +82,19 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
     Ok(of_job(&job))
 }
 
-/// Leaves the job alone, unless Ctrl-C comes once more: then it is canceled.
+/// Leaves the job alone, unless Ctrl-C comes once more on a terminal: then it is canceled. A script has sent its
+/// signal and waits for our end.
 async fn detach(context: &Context, id: &str, interrupts: &mut Signal) -> Result<(), Failure> {
     let seconds = AGAIN.as_secs();
+    let is_attended = std::io::stderr().is_terminal();
+    let again =
+        if is_attended { format!("; Ctrl-C within {seconds} s cancels it") } else { String::new() };
     output::say(&format!(
-        "longhaul: detached: the job goes on; stop it with `longhaul cancel {id}`, watch it with `longhaul logs -f {id}`; Ctrl-C within {seconds} s cancels it"
+        "longhaul: detached: the job goes on; stop it with `longhaul cancel {id}`, watch it with `longhaul logs -f {id}`{again}"
     ));
+    if !is_attended {
+        return Ok(());
+    }
     tokio::select! {
         () = sleep(AGAIN) => return Ok(()),
         _ = interrupts.recv() => {}
@@ -119,20 +127,15 @@ struct Watch<'c> {
     status: Follow<'c>,
     log: Follow<'c>,
     json: bool,
+    /// What was told last, without how soon the next change comes: that moves by itself.
     told: Option<String>,
     state: String,
     quiet_until: Instant,
     /// What is told when the pause is over.
-    pending: Option<String>,
+    pending: Option<Status>,
     dropped_bytes: u64,
     /// Where there is a terminal: the line that is written anew.
-    line: Option<StatusLine>,
-    drawing: Drawing,
-    /// What the line shows, since when it is in its state, and how often it moved.
-    shown: Option<Status>,
-    since: Instant,
-    ticks: usize,
-    next_tick: Instant,
+    line: Option<LiveLine>,
 }
 
 impl<'c> Watch<'c> {
@@ -148,12 +151,7 @@ impl<'c> Watch<'c> {
             quiet_until: Instant::now(),
             pending: None,
             dropped_bytes: 0,
-            line: if json { None } else { StatusLine::new() },
-            drawing: Drawing::new(),
-            shown: None,
-            since: Instant::now(),
-            ticks: 0,
-            next_tick: Instant::now(),
+            line: if json { None } else { LiveLine::new(String::new()) },
         }
     }
 
@@ -175,7 +173,7 @@ impl<'c> Watch<'c> {
                         None => true,
                     };
                 }
-                () = sleep_until(self.next_tick), if self.line.is_some() => self.tick(),
+                () = due(self.line.as_ref()) => self.line.iter_mut().for_each(LiveLine::tick),
                 () = sleep_until(self.quiet_until), if self.pending.is_some() => {
                     self.tell_pending();
                 }
@@ -195,41 +193,25 @@ impl<'c> Watch<'c> {
             return Ok(event["terminal"] == Value::Bool(true));
         }
         let status: Status = read(JOB_STATUS, event)?;
-        if self.line.is_some() {
-            let last = status.terminal;
-            if self.state != status.state {
-                self.state.clone_from(&status.state);
-                self.since = Instant::now();
-            }
-            self.shown = Some(status).filter(|_| !last);
-            self.draw();
+        let last = status.terminal;
+        if let Some(line) = &mut self.line {
+            line.show(status);
             return Ok(last);
         }
-        self.pending = Some(status.told()).filter(|text| self.told.as_ref() != Some(text));
-        if self.state != status.state || Instant::now() >= self.quiet_until {
-            self.state = status.state;
+        let is_new = self.state != status.state;
+        self.state.clone_from(&status.state);
+        self.pending = Some(status).filter(|status| self.told != Some(status.told()));
+        if is_new || Instant::now() >= self.quiet_until {
             self.tell_pending();
         }
-        Ok(status.terminal)
-    }
-
-    fn tick(&mut self) {
-        self.ticks += 1;
-        self.next_tick = Instant::now() + TICK;
-        self.draw();
-    }
-
-    fn draw(&self) {
-        if let (Some(line), Some(status)) = (&self.line, &self.shown) {
-            line.set(&self.drawing.running(status, self.since.elapsed(), self.ticks));
-        }
+        Ok(last)
     }
 
     fn tell_pending(&mut self) {
-        if let Some(text) = self.pending.take() {
+        if let Some(status) = self.pending.take() {
             // A job's own words cannot move the cursor.
-            output::say(&output::one_line(&text));
-            self.told = Some(text);
+            output::say(&output::one_line(&status.told_at(SystemClock.now())));
+            self.told = Some(status.told());
             self.quiet_until = Instant::now() + PROGRESS_PAUSE;
         }
     }

@@ -6,6 +6,8 @@ use futures::StreamExt as _;
 use futures::stream::{select_all, unfold};
 use serde_json::{Map, json};
 
+use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
+
 use super::client::read;
 use super::completions;
 use super::exit::{DONE, Failure};
@@ -50,8 +52,10 @@ pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<u8, Fail
         output::document(&one_or_all(rows))?;
         return Ok(DONE);
     }
-    let blocks: Vec<String> =
-        rows.iter().map(|row| Ok(block(&read(JOB, row)?))).collect::<Result<_, Failure>>()?;
+    let blocks: Vec<String> = rows
+        .iter()
+        .map(|row| Ok(block(&read(JOB, row)?, SystemClock.now())))
+        .collect::<Result<_, Failure>>()?;
     output::text(&blocks.join("\n"))?;
     Ok(DONE)
 }
@@ -75,11 +79,13 @@ async fn watch(context: &Context, ids: &[String]) -> Result<u8, Failure> {
             continue;
         }
         let id = event["id"].as_str().unwrap_or_default().to_owned();
-        let text = read::<Status>(JOB_STATUS, event)?.told();
-        let line = output::one_line(&format!("{id}  {text}"));
-        // An outage brings the same once more.
-        if told.insert(id, line.clone()).as_ref() != Some(&line) {
-            output::line(&line)?;
+        let status: Status = read(JOB_STATUS, event)?;
+        let text = status.told();
+        // An outage brings the same once more; how soon the next change comes moves by itself.
+        if told.get(&id) != Some(&text) {
+            let line = format!("{id}  {}", status.told_at(SystemClock.now()));
+            output::line(&output::one_line(&line))?;
+            told.insert(id, text);
         }
     }
     Ok(DONE)
@@ -110,7 +116,8 @@ async fn watch_all(context: &Context) -> Result<u8, Failure> {
 }
 
 /// A job as lines of a name and a value; what is not there is left out.
-fn block(job: &Job) -> String {
+fn block(job: &Job, now: Timestamp) -> String {
+    let (next, soon) = job.outlook(now).map_or(("", None), |(next, soon)| (next, Some(soon)));
     let ended = job.reason_text.clone().or(job.reason.clone()).filter(|_| job.terminal);
     let attempt = (job.max_attempts > 1 || job.attempt > 1)
         .then(|| format!("{}, failures may cost {}", job.attempt, job.max_attempts));
@@ -120,6 +127,7 @@ fn block(job: &Job) -> String {
         ("queue", Some(job.queue.name.clone())),
         ("state", Some(job.state.clone())),
         ("wait", job.wait.as_ref().map(Wait::told)),
+        (next, soon),
         ("progress", job.progress.as_ref().and_then(Progress::told)),
         ("reason", ended),
         ("labels", Some(job.labels()).filter(|labels| !labels.is_empty())),
@@ -148,12 +156,15 @@ mod tests {
             "id": "019", "kind": {"name": "demo"}, "queue": {"name": "default"},
             "state": "RUNNING", "terminal": false, "createdAt": "2026-11-25T04:44:34.120Z",
             "progress": {"percent": 50.0}, "attempt": 2, "maxAttempts": 3,
+            "estimate": {"endAt": "2026-11-25T12:00:40Z", "endAtLatest": "2026-11-25T12:02:00Z"},
         });
-        insta::assert_snapshot!(block(&serde_json::from_value(job).unwrap()), @r"
+        let now = "2026-11-25T12:00:00Z".parse().unwrap();
+        insta::assert_snapshot!(block(&serde_json::from_value(job).unwrap(), now), @r"
         id        019
         kind      demo
         queue     default
         state     RUNNING
+        ends      in ~40 s, 9 of 10 within 2 min
         progress  50 %
         attempt   2, failures may cost 3
         created   2026-11-25T04:44:34.120Z

@@ -13,6 +13,7 @@ use crate::config::value::{duration_text, positive_duration};
 use super::client::read;
 use super::exit::{DONE, Failure, INTERRUPTED, TIMEOUT, of_job};
 use super::ids::{Selection, resolve_all, unknown};
+use super::live_line::{LiveLine, due};
 use super::model::{Job, Status};
 use super::operations::{JOB, JOB_STATUS};
 use super::run::last_word;
@@ -84,25 +85,43 @@ async fn ended(context: &Context, args: &WaitArgs) -> Result<Vec<(Job, Value)>, 
     if args.any && !ids.is_empty() {
         let waits = ids.iter().enumerate();
         // All lose the server at the same time; the first says so.
-        let waits = waits.map(|(number, id)| end(context, id, number > 0).boxed_local());
+        let waits = waits.map(|(number, id)| end(context, id, number > 0, None).boxed_local());
         let (first, _, _) = select_all(waits).await;
         return Ok(vec![first?]);
     }
     let mut ended = Vec::with_capacity(ids.len());
-    for id in &ids {
-        ended.push(end(context, id, false).await?);
+    for (number, id) in ids.iter().enumerate() {
+        let of =
+            if ids.len() > 1 { format!("[{}/{}] ", number + 1, ids.len()) } else { String::new() };
+        let line = if context.json { None } else { LiveLine::new(of) };
+        ended.push(end(context, id, false, line).await?);
     }
     Ok(ended)
 }
 
-/// One job, once it has ended.
-async fn end(context: &Context, id: &str, quiet: bool) -> Result<(Job, Value), Failure> {
+/// One job, once it has ended; until then the line shows where it is.
+async fn end(
+    context: &Context,
+    id: &str,
+    quiet: bool,
+    mut line: Option<LiveLine>,
+) -> Result<(Job, Value), Failure> {
     let variables = Map::from_iter([("id".to_owned(), json!(id))]);
     let events = context.client.follow(JOB_STATUS, variables);
     let mut events = if quiet { events.quiet() } else { events };
-    while let Some(data) = events.next().await? {
-        if read::<Status>(JOB_STATUS, &data["jobStatus"])?.terminal {
-            break;
+    loop {
+        tokio::select! {
+            event = events.next() => {
+                let Some(data) = event? else { break };
+                let status: Status = read(JOB_STATUS, &data["jobStatus"])?;
+                if status.terminal {
+                    break;
+                }
+                if let Some(line) = &mut line {
+                    line.show(status);
+                }
+            }
+            () = due(line.as_ref()) => line.iter_mut().for_each(LiveLine::tick),
         }
     }
     last_word(&context.client, id).await

@@ -1,10 +1,36 @@
 //! `longhaul workers`: the processes that run jobs.
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
+use super::client::read;
 use super::exit::{DONE, Failure};
+use super::model::Named;
 use super::operations::WORKERS;
 use super::{Context, output};
+
+/// A worker, as its row shows it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+struct Worker {
+    name: String,
+    version: String,
+    live: bool,
+    draining: bool,
+    slots: u32,
+    busy: u32,
+    last_seen_at: String,
+    running: Vec<Running>,
+}
+
+/// A job that it runs.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+struct Running {
+    id: String,
+    kind: Named,
+}
 
 /// Lists workers.
 pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
@@ -13,26 +39,34 @@ pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
         output::document(&workers)?;
         return Ok(DONE);
     }
-    let rows: Vec<_> = workers.as_array().into_iter().flatten().map(cells).collect();
+    let rows: Vec<_> = read::<Vec<Worker>>(WORKERS, &workers)?.into_iter().map(cells).collect();
     output::table(&["WORKER", "STATE", "SLOTS", "VERSION", "LAST SEEN", "RUNNING"], &rows)?;
     Ok(DONE)
 }
 
-fn cells(worker: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let state = match (&worker["live"], &worker["draining"]) {
-        (Value::Bool(false), _) => "gone",
-        (_, Value::Bool(true)) => "draining",
-        _ => "live",
+fn cells(worker: Worker) -> Vec<String> {
+    let state = match (worker.live, worker.draining) {
+        (false, _) => "gone",
+        (true, true) => "draining",
+        (true, false) => "live",
     };
-    let running = worker["running"].as_array().into_iter().flatten();
-    let running = running.map(|job| format!("{} {}", text(&job["kind"]["name"]), text(&job["id"])));
+    let running = worker.running.iter().map(|job| format!("{} {}", job.kind.name, job.id));
     vec![
-        text(&worker["name"]),
+        worker.name,
         state.to_owned(),
-        format!("{}/{}", worker["busy"], worker["slots"]),
-        text(&worker["version"]),
-        text(&worker["lastSeenAt"]),
+        format!("{}/{}", worker.busy, worker.slots),
+        worker.version,
+        worker.last_seen_at,
         running.collect::<Vec<_>>().join(", "),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_reads_what_its_document_selects() {
+        super::super::operations::selected::<Worker>(WORKERS, "/workers/0");
+    }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr};
 
 use crate::support::deadline::within;
 use crate::support::server::Server;
@@ -17,8 +19,11 @@ drain_timeout = "200ms"
 max_waiting = 1
 [kinds.end]
 command = ["sh", "-c", "exit {code}"]
+success_exit_codes = [0, 3]
 [kinds.killed]
 command = ["sh", "-c", "kill -KILL $$"]
+[kinds.ended]
+command = ["sh", "-c", "kill -TERM $$"]
 [kinds.slow]
 command = ["sleep", "60"]
 timeout = "100ms"
@@ -30,7 +35,7 @@ command = ["no-such-program-here"]
 "#;
 
 /// Runs the command in a thread of its own: it blocks until it ends.
-async fn ask(server: &Server, arguments: &[&str]) -> Output {
+pub(super) async fn ask(server: &Server, arguments: &[&str]) -> Output {
     let url = format!("http://{}", server.api.address());
     let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
     let run = move || {
@@ -40,7 +45,7 @@ async fn ask(server: &Server, arguments: &[&str]) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-fn words(output: &Output) -> String {
+pub(super) fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -52,7 +57,9 @@ async fn each_end_has_its_code() {
         (&["run", "end", "code=0"][..], 0),
         (&["run", "end", "code=7"], 7),
         (&["run", "end", "code=125"], 125),
+        (&["run", "end", "code=3"], 0),
         (&["run", "killed"], 137),
+        (&["run", "ended"], 143),
         (&["run", "slow"], 124),
         (&["run", "absent"], 1),
         (&["run", "ned"], 2),
@@ -72,11 +79,20 @@ async fn each_end_has_its_code() {
     let queue = ask(&server, &["queue", "narrow"]).await;
     let shown = String::from_utf8(queue.stdout).unwrap();
     assert!(shown.contains("1 waiting, paused\n") && shown.contains(id.trim()), "{shown}");
+    let late = ask(&server, &["wait", id.trim(), "--timeout", "10ms"]).await;
+    assert_eq!(late.status.code(), Some(124), "{}", words(&late));
     // All but its last mark fits no other job: those before it were made earlier.
     let beginning = &id.trim()[..35];
     let canceled = ask(&server, &["cancel", beginning]).await;
     assert_eq!(canceled.status.code(), Some(0), "{}", words(&canceled));
     assert_eq!(ask(&server, &["wait", beginning]).await.status.code(), Some(130));
+    let all = ask(&server, &["queue", "--limit", "100"]).await;
+    assert_eq!(
+        all.status.code(),
+        Some(0),
+        "a page of the most jobs fits the limits: {}",
+        words(&all)
+    );
     let doctor = ask(&server, &["doctor"]).await;
     let told = String::from_utf8(doctor.stdout).unwrap();
     assert!(told.contains("ok       readiness: it takes jobs\n"), "{told}");
@@ -91,6 +107,42 @@ async fn each_end_has_its_code() {
     let file = server.folder().join("bad.toml");
     let arguments = ["doctor", "--config", file.to_str().unwrap()];
     assert_eq!(longhaul(&arguments).output().unwrap().status.code(), Some(78));
+}
+
+/// `run`, in its first second: the job that it has started, and the rest of its words.
+async fn running(server: &Server, kind: &str) -> (Child, String, Lines<BufReader<ChildStderr>>) {
+    let mut run = tokio::process::Command::new(longhaul(&[]).get_program())
+        .args(["run", kind, "--server", &format!("http://{}", server.api.address())])
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines();
+    let first = within("the id of the job", &kind, lines.next_line()).await.unwrap().unwrap();
+    (run, first.strip_prefix("job ").unwrap().to_owned(), lines)
+}
+
+#[tokio::test]
+async fn a_run_whose_job_is_canceled_or_that_is_interrupted_ends_with_130() {
+    // P9, P10
+    let server = Server::start(CONFIG).await;
+    let said = "see the end of `run`";
+    let (mut run, id, _lines) = running(&server, "long").await;
+    let canceled = ask(&server, &["cancel", &id]).await;
+    assert_eq!(canceled.status.code(), Some(0), "{}", words(&canceled));
+    let ended = within("the end of run", &said, run.wait()).await.unwrap();
+    assert_eq!(ended.code(), Some(130));
+
+    let (mut run, id, mut lines) = running(&server, "long").await;
+    // Once it has told a state it listens for the signal.
+    within("a state", &said, lines.next_line()).await.unwrap().unwrap();
+    let pid = Pid::from_raw(run.id().unwrap().cast_signed()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let ended = within("the end of run", &said, run.wait()).await.unwrap();
+    assert_eq!(ended.code(), Some(130));
+    let goes_on = ask(&server, &["status", &id]).await;
+    let shown = String::from_utf8(goes_on.stdout).unwrap();
+    assert!(shown.contains("RUNNING") || shown.contains("QUEUED"), "{shown}");
 }
 
 /// A pipe whose reader waits until somebody writes.

@@ -275,7 +275,10 @@ fn cancel_tells_a_program_of_each_id_in_one_shape() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let server = Scripted::start().data("Kinds", json!({"kinds": [{"name": "demo"}]}));
+    let server = Scripted::start().data(
+        "Kinds",
+        json!({"kinds": [{"name": "demo", "argsSchema": {}, "queue": {"name": "default"}}]}),
+    );
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     drop(reader);
     let output = Command::new(longhaul(&[]).get_program())

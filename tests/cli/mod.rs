@@ -3,16 +3,20 @@
 mod addresses;
 mod codes;
 mod commands;
+mod completions;
 mod config;
+mod doctor;
+mod estimates;
 mod failures;
+mod hostile;
 mod interrupts;
 mod not_started;
-mod operations;
 mod pty;
 mod scripted;
 mod status_line;
 mod terminal;
 mod tokens;
+mod watch;
 mod whole;
 
 use std::process::Output;

@@ -11,8 +11,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Json, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -53,6 +54,8 @@ struct Script {
     sessions: HashMap<String, VecDeque<Vec<Step>>>,
     /// Everything that was asked, in order: the payloads of requests and of `subscribe`.
     asked: Vec<Value>,
+    /// What `/readyz` answers.
+    readiness: Option<(u16, &'static str)>,
 }
 
 type Shared = Arc<(Mutex<Script>, Condvar)>;
@@ -75,6 +78,7 @@ impl Scripted {
         let (stop, stopped) = oneshot::channel();
         let router = Router::new()
             .route("/graphql", post(answer).get(upgrade))
+            .route("/readyz", get(readyz))
             .with_state(Arc::clone(&script));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -107,6 +111,12 @@ impl Scripted {
         self.with(|script| {
             script.sessions.entry(operation.to_owned()).or_default().push_back(steps);
         });
+        self
+    }
+
+    /// Answers `/readyz` like this.
+    pub(crate) fn readiness(self, status: u16, text: &'static str) -> Self {
+        self.with(|script| script.readiness = Some((status, text)));
         self
     }
 
@@ -177,6 +187,12 @@ async fn answer(State(script): State<Shared>, Json(request): Json<Value>) -> Res
             Json(json!({"errors": [{"message": message}]})).into_response()
         }
     }
+}
+
+async fn readyz(State(script): State<Shared>) -> Response {
+    let answer = script.0.lock().unwrap().readiness;
+    let (status, text) = answer.unwrap_or((404, ""));
+    (StatusCode::from_u16(status).unwrap(), text).into_response()
 }
 
 async fn upgrade(State(script): State<Shared>, upgrade: WebSocketUpgrade) -> Response {

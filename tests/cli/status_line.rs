@@ -8,7 +8,7 @@ use serde_json::json;
 use super::commands::{log, status, with_job};
 use super::pty::Pty;
 use super::scripted::{Scripted, Step};
-use super::{job, succeeded};
+use super::{against, job, stderr, succeeded};
 
 const ERASE: &str = "\r\u{1b}[2K";
 
@@ -69,6 +69,48 @@ fn a_line_is_written_anew_and_the_log_stands_above_it() {
     );
     assert_eq!(printed.pop().unwrap(), "✗ failed in 00:31: it ended with exit code 7");
     assert_eq!(printed, ["job j1", "one", "two"]);
+}
+
+#[test]
+fn how_soon_a_job_starts_is_told_where_somebody_knows() {
+    let estimate = json!({"startAt": "2999-01-01T00:00:00Z", "startAtLatest": null});
+    let wait = json!({
+        "wait": {"reason": "SLOTS_BUSY", "reasonText": "2 slots are taken", "position": 3},
+        "job": {"attempt": 1, "estimate": estimate},
+    });
+    let server = || {
+        with_job(&succeeded())
+            .session("JobStatus", vec![status("QUEUED", &wait), status("SUCCEEDED", &json!({}))])
+            .session("JobLog", vec![log("c", &[], true)])
+    };
+    let (_, shown) = Pty::new(80).with("NO_COLOR", "1").run(&server(), &["run", "demo"]);
+    let (line, _) = parts(&shown);
+    let soon = line[0].strip_prefix("⠋ queued #3 · ~").expect("an estimate");
+    assert!(soon.ends_with(" h · 2 slots are taken"), "{line:?}");
+    let plain = against(&server(), &["run", "demo"]);
+    let words = stderr(&plain);
+    assert!(words.contains("queued, position 3 (2 slots are taken), starts in ~"), "{words}");
+}
+
+#[test]
+fn wait_keeps_a_line_of_the_job_that_it_waits_for() {
+    let wait = json!({"wait": {
+        "reason": "SLOTS_BUSY", "reasonText": "2 slots are taken", "position": 1,
+    }});
+    let session = || vec![status("QUEUED", &wait), status("SUCCEEDED", &json!({}))];
+    let server = Scripted::start()
+        .data("Job", json!({"job": job(&json!({}))}))
+        .data("Job", json!({"job": job(&json!({}))}))
+        .data("Job", json!({"job": succeeded()}))
+        .data("Job", json!({"job": succeeded()}))
+        .session("JobStatus", session())
+        .session("JobStatus", session());
+    let (code, shown) = Pty::new(80).with("NO_COLOR", "1").run(&server, &["wait", "j1", "j2"]);
+    let (line, printed) = parts(&shown);
+    assert_eq!(code, Some(0));
+    let both = ["[1/2] ⠋ queued #1 · 2 slots are taken", "[2/2] ⠋ queued #1 · 2 slots are taken"];
+    assert_eq!(line, both);
+    assert_eq!(printed, ["j1  SUCCEEDED"], "twice, told once by this list");
 }
 
 #[test]

@@ -7,10 +7,10 @@ use super::pty::Pty;
 use super::scripted::{Reply, Scripted, Step};
 use super::{against, job, longhaul, stderr, stdout, succeeded};
 
-const ONE: &str = "019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77";
+pub(super) const ONE: &str = "019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77";
 const TWO: &str = "019ab3c0-5a51-7c3e-8f00-3b6f2c1d9e77";
 
-fn ids(ids: &[&str]) -> Value {
+pub(super) fn ids(ids: &[&str]) -> Value {
     let row = |id: &&str| json!({"id": id, "state": "QUEUED", "kind": {"name": "demo"}});
     let rows: Vec<_> = ids.iter().map(row).collect();
     json!({"jobs": {"nodes": rows, "pageInfo": {"hasNextPage": false, "endCursor": null}}})
@@ -140,27 +140,4 @@ fn pages_for_man_and_scripts_for_shells_are_data() {
         let script = longhaul(&["completions", shell]).output().unwrap();
         assert!(stdout(&script).contains("LONGHAUL_COMPLETE"), "{}", stdout(&script));
     }
-}
-
-#[test]
-fn a_shell_is_told_live_ids_and_kinds() {
-    let ask = |server: &Scripted, words: &[&str]| {
-        let last = (words.len() - 1).to_string();
-        let output = longhaul(&[&["--"][..], words].concat())
-            .env("LONGHAUL_URL", server.url())
-            .env("LONGHAUL_COMPLETE", "bash")
-            .env("_CLAP_COMPLETE_INDEX", last)
-            .env("_CLAP_IFS", "\n")
-            .output()
-            .unwrap();
-        (stdout(&output).to_owned(), stderr(&output).to_owned())
-    };
-    let server = Scripted::start().data("JobIds", ids(&[ONE, "b0"]));
-    assert_eq!(ask(&server, &["longhaul", "cancel", "019"]), (ONE.to_owned(), String::new()));
-    let kinds = json!({"kinds": [{"name": "demo"}, {"name": "fail"}]});
-    let server = Scripted::start().data("Kinds", kinds);
-    assert_eq!(ask(&server, &["longhaul", "run", "de"]).0, "demo");
-    // A server that answers nothing useful is no candidate and no word.
-    let server = Scripted::start().reply("Kinds", Reply::Page);
-    assert_eq!(ask(&server, &["longhaul", "run", "de"]), (String::new(), String::new()));
 }

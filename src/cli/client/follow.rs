@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::super::operations::Operation;
 use super::super::output::say;
 use super::ws::{StreamError, Subscription};
-use super::{ClientError, Credentials, Endpoint, GraphqlError, Pauses, say_lost};
+use super::{Client, ClientError, GraphqlError, Pauses, say_lost};
 
 /// A connection that lived so long ends the outage before it.
 const STEADY: Duration = Duration::from_secs(10);
@@ -21,8 +21,7 @@ const STEADY: Duration = Duration::from_secs(10);
 /// A subscription that connects again.
 #[derive(Debug)]
 pub(in crate::cli) struct Follow<'c> {
-    endpoint: &'c Endpoint,
-    credentials: Option<&'c Credentials>,
+    client: &'c Client,
     operation: Operation,
     variables: Map<String, Value>,
     connection: Option<Subscription>,
@@ -40,13 +39,12 @@ struct Outage {
 impl<'c> Follow<'c> {
     /// A subscription; nothing is sent before the first [`Follow::next`].
     pub(super) fn new(
-        endpoint: &'c Endpoint,
-        credentials: Option<&'c Credentials>,
+        client: &'c Client,
         operation: Operation,
         variables: Map<String, Value>,
     ) -> Self {
         let (connection, outage, quiet, once) = (None, None, false, false);
-        Self { endpoint, credentials, operation, variables, connection, outage, quiet, once }
+        Self { client, operation, variables, connection, outage, quiet, once }
     }
 
     /// The same without words about outages: another one speaks for both.
@@ -85,7 +83,11 @@ impl<'c> Follow<'c> {
                 Err(StreamError::Refused(errors))
                     if !errors.iter().all(GraphqlError::is_passing) =>
                 {
-                    return Err(ClientError::Refused(errors));
+                    // What is sent once is somebody's own document.
+                    return Err(match self.client.endpoint.url() {
+                        Ok(url) if !self.once => self.client.refused(errors, url.into()).await,
+                        Ok(_) | Err(_) => ClientError::Refused(errors),
+                    });
                 }
                 Err(StreamError::Refused(errors)) => {
                     errors.first().map(|e| e.message.clone()).unwrap_or_default()
@@ -103,9 +105,10 @@ impl<'c> Follow<'c> {
                 sleep_until(outage.next_try).await;
             }
             // While it starts again a server has no address.
-            let url = self.endpoint.url().map_err(|e| StreamError::Lost(e.to_string()))?;
+            let Client { endpoint, credentials, .. } = self.client;
+            let url = endpoint.url().map_err(|e| StreamError::Lost(e.to_string()))?;
             let opened =
-                Subscription::open(&url, self.credentials, self.operation, &self.variables);
+                Subscription::open(&url, credentials.as_ref(), self.operation, &self.variables);
             self.connection = Some(opened.await?);
         }
         let connection = self.connection.as_mut().expect("it was just made");
@@ -143,7 +146,7 @@ impl<'c> Follow<'c> {
 
     fn unreachable(&self, error: String) -> ClientError {
         ClientError::Unreachable {
-            url: self.endpoint.url().map_or_else(|e| e.to_string(), |url| url.to_string()),
+            url: self.client.endpoint.url().map_or_else(|e| e.to_string(), |url| url.to_string()),
             source: error.into(),
         }
     }

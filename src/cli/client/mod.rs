@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::operations::Operation;
+use super::operations::{Operation, VERSION};
 use super::output::say;
 
 pub(in crate::cli) use credentials::Credentials;
@@ -92,20 +92,24 @@ impl Client {
             ClientError::NotLonghaul { url: url.clone(), found: error.to_string() }
         })?;
         match answer.data(operation) {
-            // Our own documents fit our own schema: the server has another one.
-            Err(ClientError::Refused(errors))
-                if errors.iter().any(|e| e.code() == Some("GRAPHQL_VALIDATION_FAILED")) =>
-            {
-                Err(ClientError::OtherVersion { url, found: self.version().await, errors })
-            }
+            Err(ClientError::Refused(errors)) => Err(self.refused(errors, url).await),
             answer => answer,
+        }
+    }
+
+    /// Why one of our own documents is refused. It fits our own schema: where it does not fit the server's, that is
+    /// another one.
+    async fn refused(&self, errors: Vec<GraphqlError>, url: String) -> ClientError {
+        if errors.iter().any(|e| e.code() == Some("GRAPHQL_VALIDATION_FAILED")) {
+            ClientError::OtherVersion { url, found: self.version().await, errors }
+        } else {
+            ClientError::Refused(errors)
         }
     }
 
     /// The version of the server, as far as it says so.
     async fn version(&self) -> Option<String> {
-        let asked = Operation { name: "Version", text: "query Version { server { version } }" };
-        let (_, bytes) = self.exchange(asked, &json!({})).await.ok()?;
+        let (_, bytes) = self.exchange(VERSION, &json!({})).await.ok()?;
         let answer: Value = serde_json::from_slice(&bytes).ok()?;
         answer["data"]["server"]["version"].as_str().map(str::to_owned)
     }
@@ -216,7 +220,7 @@ impl Client {
         operation: Operation,
         variables: Map<String, Value>,
     ) -> Follow<'_> {
-        Follow::new(&self.endpoint, self.credentials.as_ref(), operation, variables)
+        Follow::new(self, operation, variables)
     }
 }
 
