@@ -46,6 +46,10 @@ export function JobPage() {
 
 function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
   const { past, problem } = usePast(job.id, job.seq);
+  const startOf = (number: number) => {
+    const attempt = past?.attempts.find((one) => one.number === number);
+    return attempt === undefined ? null : Date.parse(attempt.startedAt);
+  };
   return (
     <>
       <div className="page-head">
@@ -69,7 +73,7 @@ function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
         </div>
       )}
       <div className="job-grid">
-        <LogView id={job.id} isWaiting={job.state === "QUEUED"} />
+        <LogView id={job.id} isWaiting={job.state === "QUEUED"} startOf={startOf} />
         <div>
           <section className="card" aria-labelledby="facts-title">
             <h2 id="facts-title">Facts</h2>

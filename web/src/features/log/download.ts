@@ -2,18 +2,25 @@
 
 import { fetchWithToken } from "../../graphql/access";
 import { host } from "../../graphql/address";
+import type { LogStream } from "../../graphql/generated";
 import { fromServer, type Problem, type ServerError, unreachable } from "../../graphql/problem";
 
-/** The address of the raw log of a job. */
-export function addressOf(id: string): string {
-  return `/jobs/${encodeURIComponent(id)}/log`;
+/** The address of the raw log of a job, or of one stream of it. */
+export function addressOf(id: string, stream: LogStream | null): string {
+  const part = stream === null ? "" : `?stream=${stream.toLowerCase()}`;
+  return `/jobs/${encodeURIComponent(id)}/log${part}`;
+}
+
+/** What the file is called. */
+export function nameOf(id: string, stream: LogStream | null): string {
+  return `${id}.${stream === null ? "log" : stream.toLowerCase()}`;
 }
 
 /** Has the browser save the log; returns what went wrong, or null. A log is bounded, so it can be held for the moment. */
-export async function download(id: string): Promise<Problem | null> {
+export async function download(id: string, stream: LogStream | null): Promise<Problem | null> {
   let file: Blob;
   try {
-    const response = await fetchWithToken(addressOf(id));
+    const response = await fetchWithToken(addressOf(id, stream));
     if (!response.ok) {
       return fromServer(await errorsOf(response));
     }
@@ -23,7 +30,7 @@ export async function download(id: string): Promise<Problem | null> {
   }
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
-  link.download = `${id}.log`;
+  link.download = nameOf(id, stream);
   link.click();
   // The browser has taken it by then.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
