@@ -6,7 +6,9 @@ import { ProblemNote } from "../components/Problem";
 import { ProgressBar } from "../components/ProgressBar";
 import { StateWord, stateWord } from "../components/StateWord";
 import { sentence } from "../components/sentence";
+import { useIcon } from "../components/useIcon";
 import { useTitle } from "../components/useTitle";
+import { Expected } from "../features/estimate/Expected";
 import { Actions } from "../features/job/Actions";
 import { Facts } from "../features/job/Facts";
 import "../features/job/job.css";
@@ -24,6 +26,7 @@ export function JobPage() {
   useTitle(
     job === null ? `Job …${id.slice(-8)}` : `${stateWord(job.state)}: ${job.kind.title ?? job.kind.name}`,
   );
+  useIcon(job?.state ?? null);
 
   if (view.unknown) {
     return <Unknown id={id} view={view} />;
@@ -65,12 +68,17 @@ function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
         <p className="card">This job was removed after its time. What is shown is the last that was known.</p>
       )}
       <Actions job={job} can={past?.viewerCan ?? null} isCurrent={past !== null && past.seq >= job.seq} />
-      {job.wait !== null && <Waiting wait={job.wait} queue={job.queue.name} />}
+      {job.wait !== null && <Waiting wait={job.wait} estimate={job.estimate} queue={job.queue.name} />}
       {job.reasonText !== null && <p className="reason">{sentence(job.reasonText)}</p>}
       {job.progress !== null && (
         <div className="card">
           <ProgressBar progress={job.progress} label="Progress" />
         </div>
+      )}
+      {job.state === "RUNNING" && (
+        <p className="note">
+          <Expected estimate={job.estimate} />
+        </p>
       )}
       <div className="job-grid">
         <LogView id={job.id} isWaiting={job.state === "QUEUED"} startOf={startOf} />

@@ -1,5 +1,6 @@
 // A log as a file, where a plain link can't ask for it: a link carries no token.
 
+import { save } from "../../components/save";
 import { fetchWithToken } from "../../graphql/access";
 import { host } from "../../graphql/address";
 import type { LogStream } from "../../graphql/generated";
@@ -28,12 +29,7 @@ export async function download(id: string, stream: LogStream | null): Promise<Pr
   } catch {
     return unreachable(host);
   }
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = nameOf(id, stream);
-  link.click();
-  // The browser has taken it by then.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  save(file, nameOf(id, stream));
   return null;
 }
 
