@@ -37,6 +37,18 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.goto(`/jobs/${id}`);
     await expect(page.getByRole("region", { name: "Lines of the log" })).toContainText("err");
   },
+  "a searched log": async (page, server) => {
+    const script = "echo one needle; echo another needle >&2; seq 40";
+    const id = await server.startJob("script", { script });
+    await server.ended(id);
+    await page.goto(`/jobs/${id}#L1`);
+    await page.getByRole("button", { name: "Wrap" }).click();
+    await page.getByLabel("Times of the lines").selectOption("Since the start");
+    await page.getByRole("searchbox", { name: "Search the log" }).fill("needle");
+    await expect(page.locator("mark")).toHaveCount(2);
+    await page.getByRole("button", { name: "Next match" }).click();
+    await expect(page.locator(".log-line.is-current")).toBeVisible();
+  },
   "a question": async (page, server) => {
     const gate = await Gate.make(server, "gate");
     const id = await server.startJob("gated", { pipe: gate.path });

@@ -19,6 +19,7 @@ const SEQUENCE_MS = 1_000;
 /** Elements of a page that the keys go to. */
 const ROW = "main [data-row]";
 const SEARCH = "main [data-search]";
+const FIND = (which: "next" | "previous") => `main [data-find=${which}]`;
 
 export function Keys() {
   const navigate = useNavigate();
@@ -56,6 +57,8 @@ export function Keys() {
         j: unlessBusy(() => alone(() => step(1))),
         k: unlessBusy(() => alone(() => step(-1))),
         o: unlessBusy(() => alone(() => current()?.click())),
+        n: unlessBusy(() => document.querySelector<HTMLElement>(FIND("next"))?.click()),
+        "Shift+N": unlessBusy(() => document.querySelector<HTMLElement>(FIND("previous"))?.click()),
         // Which of them needs Shift is the keyboard's to say.
         "/": search,
         "Shift+/": search,
@@ -79,6 +82,7 @@ export function Keys() {
             <Key keys="/" does="search" />
             <Key keys="j k" does="to the next and the one before in a list" />
             <Key keys="o" does="open it" />
+            <Key keys="n N" does="to the next match in a log, and the one before" />
             {PAGES.map(({ key, name }) => (
               <Key key={key} keys={`g ${key}`} does={name} />
             ))}

@@ -92,6 +92,7 @@ function live(id: string, seq: number, place = 0) {
     signal: null,
     result: null,
     wait,
+    estimate: null,
   };
 }
 

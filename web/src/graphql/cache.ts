@@ -9,6 +9,7 @@ import { changes, type Heard } from "./heard";
 
 /** Types without an id are parts of what they stand in. */
 const PARTS = [
+  "Estimate",
   "JobConnection",
   "JobFeed",
   "JobFeedEvent",

@@ -28,6 +28,7 @@ function at(seq: number): typeof job {
     terminal: seq > 1,
     reason: null,
     reasonText: null,
+    estimate: null,
     startedAt: null,
     cancelRequestedAt: null,
     cancelNote: null,

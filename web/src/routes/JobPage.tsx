@@ -6,7 +6,9 @@ import { ProblemNote } from "../components/Problem";
 import { ProgressBar } from "../components/ProgressBar";
 import { StateWord, stateWord } from "../components/StateWord";
 import { sentence } from "../components/sentence";
+import { useIcon } from "../components/useIcon";
 import { useTitle } from "../components/useTitle";
+import { Expected } from "../features/estimate/Expected";
 import { Actions } from "../features/job/Actions";
 import { Facts } from "../features/job/Facts";
 import "../features/job/job.css";
@@ -24,6 +26,7 @@ export function JobPage() {
   useTitle(
     job === null ? `Job …${id.slice(-8)}` : `${stateWord(job.state)}: ${job.kind.title ?? job.kind.name}`,
   );
+  useIcon(job?.state ?? null);
 
   if (view.unknown) {
     return <Unknown id={id} view={view} />;
@@ -46,6 +49,10 @@ export function JobPage() {
 
 function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
   const { past, problem } = usePast(job.id, job.seq);
+  const startOf = (number: number) => {
+    const attempt = past?.attempts.find((one) => one.number === number);
+    return attempt === undefined ? null : Date.parse(attempt.startedAt);
+  };
   return (
     <>
       <div className="page-head">
@@ -61,15 +68,20 @@ function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
         <p className="card">This job was removed after its time. What is shown is the last that was known.</p>
       )}
       <Actions job={job} can={past?.viewerCan ?? null} isCurrent={past !== null && past.seq >= job.seq} />
-      {job.wait !== null && <Waiting wait={job.wait} queue={job.queue.name} />}
+      {job.wait !== null && <Waiting wait={job.wait} estimate={job.estimate} queue={job.queue.name} />}
       {job.reasonText !== null && <p className="reason">{sentence(job.reasonText)}</p>}
       {job.progress !== null && (
         <div className="card">
           <ProgressBar progress={job.progress} label="Progress" />
         </div>
       )}
+      {job.state === "RUNNING" && (
+        <p className="note">
+          <Expected estimate={job.estimate} />
+        </p>
+      )}
       <div className="job-grid">
-        <LogView id={job.id} isWaiting={job.state === "QUEUED"} />
+        <LogView id={job.id} isWaiting={job.state === "QUEUED"} startOf={startOf} />
         <div>
           <section className="card" aria-labelledby="facts-title">
             <h2 id="facts-title">Facts</h2>

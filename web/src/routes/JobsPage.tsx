@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "react";
 import { ProblemNote } from "../components/Problem";
 import { useTitle } from "../components/useTitle";
 import { BulkBar } from "../features/jobs/BulkBar";
+import { Export } from "../features/jobs/Export";
 import { Filters } from "../features/jobs/Filters";
 import { JobsTable } from "../features/jobs/JobsTable";
 import { type List, MAX_BEYOND, unseen } from "../features/jobs/list";
@@ -85,6 +86,9 @@ export function JobsPage() {
         />
       )}
       {jobs.list !== null && <Pages list={jobs.list} search={search} />}
+      {jobs.list !== null && jobs.list.rows.length > 0 && (
+        <Export key={JSON.stringify(firstPage(search))} search={firstPage(search)} />
+      )}
     </>
   );
 }

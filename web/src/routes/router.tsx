@@ -89,7 +89,8 @@ export const router = createRouter({
   ]),
   parseSearch,
   stringifySearch,
-  scrollRestoration: true,
+  // It would put a log back to where it was, too, when the address comes to name another line of it.
+  scrollRestoration: ({ location }) => location.hash === "",
   defaultPreload: "intent",
 });
 

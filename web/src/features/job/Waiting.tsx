@@ -2,10 +2,17 @@
 
 import { sentence } from "../../components/sentence";
 import { Time } from "../../components/Time";
-import type { WaitFieldsFragment } from "../../graphql/generated";
+import type { EstimateFieldsFragment, WaitFieldsFragment } from "../../graphql/generated";
 import { count } from "../../time/format";
+import { Expected } from "../estimate/Expected";
 
-export function Waiting({ wait, queue }: { wait: WaitFieldsFragment; queue: string }) {
+interface Props {
+  wait: WaitFieldsFragment;
+  estimate: EstimateFieldsFragment | null;
+  queue: string;
+}
+
+export function Waiting({ wait, estimate, queue }: Props) {
   return (
     <p className="card waiting">
       {wait.position !== null && (
@@ -13,7 +20,7 @@ export function Waiting({ wait, queue }: { wait: WaitFieldsFragment; queue: stri
           {wait.position === 1 ? "Next" : `Number ${count(wait.position)}`} in the queue {queue}.{" "}
         </strong>
       )}
-      {sentence(wait.reasonText)}
+      <Expected estimate={estimate} /> {sentence(wait.reasonText)}
       {wait.eligibleAt !== null && (
         <>
           {" "}

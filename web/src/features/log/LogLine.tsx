@@ -1,53 +1,85 @@
-// One line: its number, which stream it came from, and its text with colours. Text is only ever text.
+// One line: its number, when it was read, which stream it came from, and its text with colours. Text is only ever text.
 
 import { memo, useMemo } from "react";
 import { count, exactTime } from "../../time/format";
 import { pieces } from "./ansi";
 import { type Line, leftOutBefore } from "./buffer";
+import { lineLink } from "./lineLink";
+import { marked } from "./marks";
+import type { Span } from "./match";
 
 const STREAMS: Record<string, { short: string; long: string }> = {
   STDOUT: { short: "", long: "" },
   STDERR: { short: "err", long: "standard error" },
   SYSTEM: { short: "sys", long: "Longhaul" },
 };
+const NO_SPANS: readonly Span[] = [];
 
 interface Props {
   line: Line;
   previous: Line | undefined;
+  /** All streams are shown: a number that is missing was left out. */
+  isWhole?: boolean;
+  /** When it was read, in the reader's words; null: not shown. */
+  time?: string | null;
+  /** Where what is searched for stands. */
+  spans?: readonly Span[] | undefined;
 }
 
-export const LogLine = memo(function LogLine({ line, previous }: Props) {
+export const LogLine = memo(function LogLine({
+  line,
+  previous,
+  isWhole = true,
+  time = null,
+  spans = NO_SPANS,
+}: Props) {
   const text = useMemo(() => pieces(line.text), [line.text]);
+  const parts = useMemo(() => marked(text.pieces, spans), [text, spans]);
   const stream = STREAMS[line.stream] ?? { short: line.stream, long: line.stream };
-  const leftOut = leftOutBefore(line, previous);
+  const leftOut = isWhole ? leftOutBefore(line, previous) : 0;
   const isNewAttempt = line.attempt > 1 && line.attempt !== previous?.attempt;
+  const { attempt, number } = line;
   return (
     <>
-      <span className="log-number" title={exactTime(Date.parse(line.at))}>
-        {line.number}
-      </span>
+      <a
+        className="log-number"
+        href={`#${lineLink({ attempt, from: number, to: number })}`}
+        aria-label={`Line ${number}`}
+        title={exactTime(Date.parse(line.at))}
+        // One of thousands: j and k go through them.
+        tabIndex={-1}
+        data-row
+        data-cursor={line.cursor}
+      >
+        {number}
+      </a>
+      {time !== null && <span className="log-time">{time}</span>}
       <span className="log-stream" title={stream.long}>
         {stream.short}
       </span>
       <span className="log-text">
-        {isNewAttempt && <span className="log-note">attempt {line.attempt}</span>}
+        {isNewAttempt && <span className="log-note">attempt {attempt}</span>}
         {leftOut > 0 && (
           <span className="log-note">{count(leftOut)} lines before this one were left out</span>
         )}
-        {text.pieces.map((piece, index) => (
-          <span
-            // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of a line never change.
-            key={index}
-            className={piece.className || undefined}
-            style={
-              piece.color === null && piece.background === null
-                ? undefined
-                : { color: piece.color ?? undefined, backgroundColor: piece.background ?? undefined }
-            }
-          >
-            {piece.text}
-          </span>
-        ))}
+        {parts.map((part, index) => {
+          const Element = part.isFound ? "mark" : "span";
+          const { color, background } = part;
+          return (
+            <Element
+              // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of a line never change.
+              key={index}
+              className={part.className || undefined}
+              style={
+                part.isFound || (color === null && background === null)
+                  ? undefined
+                  : { color: color ?? undefined, backgroundColor: background ?? undefined }
+              }
+            >
+              {part.text}
+            </Element>
+          );
+        })}
         {text.hidden > 0 && (
           <span className="log-note">{count(text.hidden)} more characters: see the download</span>
         )}

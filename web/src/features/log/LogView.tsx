@@ -1,27 +1,39 @@
-// The log as it is read: its end, live, until the reader scrolls up; older lines when they are scrolled to.
+// The log as it is read: its end, live, until the reader scrolls up; older lines when they are scrolled to; a line when
+// the address names one.
 
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { useState } from "react";
 import { ProblemNote } from "../../components/Problem";
 import { useConnection } from "../../graphql/client";
+import type { LogStream } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
 import { bytes, count } from "../../time/format";
-import { Download } from "./Download";
 import type { LogState } from "./feed";
-import { LogLine } from "./LogLine";
+import { Lines } from "./Lines";
 import "./log.css";
+import { useSettings } from "./settings";
+import { Tools } from "./Tools";
+import { useFind } from "./useFind";
+import { type Linked, useLineLink, useLink } from "./useLineLink";
 import { useLog } from "./useLog";
-import { ROW_PX, type Scroll, useScroll } from "./useScroll";
+import { useScroll } from "./useScroll";
 
 interface Props {
   id: string;
   /** Nothing was started yet: what an empty log means. */
   isWaiting: boolean;
+  /** When an attempt started, in milliseconds since the epoch. */
+  startOf(attempt: number): number | null;
 }
 
-export function LogView({ id, isWaiting }: Props) {
-  const { feed, state } = useLog(id);
-  const scroll = useScroll(feed, state);
+export function LogView({ id, isWaiting, startOf }: Props) {
+  const [stream, setStream] = useState<LogStream | null>(null);
+  const [settings] = useSettings();
+  const link = useLink();
+  const isWhole = stream === null;
+  const { feed, state } = useLog(id, stream, () => link !== null && isWhole);
+  const scroll = useScroll(feed, state, settings.wrap);
+  const linked = useLineLink(id, link, isWhole, { feed, state, scroll });
+  const find = useFind(id, stream, state, scroll);
   const [unsaved, setUnsaved] = useState<Problem | null>(null);
   const isLost = useConnection().phase === "lost";
   return (
@@ -31,13 +43,21 @@ export function LogView({ id, isWaiting }: Props) {
         <p className="log-status" role="status">
           {isLost && !state.complete ? "Waiting for the connection" : words(state, scroll.following)}
         </p>
-        <Download id={id} onProblem={setUnsaved} />
       </div>
+      <Tools
+        id={id}
+        find={find}
+        scroll={scroll}
+        stream={stream}
+        onStream={setStream}
+        onProblem={setUnsaved}
+      />
       {state.droppedBytes > 0 && (
         <p className="note">
           {bytes(state.droppedBytes)} in the middle were left out: a log keeps its beginning and its end.
         </p>
       )}
+      <Missing linked={linked} />
       {unsaved !== null && <ProblemNote what="The log could not be downloaded" problem={unsaved} />}
       {state.problem !== null && (
         <ProblemNote
@@ -47,7 +67,16 @@ export function LogView({ id, isWaiting }: Props) {
         />
       )}
       <div className="log-frame">
-        <Lines state={state} scroll={scroll} isWaiting={isWaiting} />
+        <Lines
+          state={state}
+          scroll={scroll}
+          settings={settings}
+          isWhole={isWhole}
+          linked={linked}
+          find={find}
+          startOf={startOf}
+          empty={emptyWords(state, isWaiting, isWhole)}
+        />
         {!scroll.following && (
           <button type="button" className="log-to-end" onClick={scroll.toEnd}>
             {state.unseen > 0 ? `${count(state.unseen)} new lines ↓` : "To the end ↓"}
@@ -58,49 +87,23 @@ export function LogView({ id, isWaiting }: Props) {
   );
 }
 
-interface LinesProps {
-  state: LogState;
-  scroll: Scroll;
-  isWaiting: boolean;
-}
-
-/** The lines that can be seen, and a few around them. */
-function Lines({ state, scroll, isWaiting }: LinesProps) {
-  const { lines } = state;
-  const rows = useVirtualizer({
-    count: lines.length,
-    getScrollElement: () => scroll.scroller.current,
-    estimateSize: () => ROW_PX,
-    getItemKey: (index) => lines[index]?.cursor ?? index,
-    overscan: 20,
-  });
+/** Why the line that the address names is not shown. */
+function Missing({ linked: { link, missing, problem } }: { linked: Linked }) {
+  if (link === null) {
+    return null;
+  }
+  const name = `Line ${count(link.from)}${link.attempt > 1 ? ` of attempt ${link.attempt}` : ""}`;
   return (
-    <section
-      className="log-scroll"
-      ref={scroll.scroller}
-      onScroll={scroll.onScroll}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-      tabIndex={0}
-      aria-label="Lines of the log"
-    >
-      <div className="log-lines" style={{ height: rows.getTotalSize() }}>
-        {rows.getVirtualItems().map((row) => {
-          const line = lines[row.index];
-          return line === undefined ? null : (
-            <div
-              key={row.key}
-              className={`log-line log-${line.stream.toLowerCase()}`}
-              style={{ transform: `translateY(${row.start}px)` }}
-            >
-              <LogLine line={line} previous={lines[row.index - 1]} />
-            </div>
-          );
-        })}
-      </div>
-      {lines.length === 0 && state.problem === null && (
-        <p className="log-empty">{emptyWords(state, isWaiting)}</p>
+    <>
+      {missing !== null && (
+        <p className="note" role="status">
+          {missing === "beyond"
+            ? `${name} is not in the log: it ends before.`
+            : `${name} is not in the log any more: it was left out.`}
+        </p>
       )}
-    </section>
+      {problem !== null && <ProblemNote what={`${name} could not be looked for`} problem={problem} />}
+    </>
   );
 }
 
@@ -117,9 +120,12 @@ function words(state: LogState, following: boolean): string {
   return following ? "Live, following the end" : "Live, not following";
 }
 
-function emptyWords(state: LogState, isWaiting: boolean): string {
+function emptyWords(state: LogState, isWaiting: boolean, isWhole: boolean): string {
   if (state.loading !== "none") {
     return "Reading the log…";
+  }
+  if (!isWhole) {
+    return state.complete ? "This job printed nothing there." : "Nothing printed there yet.";
   }
   if (state.complete) {
     return "This job printed nothing.";

@@ -1,7 +1,8 @@
 // Colours come through; nothing else of an escape does.
 
 import { expect, test } from "vitest";
-import { MAX_SHOWN, pieces } from "./ansi";
+import { pieces } from "./ansi";
+import { MAX_SHOWN, plain } from "./escapes";
 
 const ESC = "\u001b";
 const shown = (line: string) => pieces(line).pieces.map((piece) => [piece.text, piece.className]);
@@ -67,4 +68,16 @@ test("a very long line is shown in part, and says how much is missing", () => {
   const result = pieces("x".repeat(MAX_SHOWN + 10));
   expect(result.hidden).toBe(10);
   expect(result.pieces[0]?.text).toHaveLength(MAX_SHOWN);
+});
+
+test("what a search looks at is the text that is shown", () => {
+  for (const line of [
+    `a${ESC}[31mb${ESC}[;1mc${ESC}[0md`,
+    `${ESC}]8;;https://example.com${ESC}\\link${ESC}]8;;${ESC}\\`,
+    `a\u0000b\u202e${ESC}[4:3mc`,
+    "x".repeat(MAX_SHOWN + 10),
+    `a${ESC}[31`,
+  ]) {
+    expect(plain(line)).toBe(text(line));
+  }
 });

@@ -1,7 +1,7 @@
-// Escape sequences to pieces of styled text. What is not colour or weight is taken out: no cursor moves here, and
-// nothing that a job prints ever becomes markup, a link or a title.
+// Escape sequences to pieces of styled text.
 
 import { type Color, createColorPalette, namedColors, parseAnsiSequences } from "ansi-sequence-parser";
+import { MAX_SHOWN, withStylesOnly } from "./escapes";
 
 /** Text of one style. */
 export interface Piece {
@@ -13,42 +13,13 @@ export interface Piece {
   background: string | null;
 }
 
-/** So much of a line is shown; the download has the rest. */
-export const MAX_SHOWN = 8_192;
-
-// Titles, links and other strings up to their terminator, character sets, and two-character sequences.
-const OTHER_SEQUENCES =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  /\u001b(?:[\]PX^_][^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c|$)|[ #%()*+\-./][^\u001b]?|[^[\]PX^_ #%()*+\-./]|$)/g;
-// All that begins like a style, up to its final character or to the end of a line that was cut.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const CSI = /\u001b\[([0-9;:<=>?]*)([ -/]*)([@-~]|$)/g;
-// What is left of escapes, and every control character but the tab.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const CONTROLS = /[\u0000-\u0008\u000a-\u001a\u001c-\u001f\u007f-\u009f]|\u001b(?!\[[0-9;]*m)/g;
-// Marks that turn the direction of text make a line read otherwise than it is.
-const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
-
 const palette = createColorPalette();
 
 /** The pieces of one line, and how many characters of it are not shown. */
 export function pieces(line: string): { pieces: Piece[]; hidden: number } {
   const text = line.length > MAX_SHOWN ? line.slice(0, MAX_SHOWN) : line;
-  const clean = text
-    .replace(OTHER_SEQUENCES, "")
-    .replace(CSI, (_, parameters: string, between: string, final: string) =>
-      final === "m" && between === "" && /^[0-9;]*$/.test(parameters) ? style(parameters) : "",
-    )
-    .replace(CONTROLS, "\u00b7")
-    .replace(BIDI, "\u00b7");
-  const tokens = parseAnsiSequences(clean);
+  const tokens = parseAnsiSequences(withStylesOnly(text));
   return { pieces: tokens.map(piece), hidden: line.length - text.length };
-}
-
-/** An absent number means 0, which the parser leaves out. */
-function style(parameters: string): string {
-  const numbers = parameters.split(";").map((number) => (number === "" ? "0" : number));
-  return `\u001b[${numbers.join(";")}m`;
 }
 
 function piece(token: ReturnType<typeof parseAnsiSequences>[number]): Piece {

@@ -2,16 +2,9 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Problem } from "../../graphql/problem";
-import { type Line, LogBuffer } from "./buffer";
+import { LogBuffer } from "./buffer";
 import { type Chunk, LogFeed, PAGE_LINES, type Page, type Place, type Source } from "./feed";
-
-function line(number: number): Line {
-  const at = "2026-11-25T12:00:00.000Z";
-  return { cursor: String(number), number, at, stream: "STDOUT", attempt: 1, text: "x", cut: false };
-}
-
-const run = (from: number, to: number) =>
-  Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => line(from + i));
+import { pageOf, run, unavailable } from "./testing";
 
 /** A job that has printed `length` lines and may print more. */
 class Printer implements Source {
@@ -29,20 +22,8 @@ class Printer implements Source {
     if (this.fails !== null) {
       return { problem: this.fails };
     }
-    const [from, to] =
-      "last" in place
-        ? [
-            Math.max(1, Number(place.before ?? this.length + 1) - place.last),
-            Number(place.before ?? this.length + 1) - 1,
-          ]
-        : [Number(place.after) + 1, Math.min(this.length, Number(place.after) + place.first)];
-    return {
-      lines: run(from, to),
-      hasOlder: from > 1,
-      hasNewer: to < this.length,
-      droppedBytes: 0,
-      complete: this.isOver && to === this.length,
-    };
+    const page = pageOf(this.length, place);
+    return { ...page, complete: this.isOver && !page.hasNewer };
   }
 
   tail(after: string | null, listener: Printer["listener"]): () => void {
@@ -181,15 +162,7 @@ test("a log that can get no more is complete and not followed", async () => {
 test("a failure is told, keeps what is there, and can be tried again", async () => {
   const printer = new Printer(5);
   const feed = await open(printer);
-  printer.fails = {
-    code: "UNAVAILABLE",
-    message: "no",
-    hint: null,
-    retryAfterMs: null,
-    argProblems: [],
-    jobId: null,
-    scope: null,
-  };
+  printer.fails = unavailable;
   await feed.toEnd();
   expect(span(feed)).toEqual([1, 5, true]);
   expect(feed.state().problem?.code).toBe("UNAVAILABLE");
@@ -238,4 +211,31 @@ test("who goes back to an end that is no longer there has it read again", async 
   feed.returnToEnd();
   await vi.advanceTimersByTimeAsync(200);
   expect(span(feed)).toEqual([100_000 - PAGE_LINES + 1, 100_000, true]);
+});
+
+test("a line is shown with what is around it, and whoever reads on from there arrives at the end", async () => {
+  const printer = new Printer(10_000);
+  const feed = await open(printer);
+  await feed.around("5000");
+  expect(span(feed)).toEqual([4_500, 5_499, true]);
+  expect(feed.state()).toMatchObject({ hasOlder: true, hasNewer: true });
+  expect(printer.listener).toBeNull();
+  await feed.older();
+  while (feed.state().hasNewer) {
+    await feed.newer();
+    vi.advanceTimersByTime(200);
+  }
+  printer.print(1);
+  expect(span(feed).slice(1)).toEqual([10_001, true]);
+});
+
+test("the first line has nothing before it, and lines near the end are live at once", async () => {
+  const printer = new Printer(700);
+  const feed = await open(printer);
+  await feed.around("1");
+  expect(span(feed)).toEqual([1, 500, true]);
+  await feed.around("600");
+  printer.print(1);
+  expect(span(feed)).toEqual([100, 701, true]);
+  expect(feed.state().unseen).toBe(1);
 });

@@ -17,7 +17,8 @@ export interface Page {
   complete: boolean;
 }
 
-export type Place = { last: number; before: string | null } | { first: number; after: string };
+/** Null: from the end, or from the start. */
+export type Place = { last: number; before: string | null } | { first: number; after: string | null };
 
 export interface Chunk {
   lines: readonly Line[];
@@ -43,7 +44,7 @@ export interface LogState {
   hasOlder: boolean;
   hasNewer: boolean;
   /** A page is being read. */
-  loading: "none" | "end" | "older" | "newer";
+  loading: "none" | "end" | "older" | "newer" | "around";
   /** Lines that came while the reader looked elsewhere. */
   unseen: number;
   droppedBytes: number;
@@ -102,6 +103,23 @@ export class LogFeed {
     this.#buffer.replace(page.lines);
     this.#set({ hasOlder: page.hasOlder, hasNewer: false, unseen: 0 });
     this.#attach(page.complete);
+  }
+
+  /** Reads the line at this cursor and what is around it. Whoever asks for a line looks at that one, not at the end. */
+  async around(cursor: string): Promise<void> {
+    this.#detach();
+    this.#following = false;
+    const before = await this.#read("around", { last: PAGE_LINES / 2, before: cursor });
+    const last = before?.lines.at(-1)?.cursor ?? null;
+    const after = before === null ? null : await this.#read("around", { first: PAGE_LINES / 2, after: last });
+    if (before === null || after === null) {
+      return;
+    }
+    this.#buffer.replace([...before.lines, ...after.lines]);
+    this.#set({ hasOlder: before.hasOlder, hasNewer: after.hasNewer, unseen: 0 });
+    if (!after.hasNewer) {
+      this.#attach(after.complete);
+    }
   }
 
   /** Goes back to the end, which is read again only where the run does not reach it. Older lines still on their way are not waited for: they could push the end out. */

@@ -2,21 +2,37 @@
 
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import { listen, readUncached, uncached, useCaller, useRecoveries } from "../../graphql/client";
-import { LogPageDocument, LogTailDocument } from "../../graphql/generated";
-import { fromServer } from "../../graphql/problem";
+import {
+  LogNumbersDocument,
+  LogPageDocument,
+  LogSearchDocument,
+  type LogStream,
+  LogTailDocument,
+} from "../../graphql/generated";
+import { fromServer, type Problem } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
-import { LogFeed, type LogState, type Source } from "./feed";
+import { LogFeed, type LogState, type Place, type Source } from "./feed";
+import type { Texts } from "./finder";
+import type { Numbers } from "./locate";
 
-/** Reads and follows the log of the job `id`. */
-export function useLog(id: string): { feed: LogFeed; state: LogState } {
+/** Reads and follows the log of the job `id`, or one stream of it; from its end, but where somebody asks for a line first. */
+export function useLog(
+  id: string,
+  stream: LogStream | null,
+  isForLine: () => boolean,
+): { feed: LogFeed; state: LogState } {
   const caller = useCaller();
   // biome-ignore lint/correctness/useExhaustiveDependencies: another caller begins with nothing.
-  const feed = useMemo(() => new LogFeed(sourceOf(id)), [id, caller]);
+  const feed = useMemo(() => new LogFeed(sourceOf(id, stream)), [id, stream, caller]);
   const state = useSyncExternalStore(feed.subscribe, feed.state);
   const recoveries = useRecoveries();
 
+  const isForLineNow = useRef(isForLine);
+  isForLineNow.current = isForLine;
   useEffect(() => {
-    void feed.toEnd();
+    if (!isForLineNow.current()) {
+      void feed.toEnd();
+    }
     return () => feed.stop();
   }, [feed]);
 
@@ -35,14 +51,21 @@ export function useLog(id: string): { feed: LogFeed; state: LogState } {
   return { feed, state };
 }
 
-function sourceOf(id: string): Source {
+function all(place: Place) {
+  return { first: null, after: null, last: null, before: null, ...place };
+}
+
+function absent(problem: Problem | null): { problem: Problem } {
+  return { problem: problem ?? fromServer([{ message: "the job has no log" }]) };
+}
+
+function sourceOf(id: string, stream: LogStream | null): Source {
   return {
     async page(place) {
-      const all = { first: null, after: null, last: null, before: null, ...place };
-      const { data, problem } = await readUncached(LogPageDocument, { id, ...all });
+      const { data, problem } = await readUncached(LogPageDocument, { id, stream, ...all(place) });
       const log = data?.job?.log;
       if (!log) {
-        return { problem: problem ?? fromServer([{ message: "the job has no log" }]) };
+        return absent(problem);
       }
       return {
         lines: log.nodes,
@@ -55,10 +78,34 @@ function sourceOf(id: string): Source {
     tail(after, listener) {
       return listen(
         LogTailDocument,
-        { id, after },
+        { id, stream, after },
         { next: ({ jobLog }) => listener.next(jobLog), failed: listener.failed },
         uncached,
       );
     },
+  };
+}
+
+/** The lines of a log without what a search does not look at. */
+export function textsOf(id: string, stream: LogStream | null): Texts {
+  return async (place) => {
+    const { data, problem } = await readUncached(LogSearchDocument, { id, stream, ...all(place) });
+    const log = data?.job?.log;
+    return log ? { lines: log.nodes, hasNewer: log.pageInfo.hasNextPage } : absent(problem);
+  };
+}
+
+/** The numbers of an attempt's lines. */
+export function numbersOf(id: string, attempt: number): Numbers {
+  return async (place) => {
+    const { data, problem } = await readUncached(LogNumbersDocument, { id, attempt, ...all(place) });
+    const log = data?.job?.log;
+    return log
+      ? {
+          lines: log.nodes,
+          hasOlder: log.pageInfo.hasPreviousPage,
+          hasNewer: log.pageInfo.hasNextPage,
+        }
+      : absent(problem);
   };
 }

@@ -1,5 +1,6 @@
 // Where the reader is in a log: at its end and following, or somewhere else, where nothing may move.
 
+import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
 import {
   type RefObject,
   type UIEvent,
@@ -9,76 +10,82 @@ import {
   useRef,
   useState,
 } from "react";
+import type { Line } from "./buffer";
 import type { LogFeed, LogState } from "./feed";
 
-/** As in log.css. */
+/** As in log.css: the height of a line that is not wrapped, and of one of those that a wrapped line takes. */
 export const ROW_PX = 20;
 /** So near to an edge of what is there, more is read. */
 const NEAR_PX = 200 * ROW_PX;
-/** A jump that the browser animates is over after this long, also on a slow machine. */
+/** A jump that the browser animates moves again within this time, also on a slow machine, or is over. */
 const ANIMATED_MS = 2_000;
 /** What a reader does to move. A scroll event does not say whether it was they or an animation. */
 const INPUTS = ["wheel", "touchmove", "keydown", "pointerdown"] as const;
 
 export interface Scroll {
   scroller: RefObject<HTMLElement | null>;
+  rows: Virtualizer<HTMLElement, HTMLElement>;
   following: boolean;
   onScroll(event: UIEvent<HTMLElement>): void;
   toEnd(): void;
+  /** Stays where it is from now on. */
+  stay(): void;
+  /** Shows the line at this cursor, which is read where it is not there. */
+  toLine(cursor: string): void;
+  /** The first line that can be seen. */
+  top(): Line | undefined;
 }
 
-export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState): Scroll {
+export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState, isWrapped: boolean): Scroll {
   const [following, setFollowing] = useState(true);
   const scroller = useRef<HTMLElement>(null);
   const lastTop = useRef(0);
-  const lastBase = useRef(base);
-  const returningUntil = useRef(0);
+  const returningUntil = useReturn(scroller);
+  /** The line to be shown once it has come. */
+  const wanted = useRef<string | null>(null);
 
-  // A reader who moves after they asked for the end is no longer on the way to it.
-  useEffect(() => {
-    const element = scroller.current;
-    const arrive = () => {
-      returningUntil.current = 0;
-    };
-    for (const input of INPUTS) {
-      element?.addEventListener(input, arrive, { passive: true });
-    }
-    return () => {
-      for (const input of INPUTS) {
-        element?.removeEventListener(input, arrive);
-      }
-    };
-  }, []);
+  const rows = useVirtualizer<HTMLElement, HTMLElement>({
+    count: lines.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_PX,
+    getItemKey: (index) => lines[index]?.cursor ?? index,
+    overscan: 20,
+    // What the reader looks at stays where it is, whatever comes or goes above it.
+    anchorTo: "end",
+  });
 
   const follow = useCallback(
-    (wanted: boolean) => {
-      setFollowing(wanted);
-      feed.setFollowing(wanted);
+    (isWanted: boolean) => {
+      setFollowing(isWanted);
+      feed.setFollowing(isWanted);
     },
     [feed],
   );
 
-  // What the reader looks at stays where it is, whatever comes or goes above it; a follower stays at the end.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it runs when the lines have changed on the page.
+  useRewrap(rows, isWrapped);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it runs when the lines or their heights have changed on the page.
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) {
       return;
     }
-    if (following) {
-      element.scrollTop = element.scrollHeight;
-    } else if (base !== lastBase.current) {
-      element.scrollTop += (lastBase.current - base) * ROW_PX;
+    const index = wanted.current === null ? -1 : lines.findIndex(({ cursor }) => cursor === wanted.current);
+    if (index >= 0) {
+      wanted.current = null;
+      rows.scrollToIndex(index, { align: "center" });
+    } else if (following) {
+      rows.scrollToEnd();
     }
-    lastBase.current = base;
     lastTop.current = element.scrollTop;
-  }, [lines, base, following]);
+  }, [lines, base, following, isWrapped]);
 
   const onScroll = (event: UIEvent<HTMLElement>) => {
     const element = event.currentTarget;
     const below = element.scrollHeight - element.scrollTop - element.clientHeight;
     if (below >= ROW_PX && event.timeStamp < returningUntil.current) {
-      // An animated jump to the start goes on after the end was asked for: the later wish holds.
+      // An animated jump to the start goes on after the end was asked for: the later wish holds, for as long as it goes on.
+      returningUntil.current = event.timeStamp + ANIMATED_MS;
       element.scrollTop = element.scrollHeight;
       return;
     }
@@ -105,5 +112,54 @@ export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState): S
     scroller.current?.focus({ preventScroll: true });
   };
 
-  return { scroller, following, onScroll, toEnd };
+  const toLine = (cursor: string) => {
+    follow(false);
+    const index = lines.findIndex((line) => line.cursor === cursor);
+    if (index >= 0) {
+      rows.scrollToIndex(index, { align: "center" });
+    } else {
+      wanted.current = cursor;
+      void feed.around(cursor);
+    }
+  };
+
+  const stay = () => follow(false);
+  const top = () => lines[rows.getVirtualItemForOffset(rows.scrollOffset ?? 0)?.index ?? 0];
+  return { scroller, rows, following, onScroll, toEnd, stay, toLine, top };
+}
+
+/** Until when a jump to the end may be on its way. A reader who moves after they asked for it is no longer. */
+function useReturn(scroller: RefObject<HTMLElement | null>): RefObject<number> {
+  const until = useRef(0);
+  useEffect(() => {
+    const element = scroller.current;
+    const arrive = () => {
+      until.current = 0;
+    };
+    for (const input of INPUTS) {
+      element?.addEventListener(input, arrive, { passive: true });
+    }
+    return () => {
+      for (const input of INPUTS) {
+        element?.removeEventListener(input, arrive);
+      }
+    };
+  }, [scroller]);
+  return until;
+}
+
+/** Rows that were measured are of another height when lines are wrapped, or no longer are; the first that is seen stays the first. */
+function useRewrap(rows: Scroll["rows"], isWrapped: boolean): void {
+  const was = useRef(isWrapped);
+  useLayoutEffect(() => {
+    if (was.current === isWrapped) {
+      return;
+    }
+    was.current = isWrapped;
+    const first = rows.getVirtualItemForOffset(rows.scrollOffset ?? 0)?.index;
+    rows.measure();
+    if (first !== undefined) {
+      rows.scrollToIndex(first, { align: "start" });
+    }
+  }, [isWrapped, rows]);
 }

@@ -7,6 +7,7 @@ import { Time } from "../../components/Time";
 import type { LineJobFragment, QueueLineQuery } from "../../graphql/generated";
 import type { Read } from "../../graphql/useRead";
 import { count } from "../../time/format";
+import { Expected } from "../estimate/Expected";
 
 export function NextUp({ queue, line }: { queue: string; line: Read<QueueLineQuery> }) {
   const { data, problem, reload } = line;
@@ -55,8 +56,11 @@ function Waits({ job }: { job: LineJobFragment }) {
         <span className="note">
           accepted <Time at={job.createdAt} />
         </span>
-        {/* An estimate of the wait stands here once the schema has one. */}
-        {job.wait !== null && <span className="note why">{sentence(job.wait.reasonText)}</span>}
+        {job.wait !== null && (
+          <span className="note why">
+            <Expected estimate={job.estimate} /> {sentence(job.wait.reasonText)}
+          </span>
+        )}
       </span>
     </li>
   );

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { CheckJobDocument, type CheckJobQuery, type KindsQuery } from "../../graphql/generated";
 import { useFresh } from "../../graphql/useFresh";
 import { count } from "../../time/format";
+import { Expected } from "../estimate/Expected";
 import { usePulse } from "../queues/useQueues";
 
 /** Whoever types is not asked about at every letter. */
@@ -24,9 +25,17 @@ export function Place({ kind, args }: Props) {
     pulse,
   );
   return (
-    <p className="note place-words" role="status">
-      {data === null ? "" : words(data.checkJob, kind)}
-    </p>
+    <>
+      <p className="note place-words" role="status">
+        {data === null ? "" : words(data.checkJob, kind)}
+      </p>
+      {/* It counts down: nobody wants to hear that every second. */}
+      {data?.checkJob.ok === true && (
+        <p className="note">
+          <Expected estimate={data.checkJob.estimate} />
+        </p>
+      )}
+    </>
   );
 }
 
@@ -35,7 +44,6 @@ function words(check: CheckJobQuery["checkJob"], { queue }: Props["kind"]): stri
     // What does not fit the form says itself, once somebody tries.
     return check.code === "INVALID_ARGS" ? "" : `It would not be accepted now: ${check.message}.`;
   }
-  // An estimate of the wait stands here once the schema has one.
   if (check.position === null) {
     return "";
   }

@@ -1,0 +1,24 @@
+// When a job will probably start or end, counting down.
+
+import type { EstimateFieldsFragment } from "../../graphql/generated";
+import { exactTime } from "../../time/format";
+import { useNow } from "../../time/now";
+import { expected, grounds } from "./expected";
+
+/** As a part of a sentence; nothing where it can't be said. */
+export function Expected({ estimate }: { estimate: EstimateFieldsFragment | null }) {
+  const now = useNow();
+  const words = estimate === null ? null : expected(estimate, now);
+  if (estimate === null || words === null) {
+    return null;
+  }
+  const at = estimate.startAt ?? estimate.endAt;
+  return (
+    <span
+      className="expected"
+      title={at === null ? undefined : `${exactTime(Date.parse(at))}, ${grounds(estimate)}`}
+    >
+      {words.charAt(0).toUpperCase() + words.slice(1)}.
+    </span>
+  );
+}

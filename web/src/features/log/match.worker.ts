@@ -1,0 +1,23 @@
+// Looks for a pattern, away from the page.
+
+import { compile, type Pattern, type Span, spans } from "./match";
+
+export interface Question {
+  number: number;
+  pattern: Pattern;
+  lines: readonly string[];
+}
+
+export interface Reply {
+  number: number;
+  spans: Span[][];
+}
+
+self.onmessage = ({ data }: MessageEvent<Question>) => {
+  const expression = compile(data.pattern);
+  const reply: Reply = {
+    number: data.number,
+    spans: expression instanceof RegExp ? spans(data.lines, expression) : [],
+  };
+  self.postMessage(reply);
+};
