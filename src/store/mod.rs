@@ -25,10 +25,13 @@
 pub mod error;
 pub mod filter;
 pub mod keep;
+mod listing;
 pub mod meter;
+mod moves;
 pub mod query;
 mod queue;
 pub mod sqlite;
+mod tally;
 
 use std::sync::Arc;
 
