@@ -28,6 +28,7 @@ pub mod keep;
 mod listing;
 pub mod meter;
 mod moves;
+pub mod postgres;
 pub mod query;
 mod queue;
 pub mod sqlite;

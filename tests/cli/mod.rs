@@ -8,6 +8,7 @@ mod failures;
 mod interrupts;
 mod not_started;
 mod operations;
+mod postgres;
 mod pty;
 mod scripted;
 mod status_line;
