@@ -106,11 +106,12 @@ tools:
 	@command -v $(CARGO) >/dev/null || { echo "longhaul needs Rust 1.89 or later: see https://rustup.rs"; exit 1; }
 	@$(call need,cc,gcc libc6-dev)
 
-# The tests also kill the server at chosen system calls, read what SQLite wrote, run what the documents show, and look at the pages in a browser.
+# The tests also kill the server at chosen system calls, read what SQLite wrote, start a PostgreSQL, run what the documents show, and look at the pages in a browser.
 test-tools: tools
 	@$(call need,strace,strace)
 	@$(call need,curl,curl)
 	@$(call need,$${CHROMIUM:-chromium},chromium)
+	@$(call provide,{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; },the programs of a PostgreSQL server,postgresql)
 
 node:
 	@$(call need,npm,nodejs npm)

@@ -10,7 +10,7 @@ use super::exit::{
     CONFIGURATION, DONE, FAILED, Failure, INTERRUPTED, NOT_ALLOWED, TRY_AGAIN, USAGE,
 };
 use super::output;
-use crate::config::{Environment, Overrides, data_folder};
+use crate::config::{Config, Environment, Overrides, data_folder};
 use crate::server::{BackupError, Stop, backup};
 
 /// What `backup` takes.
@@ -33,6 +33,14 @@ pub(super) async fn run(
             .hint(
                 "run it where the server runs, and name the folder with `--data` or `--config`",
             ));
+    }
+    if Config::load(overrides, &Environment::of_process())
+        .is_ok_and(|config| config.server.database.is_postgres())
+    {
+        let text = "jobs are kept in PostgreSQL, which has a backup of its own";
+        return Err(Failure::new(USAGE, text).hint(
+            "run `pg_dump` for the database; what jobs printed and made lies in `attempts` of the data folder",
+        ));
     }
     let data = data_folder(overrides, &Environment::of_process())
         .map_err(|error| super::config::invalid(&error))?;

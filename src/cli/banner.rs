@@ -32,6 +32,14 @@ pub(super) fn lines(config: &Config, address: SocketAddr, asks_for_tokens: bool)
             if Server::has_pages() { format!("{here}/graphiql") } else { String::new() },
         ),
         ("data", config.server.data.display().to_string()),
+        (
+            "database",
+            if config.server.database.is_postgres() {
+                "PostgreSQL".to_owned()
+            } else {
+                String::new()
+            },
+        ),
         ("configuration", origin(&config.origin)),
         ("slots", config.worker.slots.to_string()),
         ("queues", queues.join(", ")),

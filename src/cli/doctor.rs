@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{Access, access, statvfs};
 use serde_json::{Value, json};
 
-use crate::config::{Config, Environment, Overrides};
+use crate::config::{Config, Environment, Overrides, Server};
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 
 use super::client::{Client, ClientError};
@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context, overrides: &Overrides) -> Result<u8, 
     match &config {
         Ok(config) => {
             findings.extend(configuration(config));
-            findings.extend(folder(&config.server.data));
+            findings.extend(folder(&config.server));
         }
         Err(error) => findings.push(Finding("configuration", Grade::Wrong, error.to_string())),
     }
@@ -100,7 +100,8 @@ fn configuration(config: &Config) -> Vec<Finding> {
 }
 
 /// The data folder with its database.
-fn folder(data: &Path) -> Vec<Finding> {
+fn folder(server: &Server) -> Vec<Finding> {
+    let data = &server.data;
     let name = data.display();
     let Ok(about) = fs::metadata(data) else {
         let text = format!("`{name}` is not there yet: the first start makes it");
@@ -129,7 +130,12 @@ fn folder(data: &Path) -> Vec<Finding> {
         let grade = if free < ROOM { Grade::Warning } else { Grade::Good };
         findings.push(Finding("disk", grade, format!("{} MiB are free", free >> 20)));
     }
-    findings.push(database(&data.join("longhaul.db")));
+    findings.push(if server.database.is_postgres() {
+        let text = "PostgreSQL: whether it can be used, a start of the server says".to_owned();
+        Finding("database", Grade::Good, text)
+    } else {
+        database(&data.join("longhaul.db"))
+    });
     findings
 }
 

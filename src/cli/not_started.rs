@@ -5,9 +5,9 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::server::{Holder, Trouble};
+use crate::server::{DatabaseTrouble, Holder, Trouble};
 
-use super::exit::{CONFIGURATION, FAILED, Failure, NOT_ALLOWED, TRY_AGAIN};
+use super::exit::{CONFIGURATION, FAILED, Failure, NOT_ALLOWED, TRY_AGAIN, UNREACHABLE};
 
 /// What a start was given, as far as it can be in the way.
 pub(super) struct Given {
@@ -50,8 +50,30 @@ pub(super) fn failure(error: &dyn Error, trouble: &Trouble, given: &Given) -> Fa
             .hint("choose a port above 1023 with `--listen`, like `127.0.0.1:8080`"),
         Trouble::Unguarded => Failure::new(CONFIGURATION, format!("other machines could reach `{listen}`, and there is no token yet, so nobody would be asked for one"))
             .hint("make the first token with `longhaul token create NAME --scope admin` and the same `--data` or `--config`, listen on a loopback address like `127.0.0.1:8080`, or let everybody in with `--insecure-no-auth`"),
+        Trouble::Database(what) => database(*what, error),
         Trouble::Other => told(FAILED, "the server cannot start".to_owned()),
     }
+}
+
+/// The error says itself what is wrong; nothing was changed.
+fn database(what: DatabaseTrouble, error: &dyn Error) -> Failure {
+    let (code, hint) = match what {
+        DatabaseTrouble::Settings => {
+            (CONFIGURATION, "change `--database`, or the database; nothing in it was changed")
+        }
+        DatabaseTrouble::NotAllowed => (
+            NOT_ALLOWED,
+            "name another user in `--database`, or give this one what it needs; nothing was changed",
+        ),
+        DatabaseTrouble::Unreachable => {
+            (UNREACHABLE, "see that it runs and lets this machine in, and start again")
+        }
+        DatabaseTrouble::InUse => {
+            (TRY_AGAIN, "stop that one, or name another database with `--database`")
+        }
+        DatabaseTrouble::Failed => return Failure::new(FAILED, error.to_string()),
+    };
+    Failure::new(code, error.to_string()).hint(hint)
 }
 
 fn held(data: &Path, holder: Option<&Holder>) -> String {
@@ -87,6 +109,10 @@ mod tests {
             (Trouble::AddressNotHere, 78),
             (Trouble::PortNotAllowed, 77),
             (Trouble::Unguarded, 78),
+            (Trouble::Database(DatabaseTrouble::Settings), 78),
+            (Trouble::Database(DatabaseTrouble::NotAllowed), 77),
+            (Trouble::Database(DatabaseTrouble::Unreachable), 69),
+            (Trouble::Database(DatabaseTrouble::InUse), 75),
             (Trouble::Other, 1),
         ] {
             assert_eq!(code(&trouble), expected, "{trouble:?}");

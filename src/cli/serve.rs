@@ -27,7 +27,8 @@ pub(super) struct ServeArgs {
     /// How many jobs may run at once [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = slots)]
     slots: Option<u32>,
-    /// Where jobs are kept; only `sqlite` is available, in the data folder
+    /// Where jobs are kept: `sqlite`, in the data folder, or `postgres://USER:PASSWORD@HOST/DATABASE`
+    /// [default: sqlite]
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// Let other machines in although nothing asks them for a token

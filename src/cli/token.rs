@@ -158,10 +158,13 @@ async fn offline(
         .map_err(|error| super::config::invalid(&error))?;
     let given =
         not_started::Given { data: config.server.data.clone(), listen: config.server.listen };
-    if matches!(command, TokenCommand::List) && !config.server.data.join("longhaul.db").exists() {
+    let has_file = config.server.data.join("longhaul.db").exists();
+    if matches!(command, TokenCommand::List) && !config.server.database.is_postgres() && !has_file {
         return show_all(context, &json!([]));
     }
-    let tokens = OfflineTokens::open(&config.server.data, &config.limits)
+    let server = &config.server;
+    let tokens = OfflineTokens::open(&server.data, &server.database, &config.limits)
+        .await
         .map_err(|error| not_started::failure(&error, &error.trouble(), &given))?;
     let refused = |error: crate::server::TokenError| Failure::new(FAILED, error.to_string());
     match command {

@@ -9,6 +9,7 @@
 //! is one, else the four built-in kinds. The current folder is not looked at: what a server may
 //! run must not depend on where somebody stood when it was started.
 
+mod database;
 pub mod error;
 mod json_schema;
 mod kinds;
@@ -34,6 +35,7 @@ use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
 pub use crate::domain::retention::Retention;
 
+pub use database::Database;
 pub use error::ConfigError;
 pub use paths::Environment;
 pub use schema::schema;
@@ -72,6 +74,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The data folder, absolute; it may not exist yet.
     pub data: PathBuf,
+    /// Where jobs are kept.
+    pub database: Database,
     /// The whole budget of a graceful stop.
     pub drain_timeout: Duration,
     /// Origins, in lower case, whose pages may send requests.
@@ -103,7 +107,7 @@ pub enum Origin {
 }
 
 /// What the command line says.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Overrides {
     /// `--config`.
     pub config: Option<PathBuf>,
@@ -117,6 +121,20 @@ pub struct Overrides {
     pub database: Option<String>,
     /// `--insecure-no-auth`.
     pub insecure_no_auth: bool,
+}
+
+/// Without the address of a database.
+impl std::fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { config, data, listen, slots, database: _, insecure_no_auth } = self;
+        f.debug_struct("Overrides")
+            .field("config", config)
+            .field("data", data)
+            .field("listen", listen)
+            .field("slots", slots)
+            .field("insecure_no_auth", insecure_no_auth)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {

@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 use crate::domain::attempt::Policy;
 use crate::domain::limits::Limits;
 
+use super::database::{SCHEMES, SQLITE};
 use super::kinds::{DEFAULT_ENV, MAX_RETRIES, OWN_VARIABLES};
 use super::sections::{
-    DEFAULT_MAX_WAITING, MAX_WAITING, NO_LEASE, RETAINED_JOBS, RETAINED_LOG_BYTES, SQLITE,
+    DEFAULT_MAX_WAITING, MAX_WAITING, NO_LEASE, RETAINED_JOBS, RETAINED_LOG_BYTES,
 };
 use super::sources::{DEFAULT_DRAIN_TIMEOUT, DEFAULT_LISTEN};
 use super::value::{MAX_SLOTS, duration_text};
@@ -46,7 +47,7 @@ fn server() -> Value {
         "listen": with(text(r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+(%[0-9]+)?\]):[0-9]{1,5}$"),
             "The address to listen on, an IP address and a port; port 0 is any free one.", json!(DEFAULT_LISTEN)),
         "data": about(folder(), "The data folder; a relative path begins beside this file. Default: longhaul in the XDG data folder."),
-        "database": with(json!({"enum": [SQLITE]}), "Where jobs are kept: SQLite in the data folder.", json!(SQLITE)),
+        "database": with(text(&format!("^({SQLITE}$|{})", SCHEMES.join("|"))), "Where jobs are kept: SQLite in the data folder, or the PostgreSQL at an address, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.", json!(SQLITE)),
         "drain_timeout": with(duration(), "The whole budget of a graceful stop.", json!(duration_text(DEFAULT_DRAIN_TIMEOUT))),
         "allowed_origins": with(array(&text(&origin)), "Pages of other origins that may send requests, like `http://localhost:5173`.", json!([])),
         "allowed_hosts": with(array(&text(&format!("^{HOST}$"))), "Names of this server beside the loopback ones.", json!([])),

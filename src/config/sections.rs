@@ -11,6 +11,7 @@ use crate::domain::kind::QueueSpec;
 use crate::domain::names::QueueName;
 
 use super::Retention;
+use super::database::{Database, NO_DATABASE};
 use super::paths::Base;
 use super::table::{Field, Section};
 use super::value::{self, MAX_SLOTS};
@@ -23,6 +24,7 @@ pub(super) const DEFAULT_MAX_WAITING: u64 = 100_000;
 pub(super) struct ServerSection {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
+    pub(super) database: Option<Database>,
     pub(super) drain_timeout: Option<Duration>,
     pub(super) allowed_origins: Vec<String>,
     pub(super) allowed_hosts: Vec<String>,
@@ -35,10 +37,6 @@ pub(super) const RETAINED_LOG_BYTES: RangeInclusive<i64> = 1_048_576..=1_125_899
 /// How many jobs may wait in a queue.
 pub(super) const MAX_WAITING: RangeInclusive<i64> = 1..=i32::MAX as i64;
 
-/// The only database so far, and the default.
-pub(super) const SQLITE: &str = "sqlite";
-/// What is told of another one. The value is never shown: an address may hold a password.
-pub(super) const NO_DATABASE: &str = "no other database is available in this version: expected `sqlite`, jobs are kept in the data folder";
 /// The key of a capability that this version lacks, and what to do without it.
 pub(super) const NO_LEASE: &str =
     "not available in this version: leave it out, it is only for workers that share a database";
@@ -49,6 +47,7 @@ pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
     let server = ServerSection {
         listen: take("listen").and_then(|f| f.parsed(value::listen)),
         data: take("data").and_then(|f| folder(&f, base)),
+        database: take("database").and_then(|f| database(&f)),
         drain_timeout: take("drain_timeout").and_then(|f| f.parsed(value::duration)),
         allowed_origins: take("allowed_origins")
             .and_then(|f| f.parsed_texts(value::origin))
@@ -58,17 +57,16 @@ pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
             .unwrap_or_default(),
         introspection: take("introspection").and_then(|f| f.boolean()),
     };
-    if let Some(field) = section.take("database") {
-        database(&field);
-    }
     section.finish();
     server
 }
 
-fn database(field: &Field<'_>) {
-    if field.text().is_some_and(|text| text != SQLITE) {
+fn database(field: &Field<'_>) -> Option<Database> {
+    let database = Database::read(field.text()?);
+    if database.is_none() {
         field.refuse_hidden(&field.span(), NO_DATABASE);
     }
+    database
 }
 
 /// A path of a folder; a relative one begins beside the file.

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::domain::kind::{EnvRule, Kind, Stdin};
 
-use super::sections::SQLITE;
 use super::syntax;
 use super::value::duration_text;
 use super::{Config, Environment, Origin, Overrides, limits};
@@ -25,7 +24,7 @@ const VARIABLES: [(&str, &str); 7] = [
 ];
 
 /// What is shown in place of a value that may be a secret.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// Who told a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +101,7 @@ impl Config {
             vec![
                 ("listen", json!(server.listen)),
                 ("data", path(&server.data)),
-                ("database", json!(SQLITE)),
+                ("database", json!(server.database.to_string())),
                 ("drain_timeout", json!(duration_text(server.drain_timeout))),
                 ("allowed_origins", json!(server.allowed_origins)),
                 ("allowed_hosts", json!(server.allowed_hosts)),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
 
+use super::database::{Database, NO_DATABASE};
 use super::error::{ConfigError, Problem};
 use super::paths::{Base, Environment, why_not_startable};
-use super::sections::{self, NO_DATABASE, NO_LEASE, SQLITE, ServerSection};
+use super::sections::{self, NO_LEASE, ServerSection};
 use super::show;
 use super::table::{Document, Section};
 use super::value::{self, Expected, MAX_SLOTS};
@@ -34,7 +35,7 @@ pub(super) fn load(
     });
     drop(parsed);
     let mut problems = variables.problems;
-    if overrides.database.as_ref().is_some_and(|database| database != SQLITE) {
+    if overrides.database.as_ref().is_some_and(|text| Database::read(text).is_none()) {
         problems.push(Problem::general(format!("`--database`: {NO_DATABASE}")));
     }
     let server =
@@ -196,9 +197,13 @@ struct Variables {
 impl Variables {
     fn read(environment: &Environment) -> Self {
         let mut problems = Vec::new();
-        if environment.get("LONGHAUL_SERVER_DATABASE").is_some_and(|value| value != SQLITE) {
-            problems.push(Problem::general(format!("LONGHAUL_SERVER_DATABASE: {NO_DATABASE}")));
-        }
+        let database = environment.get("LONGHAUL_SERVER_DATABASE").map(|text| {
+            let read = Database::read(&text.to_string_lossy());
+            if read.is_none() {
+                problems.push(Problem::general(format!("LONGHAUL_SERVER_DATABASE: {NO_DATABASE}")));
+            }
+            read
+        });
         if environment.get("LONGHAUL_WORKER_LEASE").is_some() {
             problems.push(Problem::general(format!("LONGHAUL_WORKER_LEASE: {NO_LEASE}")));
         }
@@ -206,6 +211,7 @@ impl Variables {
         let server = ServerSection {
             listen: variable(env, "LONGHAUL_SERVER_LISTEN", value::listen, told),
             data: env.get("LONGHAUL_SERVER_DATA").map(PathBuf::from),
+            database: database.flatten(),
             drain_timeout: variable(env, "LONGHAUL_SERVER_DRAIN_TIMEOUT", value::duration, told),
             introspection: variable(env, "LONGHAUL_SERVER_INTROSPECTION", value::boolean, told),
             ..ServerSection::default()
@@ -245,9 +251,12 @@ fn server(
     if data.is_none() {
         problems.push(no_data_folder());
     }
+    let told = overrides.database.as_deref().and_then(Database::read);
+    let database = told.or_else(|| variables.database.clone()).or_else(|| file.database.clone());
     Some(Server {
         listen,
         data: data?,
+        database: database.unwrap_or_default(),
         drain_timeout: variables
             .drain_timeout
             .or(file.drain_timeout)

@@ -10,6 +10,7 @@
 
 mod backup;
 mod data;
+mod open;
 mod patience;
 mod signals;
 mod stop;
@@ -34,7 +35,7 @@ pub use crate::store::sqlite::copy::CopyError;
 pub use backup::{Backup, BackupError, Stop, backup};
 pub use data::{DataError, Holder};
 pub use tokens::OfflineTokens;
-pub use trouble::Trouble;
+pub use trouble::{DatabaseTrouble, Trouble};
 
 use crate::api::{self, Pages};
 use crate::auth::Keeper;
@@ -44,10 +45,10 @@ use crate::domain::limits::Limits;
 use crate::runner::process::{self, ProcessRunner};
 use crate::scheduler::{self, Board, Scheduler};
 use crate::store;
-use crate::store::sqlite::{self, SqliteStore};
-use crate::store::{CommitSink, Health, Reader, StoreError};
+use crate::store::{Health, StoreError, postgres, sqlite};
 use crate::telemetry::{self, metrics};
 use data::DataFolder;
+use open::Opened;
 use signals::Signals;
 
 /// The file of the database, in the data folder.
@@ -69,6 +70,9 @@ pub enum StartError {
         #[source]
         source: sqlite::OpenError,
     },
+    /// The database of another machine, or process, cannot be used.
+    #[error("{0}")]
+    Database(#[from] postgres::OpenError),
     /// The address cannot be listened on.
     #[error("listen on {address}")]
     Listen {
@@ -143,7 +147,7 @@ impl Server {
             parts = start_parts(folder.path(), &clock, &keeper, &config) => parts?,
             _ = signals.next() => return Err(StartError::Stopped),
         };
-        let Parts { scheduler, runner, health, meter: of_store } = parts;
+        let Parts { scheduler, runner, health, meter: of_store, store } = parts;
         let (closing, sockets) = (CancellationToken::new(), TaskTracker::new());
         let uses = tokens::write_down(Arc::clone(&keeper), scheduler.handle(), closing.clone());
         sockets.spawn(uses);
@@ -156,7 +160,7 @@ impl Server {
             started_at,
             clock,
             version: VERSION.to_owned(),
-            store: "sqlite",
+            store,
             pages: Pages::embedded(),
             closing: closing.clone(),
             sockets: sockets.clone(),
@@ -253,6 +257,8 @@ struct Parts {
     runner: Arc<ProcessRunner>,
     health: watch::Receiver<Health>,
     meter: Arc<store::meter::Meter>,
+    /// The name of the store.
+    store: &'static str,
 }
 
 async fn start_parts(
@@ -263,7 +269,8 @@ async fn start_parts(
 ) -> Result<Parts, StartError> {
     let catalog = Arc::new(config.catalog.clone());
     let board = Board::new(&catalog);
-    let store = Arc::new(open_file(folder, tokens::sink(&board, keeper))?);
+    let sink = tokens::sink(&board, keeper);
+    let Opened { store, meter, name } = open::open(folder, &config.server.database, sink).await?;
     keeper.learn(&store.tokens_and_shares().await.map_err(StartError::Recover)?);
     let wide = !config.server.listen.ip().is_loopback() && !config.server.insecure_no_auth;
     if wide && !keeper.is_required() {
@@ -279,7 +286,7 @@ async fn start_parts(
         clock: Arc::clone(clock),
     })
     .map_err(StartError::Runner)?;
-    let (health, meter) = (store.health(), Arc::clone(store.meter()));
+    let health = store.health();
     let scheduler = Scheduler::start(scheduler::Options {
         board,
         store,
@@ -296,7 +303,7 @@ async fn start_parts(
     })
     .await
     .map_err(StartError::Recover)?;
-    Ok(Parts { scheduler, runner, health, meter })
+    Ok(Parts { scheduler, runner, health, meter, store: name })
 }
 
 /// What writes `/metrics`.
@@ -324,12 +331,6 @@ pub fn url(mut address: SocketAddr) -> String {
         });
     }
     format!("http://{address}")
-}
-
-fn open_file(folder: &Path, sink: CommitSink) -> Result<SqliteStore, StartError> {
-    let path = folder.join(DATABASE);
-    let options = sqlite::Options::new(path.clone(), sink);
-    SqliteStore::open(options).map_err(|source| StartError::Open { path, source })
 }
 
 /// Ends when the store is broken, with what it says.

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::StartError;
 use super::data::DataFolder;
-use super::{StartError, open_file};
+use super::open::open;
 use crate::auth::{Keeper, Wanted};
+use crate::config::Database;
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::event::Commit;
 use crate::domain::limits::Limits;
 use crate::domain::names::CallerName;
 use crate::domain::token::{Maker, Scope, Token, TokenId};
 use crate::scheduler::{Board, Handle};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{CommitSink, Reader, Store, TokenError};
+use crate::store::{CommitSink, Store, TokenError};
 
 /// How often it is written down when tokens were last used.
 const WRITE_DOWN: Duration = Duration::from_secs(60);
@@ -55,17 +56,21 @@ pub(super) async fn write_down(keeper: Arc<Keeper>, handle: Handle, end: Cancell
 
 /// The tokens of a data folder that no server holds. Holds the folder until it is dropped.
 pub struct OfflineTokens {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     clock: SystemClock,
     most: u64,
     _folder: DataFolder,
 }
 
 impl OfflineTokens {
-    /// Takes the folder, which is made where there is none.
-    pub fn open(data: &Path, limits: &Limits) -> Result<Self, StartError> {
+    /// Takes the folder, which is made where there is none, and opens the database.
+    pub async fn open(
+        data: &Path,
+        database: &Database,
+        limits: &Limits,
+    ) -> Result<Self, StartError> {
         let folder = DataFolder::take(data)?;
-        let store = open_file(folder.path(), Arc::new(|_: &Commit| {}))?;
+        let store = open(folder.path(), database, Arc::new(|_: &Commit| {})).await?.store;
         Ok(Self { store, clock: SystemClock, most: limits.tokens, _folder: folder })
     }
 

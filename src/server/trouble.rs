@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use crate::store::StoreError;
+use crate::store::postgres;
 use crate::store::sqlite::OpenError;
 
 use super::{DataError, Holder, StartError};
@@ -38,8 +39,48 @@ pub enum Trouble {
     PortNotAllowed,
     /// Other machines could reach it, and nobody would be asked for a token.
     Unguarded,
+    /// The database that was named cannot be used; the error says all of it.
+    Database(DatabaseTrouble),
     /// Something else: the error says what.
     Other,
+}
+
+/// What has to be done about a database that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseTrouble {
+    /// Change the configuration, or the database.
+    Settings,
+    /// Give the user its rights, or name another.
+    NotAllowed,
+    /// See that it can be reached.
+    Unreachable,
+    /// Stop the other server.
+    InUse,
+    /// Nobody knows.
+    Failed,
+}
+
+impl From<&postgres::OpenError> for DatabaseTrouble {
+    fn from(error: &postgres::OpenError) -> Self {
+        use postgres::OpenError as E;
+        match error {
+            E::Address
+            | E::TlsMode
+            | E::Roots { .. }
+            | E::Tls(_)
+            | E::NoDatabase(_)
+            | E::OldServer(_)
+            | E::Encoding(_)
+            | E::NoSchema
+            | E::Standby(_)
+            | E::TooNew { .. }
+            | E::Foreign(_) => Self::Settings,
+            E::Login { .. } | E::Rights { .. } => Self::NotAllowed,
+            E::Unreachable { .. } => Self::Unreachable,
+            E::InUse(_) => Self::InUse,
+            E::Sql(_) | E::Thread(_) => Self::Failed,
+        }
+    }
 }
 
 impl StartError {
@@ -59,6 +100,7 @@ impl StartError {
             Self::Open { source, .. } if source.is_damaged() => Trouble::Damaged,
             // Nothing but room is missing where a store that was just opened refuses to write.
             Self::Recover(StoreError::Unavailable(_)) => Trouble::DiskFull,
+            Self::Database(error) => Trouble::Database(error.into()),
             Self::Unguarded(_) => Trouble::Unguarded,
             Self::Stopped => Trouble::Other,
             Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),

@@ -25,10 +25,14 @@
 pub mod error;
 pub mod filter;
 pub mod keep;
+mod listing;
 pub mod meter;
+mod moves;
+pub mod postgres;
 pub mod query;
 mod queue;
 pub mod sqlite;
+mod tally;
 
 use std::sync::Arc;
 

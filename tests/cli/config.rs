@@ -191,12 +191,12 @@ fn check_without_a_file_tells_what_is_used() {
             file.display()
         )
     );
-    let output = at_home(&home, &["serve", "--database", "postgres://me:hunter2@db/x"]);
+    let output = at_home(&home, &["serve", "--database", "mysql://me:hunter2@db/x"]);
     assert_eq!(
         (output.status.code(), stderr(&output)),
         (
             Some(78),
-            "longhaul: `--database`: no other database is available in this version: expected `sqlite`, jobs are kept in the data folder\n"
+            "longhaul: `--database`: expected `sqlite`, which keeps jobs in the data folder, or the address of a PostgreSQL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`\n"
         )
     );
 }

@@ -11,6 +11,7 @@ mod failures;
 mod hostile;
 mod interrupts;
 mod not_started;
+mod postgres;
 mod pty;
 mod scripted;
 mod status_line;

@@ -30,7 +30,7 @@ pub(super) const ROWS: &[&str] = &[
     "[server]\nallowed_origins = \"http://localhost:5173\"",
     "[server]\nallowed_hosts = [\"ok.example\", 7]",
     "[server]\nallowed_hosts = [\"http://ok.example\"]",
-    "[server]\ndatabase = \"postgres://me:hunter2@localhost/longhaul\"",
+    "[server]\ndatabase = \"mysql://me:hunter2@localhost/longhaul\"",
     "[worker]\nslots = 0",
     "[worker]\nslots = 10_001",
     "[worker]\nslots = 2.5",
@@ -126,7 +126,7 @@ fn a_secret_does_not_stand_in_an_error() {
         "[kinds.k.env]\nKEY = hunter2",
         // What only stands beside one.
         "[kinds]\nl = { command = 7, env = [\"KEY=hunter2\"] }",
-        "[server]\ndatabase = \"postgres://me:hunter2@localhost/longhaul\"",
+        "[server]\ndatabase = \"mysql://me:hunter2@localhost/longhaul\"",
         "[server]\ndatabase = [\"postgres://me:hunter2@localhost/longhaul\"]",
         // What no version has had.
         "[server]\ntoken = \"hunter2\"",

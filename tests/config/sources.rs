@@ -170,14 +170,14 @@ fn a_variable_that_is_wrong_is_told_by_its_name() {
     let environment = home.environment([
         ("LONGHAUL_SERVER_LISTEN", "here"),
         ("LONGHAUL_WORKER_SLOTS", "0"),
-        ("LONGHAUL_SERVER_DATABASE", "postgres://x"),
+        ("LONGHAUL_SERVER_DATABASE", "mysql://x"),
     ]);
     let error = Config::load(&home.overrides(), &environment).unwrap_err();
     let messages: Vec<_> = error.problems().iter().map(Problem::message).collect();
     assert_eq!(
         messages,
         [
-            "LONGHAUL_SERVER_DATABASE: no other database is available in this version: expected `sqlite`, jobs are kept in the data folder",
+            "LONGHAUL_SERVER_DATABASE: expected `sqlite`, which keeps jobs in the data folder, or the address of a PostgreSQL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`",
             "LONGHAUL_SERVER_LISTEN: `here` is not valid: expected an IP address and a port, like `127.0.0.1:8080` or `[::1]:8080`",
             "LONGHAUL_WORKER_SLOTS: `0` is not valid: expected a whole number from 1 to 10,000",
         ]

@@ -18,6 +18,7 @@ mod many;
 mod metrics;
 mod output;
 mod positions;
+mod postgres;
 mod real;
 mod stalled;
 mod storm;

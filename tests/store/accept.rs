@@ -4,7 +4,7 @@ use longhaul::domain::event::JobChange;
 use longhaul::domain::id::{EventNo, Seq};
 use longhaul::domain::job::NewJob;
 use longhaul::domain::state::JobState;
-use longhaul::store::{AcceptLimits, StartError};
+use longhaul::store::{AcceptLimits, Cancel, StartError};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -44,6 +44,28 @@ pub(crate) async fn labels_are_kept_with_their_job(bed: Bed) {
     let bed = bed.reopened();
     assert_eq!(bed.job(with).await.labels, labelled);
     assert!(bed.job(without).await.labels.is_empty());
+}
+
+/// P14: JSON may bring a NUL, which not every database takes for a text, and two keys are two.
+pub(crate) async fn any_text_is_kept(bed: Bed) {
+    let labelled = labels(&[("a\0b", "\u{1}"), ("a\u{1}0b", "\0\0")]);
+    let new = |name: &str| NewJob {
+        idempotency: Some(key(name, 1)),
+        labels: labelled.clone(),
+        args: json!({"text": "\0"}),
+        ..job()
+    };
+    let first = bed.start(new("k\0")).await;
+    let second = bed.start(new("k\u{1}0")).await;
+    assert_ne!(first.id, second.id);
+    let kept = bed.job(first.id).await;
+    assert_eq!((&kept.labels, kept.idempotency_key.as_deref()), (&labelled, Some("k\0")));
+    assert_eq!(bed.store.job_by_key(None, "k\0").await.unwrap().unwrap().id, first.id);
+    assert_eq!(bed.store.args(first.id).await.unwrap(), Some(json!({"text": "\0"})));
+    let note = Some("\0 enough".to_owned());
+    let cancel = Cancel { job: first.id, note: note.clone(), by: None, at: at(3) };
+    bed.store.cancel(cancel).await.unwrap();
+    assert_eq!(bed.job(first.id).await.cancel_note, note);
 }
 
 /// P2

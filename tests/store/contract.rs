@@ -7,6 +7,7 @@ macro_rules! honours_the_contract {
         $crate::store::contract::honours_the_contract! { $open:
             accept::an_accepted_job_is_told_as_it_is_stored,
             accept::labels_are_kept_with_their_job,
+            accept::any_text_is_kept,
             accept::acceptance_numbers_are_drawn_in_commit_order,
             accept::one_key_makes_one_job_however_many_ask_at_once,
             accept::a_key_with_other_content_is_refused,
@@ -92,7 +93,7 @@ macro_rules! honours_the_contract {
     ($open:path: $($area:ident::$promise:ident),+ $(,)?) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $promise() {
-            $crate::store::$area::$promise($open()).await;
+            $crate::store::$area::$promise($open().await).await;
         }
     )+ };
 }

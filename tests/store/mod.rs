@@ -12,6 +12,7 @@ mod filters;
 mod keep;
 mod lists;
 mod model;
+mod postgres;
 mod queues;
 mod sqlite;
 mod tokens;
@@ -19,4 +20,8 @@ mod workers;
 
 mod on_sqlite {
     super::contract::honours_the_contract!(super::sqlite::open);
+}
+
+mod on_postgres {
+    super::contract::honours_the_contract!(super::postgres::open);
 }

@@ -47,7 +47,7 @@ fn file(folder: &TempDir) -> PathBuf {
 }
 
 /// A fresh file.
-pub(crate) fn open() -> Bed {
+pub(crate) async fn open() -> Bed {
     Bed::new(Folder::fresh())
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod gated;
 pub(crate) mod graphql;
 pub(crate) mod kinds;
 pub(crate) mod metrics;
+pub(crate) mod postgres;
 pub(crate) mod server;
 
 /// Prints what a run found, past the capture of the test harness.

@@ -55,7 +55,6 @@ use crate::domain::token::{Maker, Token, TokenId};
 use crate::domain::worker::Worker;
 pub use open::OpenError;
 use readers::Readers;
-use tally::Tally;
 use write::{
     ChangeQueue, Check, CreateToken, DeclareQueues, Interrupt, RevokeToken, SeeWorker, Start,
     Started, TokensUsed,
@@ -103,7 +102,7 @@ impl SqliteStore {
         if let Some(bytes) = max_bytes {
             open::limit(&conn, bytes).map_err(sql)?;
         }
-        let tally = Tally::count(&conn).map_err(sql)?;
+        let tally = tally::count(&conn).map_err(sql)?;
         let readers = Readers::open(&path, readers)?;
         let meter = Arc::<Meter>::default();
         let writer = Writer::spawn(&path, conn, tally, on_commit, Arc::clone(&meter));

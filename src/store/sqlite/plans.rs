@@ -6,11 +6,12 @@ use tempfile::TempDir;
 
 use super::ends::ENDS;
 use super::keep::{ENDED, KEPT, STORED_LOGS, UNSETTLED};
-use super::list::{Range, SEEKS, Way};
+use super::list::SEEKS;
 use super::write::{CLAIM, DELETE_ALL_OF_IT, INSERT_JOB, OLD_REMOVAL, PROMOTE, UPDATE_JOB};
 use super::{open, read};
 use crate::domain::label::Label;
 use crate::domain::state::{EndReason, JobState};
+use crate::store::listing::{Range, Way};
 
 fn database() -> (TempDir, Connection) {
     let folder = tempfile::tempdir().unwrap();

@@ -29,9 +29,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::checkpoint::{self, Checkpointer};
 use super::failure::{Failure, Reach};
-use super::tally::Tally;
 use super::write::{Operation, Tx};
 use crate::store::meter::Meter;
+use crate::store::tally::Tally;
 use crate::store::{CommitSink, Health, StoreError};
 
 /// The most writes that share a transaction.

@@ -24,12 +24,10 @@ use super::failure::Failure;
 use super::read;
 use super::row::{self, JOB_COLUMNS};
 use crate::domain::job::Job;
-use crate::store::filter::JobFilter;
-use crate::store::query::{JobOrder, JobsPage, JobsQuery, Page, Position};
-use plan::Plan;
-pub(super) use source::Way;
+use crate::store::listing::{Budget, Found, Plan, Way, natural_way};
+use crate::store::query::{JobsPage, JobsQuery, Page, Position};
 #[cfg(test)]
-pub(super) use {seek::SEEKS, source::Range};
+pub(super) use seek::SEEKS;
 
 /// A page of jobs, its neighbours and its count, as of the moment of `conn`'s transaction.
 pub(super) fn jobs(conn: &Connection, query: &JobsQuery) -> Result<JobsPage, Failure> {
@@ -46,14 +44,6 @@ pub(super) fn jobs(conn: &Connection, query: &JobsQuery) -> Result<JobsPage, Fai
     }
     page.last_event = read::last_event(conn)?;
     Ok(page)
-}
-
-/// What was found on a walk.
-#[derive(Default)]
-struct Found {
-    jobs: Vec<Arc<Job>>,
-    /// As many were examined as may be, and this was the last.
-    cut_at: Option<Position>,
 }
 
 fn read(conn: &Connection, query: &JobsQuery, plan: &Plan) -> Result<JobsPage, Failure> {
@@ -85,13 +75,6 @@ fn read(conn: &Connection, query: &JobsQuery, plan: &Plan) -> Result<JobsPage, F
     }
     let Found { jobs, cut_at } = found;
     Ok(JobsPage { jobs, has_next, has_previous, cut_at, ..JobsPage::default() })
-}
-
-fn natural_way(order: JobOrder) -> Way {
-    match order {
-        JobOrder::Newest | JobOrder::RecentlyEnded => Way::Down,
-        JobOrder::Oldest | JobOrder::QueueOrder => Way::Up,
-    }
 }
 
 /// The first `limit` jobs that match, from a position on.
@@ -147,32 +130,6 @@ fn count(
         Ok(if total <= bound { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok((total <= bound && !budget.is_over).then_some(total))
-}
-
-/// How many rows may still be asked whether they match.
-struct Budget<'a> {
-    /// `None`: all that is walked matches, and nothing is asked.
-    asks: Option<&'a JobFilter>,
-    left: u32,
-    is_over: bool,
-    last: Option<Position>,
-}
-
-impl<'a> Budget<'a> {
-    fn of(query: &'a JobsQuery, plan: &Plan) -> Self {
-        let asks = (!plan.is_exact).then_some(&query.filter);
-        Self { asks, left: query.examine.max(1), is_over: false, last: None }
-    }
-
-    /// Takes one row; `false`: there is none left to take.
-    fn take(&mut self) -> bool {
-        if self.asks.is_none() {
-            return true;
-        }
-        self.is_over = self.left == 0;
-        self.left = self.left.saturating_sub(1);
-        !self.is_over
-    }
 }
 
 /// By its key.

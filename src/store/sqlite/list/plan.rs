@@ -5,59 +5,20 @@
 //! reason; that of a text. The one with the fewest entries is taken. In the other orders there is one set; where its
 //! walk finds too little, a set of the others that is small is read whole and sorted.
 
-use std::collections::HashSet;
-
 use rusqlite::{Connection, OptionalExtension};
-use strum::IntoEnumIterator;
 
 use super::sets::{by_end, of_starter, queue_order, structure, with_text};
-use super::source::{Range, Source, Way};
 use super::walk::entries;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::AcceptNo;
 use crate::domain::label::Label;
-use crate::domain::state::{EndReason, JobState};
+use crate::domain::state::JobState;
 use crate::store::filter::JobFilter;
-use crate::store::query::{JobOrder, JobsQuery, Position};
+use crate::store::listing::{
+    Clip, Plan, Range, Source, Way, asks_more_than_structure, asks_only_whose, failure_reasons,
+    has_time, states,
+};
+use crate::store::query::{JobOrder, JobsQuery};
 use crate::store::sqlite::failure::Failure;
-
-/// Where a list is read from.
-pub(super) struct Plan {
-    /// Together they hold all that matches.
-    pub(super) sources: Vec<Source>,
-    /// They hold nothing else.
-    pub(super) is_exact: bool,
-    /// Only what lies in here.
-    pub(super) clip: Clip,
-}
-
-/// The first and the last acceptance number that a list may show.
-pub(super) struct Clip(i64, i64);
-
-impl Clip {
-    const NONE: Self = Self(i64::MIN, i64::MAX);
-
-    /// Where to begin a walk that would begin at `from`.
-    pub(super) fn enter(&self, way: Way, from: Position) -> Position {
-        let end = match way {
-            Way::Up => Position { rank: 0, accepted: AcceptNo(self.0) },
-            Way::Down => Position { rank: 0, accepted: AcceptNo(self.1) },
-        };
-        match way {
-            Way::Up if self.0 > i64::MIN => from.max(end),
-            Way::Down if self.1 < i64::MAX => from.min(end),
-            Way::Up | Way::Down => from,
-        }
-    }
-
-    /// A walk at this position has nothing more to come.
-    pub(super) fn is_left(&self, way: Way, at: Position) -> bool {
-        match way {
-            Way::Up => at.accepted.0 > self.1,
-            Way::Down => at.accepted.0 < self.0,
-        }
-    }
-}
 
 /// The sources of a list.
 pub(super) fn plan(conn: &Connection, query: &JobsQuery) -> Result<Plan, Failure> {
@@ -153,29 +114,6 @@ fn fewest(
     Ok(best)
 }
 
-/// Some condition is another one than states, kinds, queues and times, or reasons that say no more
-/// than states do.
-fn asks_more_than_structure(filter: &JobFilter) -> bool {
-    filter.workers.is_some()
-        || filter.started_by.is_some()
-        || filter.labels.is_some()
-        || filter.text.is_some()
-        || filter.reasons.iter().flatten().any(|reason| state_of(*reason) == JobState::Failed)
-            && states(filter).contains(&JobState::Failed)
-}
-
-/// The caller, where no other condition is asked than whose a job is, its state and times.
-fn asks_only_whose(filter: &JobFilter) -> Option<&String> {
-    let others = JobFilter { started_by: None, ..filter.clone() };
-    let only =
-        !asks_more_than_structure(&others) && filter.kinds.is_none() && filter.queues.is_none();
-    filter.started_by.as_ref().filter(|_| only)
-}
-
-fn has_time(filter: &JobFilter) -> bool {
-    filter.created_after.is_some() || filter.created_before.is_some()
-}
-
 fn matches_nothing(conn: &Connection, filter: &JobFilter) -> Result<bool, Failure> {
     fn is_empty<T>(list: Option<&Vec<T>>) -> bool {
         list.is_some_and(Vec::is_empty)
@@ -192,39 +130,6 @@ fn matches_nothing(conn: &Connection, filter: &JobFilter) -> Result<bool, Failur
         }
     }
     Ok(true)
-}
-
-/// The state of whatever ended like this, as the CHECKs of the table hold it.
-fn state_of(reason: EndReason) -> JobState {
-    match reason {
-        EndReason::Ok => JobState::Succeeded,
-        EndReason::CancelRequested => JobState::Canceled,
-        EndReason::ExitCode
-        | EndReason::Signal
-        | EndReason::Timeout
-        | EndReason::OutOfMemory
-        | EndReason::SpawnFailed
-        | EndReason::ResultInvalid
-        | EndReason::Lost
-        | EndReason::NotStarted
-        | EndReason::Shutdown
-        | EndReason::Unkillable => JobState::Failed,
-    }
-}
-
-/// The states that the filter's states and reasons leave.
-pub(super) fn states(filter: &JobFilter) -> Vec<JobState> {
-    let of_reasons = |state: &JobState| {
-        filter.reasons.as_ref().is_none_or(|r| r.iter().any(|r| state_of(*r) == *state))
-    };
-    let asked = |state: &JobState| filter.states.as_ref().is_none_or(|s| s.contains(state));
-    JobState::iter().filter(asked).filter(of_reasons).collect()
-}
-
-/// The reasons, where all that match FAILED for one of them.
-fn failure_reasons(filter: &JobFilter) -> Option<HashSet<EndReason>> {
-    let reasons: HashSet<_> = filter.reasons.as_ref()?.iter().copied().collect();
-    (states(filter) == [JobState::Failed]).then_some(reasons)
 }
 
 /// By the key: the first job accepted at `?1` or after, and its instant. Instants never fall along

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::plan::states;
 use super::seek;
-use super::source::{Range, Source};
 use crate::domain::id::AcceptNo;
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::store::filter::{JobFilter, Text};
+use crate::store::listing::{Range, Source, states};
 use crate::store::query::Position;
 use crate::store::sqlite::failure::Failure;
 

@@ -1,81 +1,9 @@
-//! Where a list reads from: pieces of indexes whose entries stand in the order of the list.
+//! How a piece of an index is read in the order of the list.
 
 use rusqlite::types::ToSql;
 
-use crate::domain::id::AcceptNo;
-use crate::domain::label::Label;
-use crate::domain::names::{KindName, QueueName};
-use crate::domain::state::{EndReason, JobState};
+use crate::store::listing::{Range, Way};
 use crate::store::query::Position;
-
-/// Which way a list is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store::sqlite) enum Way {
-    /// To larger positions.
-    Up,
-    /// To smaller ones.
-    Down,
-}
-
-impl Way {
-    pub(super) fn back(self) -> Self {
-        match self {
-            Self::Up => Self::Down,
-            Self::Down => Self::Up,
-        }
-    }
-
-    /// Before every position of this way.
-    pub(super) fn start(self) -> Position {
-        match self {
-            Self::Up => Position { rank: i64::MIN, accepted: AcceptNo(i64::MIN) },
-            Self::Down => Position { rank: i64::MAX, accepted: AcceptNo(i64::MAX) },
-        }
-    }
-
-    /// The position after this one.
-    pub(super) fn past(self, Position { rank, accepted }: Position) -> Position {
-        let accepted = match self {
-            Self::Up => accepted.0.saturating_add(1),
-            Self::Down => accepted.0.saturating_sub(1),
-        };
-        Position { rank, accepted: AcceptNo(accepted) }
-    }
-}
-
-/// Positions in the order of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    /// Those of a piece of an index.
-    Index(Range),
-    /// These, by rising position.
-    List(Vec<Position>),
-}
-
-/// A piece of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store::sqlite) enum Range {
-    /// All jobs by acceptance, by the key.
-    All,
-    /// By acceptance, by `jobs_by_state`.
-    State(JobState),
-    /// By acceptance, by `jobs_by_queue`.
-    QueueState(QueueName, JobState),
-    /// By acceptance, by `jobs_by_kind`.
-    KindQueueState(KindName, QueueName, JobState),
-    /// By acceptance, by the key of `job_labels`.
-    Label(Label),
-    /// FAILED jobs by acceptance, by `jobs_by_reason`.
-    Reason(EndReason),
-    /// Those of one caller by acceptance, by `jobs_by_starter`.
-    StarterState(String, JobState),
-    /// What is in line, by acceptance, by `jobs_line`.
-    Line(QueueName),
-    /// What is delayed, by when it comes into line, by `jobs_delayed`.
-    Delayed,
-    /// Ended jobs by their end, by `jobs_by_end`.
-    Ended(QueueName, JobState),
-}
 
 /// The name of a parameter and its value.
 pub(super) type Parameter<'a> = (&'static str, Box<dyn ToSql + 'a>);
@@ -128,22 +56,6 @@ impl Range {
                 "jobs INDEXED BY jobs_by_end \
                  WHERE queue = :queue AND state = :state AND ended_at IS NOT NULL"
             }
-        }
-    }
-
-    /// The column that its entries stand in the order of, before acceptance.
-    fn rank(&self) -> Option<&'static str> {
-        match self {
-            Self::All
-            | Self::State(_)
-            | Self::QueueState(..)
-            | Self::KindQueueState(..)
-            | Self::Label(_)
-            | Self::Reason(_)
-            | Self::StarterState(..)
-            | Self::Line(_) => None,
-            Self::Delayed => Some("delayed_until"),
-            Self::Ended(..) => Some("ended_at"),
         }
     }
 

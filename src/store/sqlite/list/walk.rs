@@ -7,9 +7,8 @@ use std::ops::ControlFlow;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Rows};
 
-use super::plan::Plan;
-use super::source::{Source, Way};
 use crate::domain::id::AcceptNo;
+use crate::store::listing::{Plan, Source, Way, from_on};
 use crate::store::query::Position;
 use crate::store::sqlite::failure::Failure;
 
@@ -67,17 +66,6 @@ pub(super) fn walk(
     merge(rests, way, &mut |at| {
         if plan.clip.is_left(way, at) { Ok(ControlFlow::Break(())) } else { visit(at) }
     })
-}
-
-fn from_on<'a>(
-    list: &'a [Position],
-    way: Way,
-    from: Position,
-) -> Box<dyn Iterator<Item = Position> + 'a> {
-    match way {
-        Way::Up => Box::new(list[list.partition_point(|at| *at < from)..].iter().copied()),
-        Way::Down => Box::new(list[..list.partition_point(|at| *at <= from)].iter().rev().copied()),
-    }
 }
 
 fn merge(mut rests: Vec<Rest<'_>>, way: Way, visit: &mut Visit<'_>) -> Result<(), Failure> {

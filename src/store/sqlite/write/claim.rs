@@ -6,7 +6,7 @@
 
 use rusqlite::{OptionalExtension, named_params};
 
-use super::{Happened, Operation, Tx};
+use super::{Operation, Tx};
 use crate::domain::attempt::Policy;
 use crate::domain::clock::{Timestamp, from_unix_millis};
 use crate::domain::event::{JobChange, Promoted};
@@ -14,6 +14,7 @@ use crate::domain::id::{AcceptNo, Fence, JobId};
 use crate::domain::job::Job;
 use crate::domain::names::QueueName;
 use crate::domain::state::{JobEvent, JobState};
+use crate::store::moves::Happened;
 use crate::store::sqlite::failure::{Failure, one_row};
 use crate::store::sqlite::row::{self, JOB_COLUMNS};
 use crate::store::{Claim, ClaimRequest, Plan, StoreError};

@@ -19,15 +19,15 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params};
 
 use super::failure::{Failure, one_row};
 use super::row::{self, JOB_COLUMNS};
-use super::tally::Tally;
-use crate::domain::clock::Timestamp;
-use crate::domain::event::{Change, Commit, Event, JobChange, Promoted};
+use crate::domain::event::{Change, Commit, Event, Promoted};
 use crate::domain::id::{EventNo, JobId};
 use crate::domain::job::Job;
 use crate::domain::names::CallerName;
 use crate::domain::state::JobState;
 use crate::domain::token::Token;
 use crate::store::StoreError;
+use crate::store::moves::Happened;
+use crate::store::tally::Tally;
 
 pub(super) use interrupt::Interrupt;
 pub(super) use queue::{ChangeQueue, DeclareQueues};
@@ -59,15 +59,6 @@ pub(super) struct Tx<'a> {
     conn: &'a Connection,
     tally: &'a mut Tally,
     commit: Commit,
-}
-
-/// What happened to a job, for its event.
-#[derive(Clone, Copy)]
-struct Happened {
-    change: JobChange,
-    at: Timestamp,
-    /// The number of the attempt that it belongs to.
-    attempt: Option<u32>,
 }
 
 impl<'a> Tx<'a> {

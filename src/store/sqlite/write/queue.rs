@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension;
 use super::{Operation, Tx};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::{CallerName, QueueName};
+use crate::store::moves::changed;
 use crate::store::sqlite::failure::{Failure, one_row};
 use crate::store::sqlite::row::{self, QUEUE_COLUMNS};
 use crate::store::{QueueChange, QueueError, QueueRow, StoreError};
@@ -59,19 +60,6 @@ impl Operation for ChangeQueue {
         }
         Ok(Ok((after, is_new)))
     }
-}
-
-/// The row after the change. A pause of a paused queue leaves the first one and its note.
-fn changed(before: &QueueRow, change: &QueueChange) -> QueueRow {
-    let mut after = before.clone();
-    match change {
-        QueueChange::Pause(pause) => {
-            after.paused.get_or_insert_with(|| pause.clone());
-        }
-        QueueChange::Resume => after.paused = None,
-        QueueChange::Slots(slots) => after.slots = *slots,
-    }
-    after
 }
 
 /// By its key. The override falls where the file says another number than it said last.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, named_params};
 
-use super::{Happened, Operation, Tx};
-use crate::domain::clock::{from_unix_millis, to_millis};
+use super::{Operation, Tx};
+use crate::domain::clock::from_unix_millis;
 use crate::domain::event::JobChange;
-use crate::domain::id::{AcceptNo, Seq};
-use crate::domain::job::{Delay, Idempotency, Job, NewJob};
+use crate::domain::id::AcceptNo;
+use crate::domain::job::{Idempotency, Job, NewJob};
 use crate::domain::names::CallerName;
-use crate::domain::state::JobState;
+use crate::store::moves::{Happened, fresh};
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::row::{self, JOB_COLUMN_COUNT, JOB_COLUMNS};
 use crate::store::{AcceptLimits, Accepted, StartError};
@@ -77,47 +77,8 @@ impl Start {
 
     /// The job, but for its acceptance number.
     fn fresh(&self, tx: &Tx<'_>) -> Result<Job, Failure> {
-        let new = &self.job;
         let last = tx.prepare(LAST_CREATED)?.query_one([], |row| row.get(0)).optional()?;
-        // What is told now is what a later read tells: stored instants have whole milliseconds.
-        let now = to_millis(new.created_at);
-        // Contract 9, where the clock was set back.
-        let created_at = last.map_or(now, |last| now.max(from_unix_millis(last)));
-        let not_before = new.not_before.map(to_millis);
-        let delayed = not_before.filter(|at| *at > now);
-        Ok(Job {
-            id: new.id,
-            accepted: AcceptNo::default(),
-            kind: new.kind.clone(),
-            queue: new.queue.clone(),
-            labels: new.labels.clone(),
-            state: JobState::Queued,
-            seq: Seq(1),
-            created_at,
-            not_before,
-            delayed: delayed.map(|until| (until, Delay::NotBefore)),
-            started_at: None,
-            cancel_requested_at: None,
-            cancel_note: None,
-            ended_at: None,
-            reason: None,
-            reason_text: None,
-            exit_code: None,
-            signal: None,
-            attempt: 0,
-            open: None,
-            max_attempts: new.max_attempts,
-            failures: 0,
-            losses: 0,
-            timeout: new.timeout,
-            worker: None,
-            usage: None,
-            has_result: false,
-            idempotency_key: new.idempotency.as_ref().map(|i| i.key.clone()),
-            retry_of: new.retry_of,
-            started_by: new.started_by.clone(),
-            canceled_by: None,
-        })
+        Ok(fresh(&self.job, last.map(from_unix_millis)))
     }
 
     fn insert(&self, tx: &mut Tx<'_>) -> Result<Job, Failure> {

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Happened, Operation, Tx};
+use super::{Operation, Tx};
 use crate::domain::clock::Timestamp;
-use crate::domain::event::JobChange;
 use crate::domain::id::{Fence, JobId};
 use crate::domain::job::Job;
-use crate::domain::state::{JobEvent, JobState};
+use crate::store::moves::started;
 use crate::store::sqlite::failure::{Failure, one_row};
 use crate::store::{Guarded, StoreError};
 
@@ -51,16 +50,7 @@ pub(super) fn start(
 ) -> Result<Arc<Job>, Failure> {
     let rows = tx.prepare(UPDATE_SPAWNED)?.execute([fence.0])?;
     one_row("the start of an attempt", rows)?;
-    let job = Job { state: before.state.after(JobEvent::Started)?, ..before.clone() };
-    let change = match job.state {
-        JobState::Running => JobChange::Started,
-        JobState::Queued
-        | JobState::Canceling
-        | JobState::Succeeded
-        | JobState::Failed
-        | JobState::Canceled => JobChange::Updated,
-    };
-    let what = Happened { change, at, attempt: Some(job.attempt) };
+    let (job, what) = started(before, at)?;
     tx.save(before, job, what)
 }
 

@@ -1,0 +1,256 @@
+//! Opening the database: what must hold before the first statement, and the migrations.
+//!
+//! All migrations that are missing run in one transaction, under a lock that whoever else starts waits
+//! for. A newer schema than this program knows is refused, and so is one that is not ours: nothing is
+//! changed then.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+use tokio_postgres::error::{Error, SqlState};
+
+use super::failure::told;
+
+/// The migrations by number, from 1.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+
+/// The schema that this program writes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "they are few")]
+const KNOWN: i32 = MIGRATIONS.len() as i32;
+
+/// PostgreSQL 13.
+const OLDEST: i32 = 130_000;
+
+/// Why the store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is none. Nothing of it is shown: a part of it may be that of a password.
+    #[error(
+        "the address of the database cannot be read: expected \
+         `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, special characters percent-encoded"
+    )]
+    Address,
+    /// It asks for a way of TLS that is none.
+    #[error(
+        "the address of the database has an unknown `sslmode`: expected `disable`, `require` or \
+         `verify-full`"
+    )]
+    TlsMode,
+    /// The certificates to judge by.
+    #[error("the certificates in `{file}` cannot be used: {error}")]
+    Roots {
+        /// Where they are.
+        file: String,
+        /// Why.
+        error: String,
+    },
+    /// TLS was demanded, and did not come about.
+    #[error("no TLS with the database: {0}")]
+    Tls(String),
+    /// Nobody answers there.
+    #[error("the database at {address} cannot be reached: {error}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// Why.
+        error: String,
+    },
+    /// The user or its password is wrong.
+    #[error("the database at {address} lets nobody in with this user and password: {error}")]
+    Login {
+        /// Where.
+        address: String,
+        /// What it said.
+        error: String,
+    },
+    /// There is no such database.
+    #[error("the database at {0} does not exist: make it with `createdb`")]
+    NoDatabase(String),
+    /// The user may not do what is needed.
+    #[error("the user of {address} may not do what Longhaul needs in the database: {error}")]
+    Rights {
+        /// Where.
+        address: String,
+        /// What it said.
+        error: String,
+    },
+    /// Its version is too old.
+    #[error("PostgreSQL {0} is too old: expected 13 or newer")]
+    OldServer(String),
+    /// It stores text in another way.
+    #[error("the database has the encoding {0}: expected UTF8, `createdb --encoding=UTF8`")]
+    Encoding(String),
+    /// No schema to make tables in.
+    #[error("the user's `search_path` names no schema that exists: expected one, like `public`")]
+    NoSchema,
+    /// It follows another one and takes no writes.
+    #[error("the database at {0} is a standby, which takes no writes: name the primary")]
+    Standby(String),
+    /// A later Longhaul wrote it.
+    #[error(
+        "the database has schema {found}, and this program knows schemas up to {known}: use the \
+         Longhaul that wrote it, or a newer one"
+    )]
+    TooNew {
+        /// Its schema.
+        found: i32,
+        /// The newest that this program knows.
+        known: i32,
+    },
+    /// Something else has tables there.
+    #[error(
+        "the schema `{0}` of the database has tables of another program: expected an empty one, or \
+         that of Longhaul"
+    )]
+    Foreign(String),
+    /// Another server works on it.
+    #[error("another Longhaul server works on the database at {0}")]
+    InUse(String),
+    /// A statement failed.
+    #[error("the database cannot be opened: {0}")]
+    Sql(String),
+    /// A thread could not be started.
+    #[error("cannot start the thread that writes: {0}")]
+    Thread(String),
+}
+
+impl OpenError {
+    /// What a failed try to connect to `address`, or the first statements there, mean.
+    pub(super) fn of(error: &Error, address: &str) -> Self {
+        let (address, said) = (address.to_owned(), told(error));
+        let Some(state) = error.code() else {
+            return if said.contains("TLS") || said.contains("certificate") {
+                Self::Tls(said)
+            } else {
+                Self::Unreachable { address, error: said }
+            };
+        };
+        if *state == SqlState::INVALID_CATALOG_NAME {
+            return Self::NoDatabase(address);
+        }
+        if *state == SqlState::INSUFFICIENT_PRIVILEGE {
+            return Self::Rights { address, error: said };
+        }
+        match state.code().get(..2).unwrap_or_default() {
+            "28" => Self::Login { address, error: said },
+            // It starts, stops, or has no connection to spare.
+            "57" | "53" | "08" => Self::Unreachable { address, error: said },
+            _ => Self::Sql(said),
+        }
+    }
+}
+
+/// Checks the database and brings its schema up to date.
+pub(super) async fn ready(client: &Client, address: &str) -> Result<(), OpenError> {
+    let sql = |error: Error| OpenError::of(&error, address);
+    let row = client
+        .query_one(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                    current_setting('server_encoding'), current_schema()::text, pg_is_in_recovery()",
+            &[],
+        )
+        .await
+        .map_err(sql)?;
+    if row.get::<_, i32>(0) < OLDEST {
+        return Err(OpenError::OldServer(row.get(1)));
+    }
+    let encoding: String = row.get(2);
+    if encoding != "UTF8" {
+        return Err(OpenError::Encoding(encoding));
+    }
+    let schema = row.get::<_, Option<String>>(3).ok_or(OpenError::NoSchema)?;
+    if row.get(4) {
+        return Err(OpenError::Standby(address.to_owned()));
+    }
+    // Whoever starts on a schema that is as it should be waits for nobody.
+    if version(client, &schema).await.map_err(sql)?? == Some(KNOWN) {
+        return Ok(());
+    }
+    client.batch_execute("BEGIN; SET LOCAL statement_timeout = 0").await.map_err(sql)?;
+    match migrate(client, &schema).await.map_err(sql).flatten() {
+        Ok(()) => client.batch_execute("COMMIT").await.map_err(sql),
+        Err(error) => {
+            // The session ends with the error, and its transaction with it.
+            drop(client.batch_execute("ROLLBACK").await);
+            Err(error)
+        }
+    }
+}
+
+/// The schema's number; `None` where there is none. An error where it is none that can be brought up to
+/// date.
+async fn version(client: &Client, schema: &str) -> Result<Result<Option<i32>, OpenError>, Error> {
+    // Not by `to_regclass`: that remembers that there was none, also once somebody else has made one.
+    let sql = "SELECT EXISTS (
+        SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = $1
+          AND relname = 'longhaul_schema')";
+    if client.query_one(sql, &[&schema]).await?.get(0) {
+        let sql = "SELECT coalesce(max(version), 0) FROM longhaul_schema";
+        let found: i32 = client.query_one(sql, &[]).await?.get(0);
+        return Ok(if found > KNOWN {
+            Err(OpenError::TooNew { found, known: KNOWN })
+        } else {
+            Ok(Some(found))
+        });
+    }
+    Ok(Ok(None))
+}
+
+/// Something stands in the schema. Asked only where no version does, under the lock: between the two
+/// questions somebody else may have migrated.
+async fn is_foreign(client: &Client, schema: &str) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (
+        SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = $1
+          AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))";
+    Ok(client.query_one(sql, &[&schema]).await?.get(0))
+}
+
+/// Inside of a transaction.
+async fn migrate(client: &Client, schema: &str) -> Result<Result<(), OpenError>, Error> {
+    let lock = "SELECT pg_advisory_xact_lock(1279804482, hashtext($1))";
+    client.execute(lock, &[&schema]).await?;
+    // Somebody else may have done it while we waited.
+    let found = match version(client, schema).await? {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(error)),
+    };
+    if found.is_none() {
+        if is_foreign(client, schema).await? {
+            return Ok(Err(OpenError::Foreign(schema.to_owned())));
+        }
+        client
+            .batch_execute(
+                "CREATE TABLE longhaul_schema (
+                     version     INTEGER     PRIMARY KEY,
+                     migrated_at TIMESTAMPTZ NOT NULL DEFAULT now()
+                 )",
+            )
+            .await?;
+    }
+    let found = found.unwrap_or(0);
+    for (number, migration) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+        client.batch_execute(migration).await?;
+        let insert = "INSERT INTO longhaul_schema (version) VALUES ($1)";
+        client.execute(insert, &[&number]).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// Makes this session the only one that works on the schema, as long as it lives. Waits a little for one
+/// that is about to end: the database hears of a killed server a moment after it is gone.
+pub(super) async fn take(client: &Client, patience: Duration) -> Result<bool, Error> {
+    const AGAIN: Duration = Duration::from_millis(10);
+    let deadline = tokio::time::Instant::now() + patience;
+    let lock = "SELECT pg_try_advisory_lock(1279804483, hashtext(current_schema()))";
+    loop {
+        if client.query_one(lock, &[]).await?.get(0) {
+            return Ok(true);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Ok(false);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}

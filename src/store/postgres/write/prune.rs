@@ -1,0 +1,140 @@
+//! Removing jobs that ended, with all that belongs to them.
+//!
+//! As many as there is time for: the transaction is shared, and whoever waits for it must not wait
+//! long. What was done of it is told in its answer, and whoever asked goes on from there.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use super::settle::doom;
+use super::{Operation, Tx};
+use crate::domain::event::{Change, Event, JobChange};
+use crate::domain::id::{EventNo, JobId};
+use crate::domain::job::Job;
+use crate::store::StoreError;
+use crate::store::keep::{Prune, Pruned, REMOVALS_KEPT};
+use crate::store::postgres::failure::{Failure, one_row};
+use crate::store::postgres::row::{self, JOB_COLUMN_COUNT, JOB_COLUMNS, get, millis, uuid};
+
+#[async_trait(?Send)]
+impl Operation for Prune {
+    type Answer = Pruned;
+    type Refusal = StoreError;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Pruned, StoreError>, Failure> {
+        let begun = Instant::now();
+        let mut pruned = Pruned::default();
+        // What was told of a job goes with it.
+        tx.write_starts().await?;
+        tx.write_events().await?;
+        for &id in &self.jobs {
+            if pruned.looked_at > 0 && begun.elapsed() >= self.within {
+                break;
+            }
+            pruned.looked_at += 1;
+            if let Some((job, has_folder)) = prunable(tx, self, id).await? {
+                remove(tx, self, job, has_folder).await?;
+                pruned.removed += 1;
+            }
+        }
+        if pruned.removed > 0 {
+            forget_removals(tx).await?;
+        }
+        Ok(Ok(pruned))
+    }
+}
+
+/// The job, where it may go, and whether it has a folder.
+async fn prunable(tx: &Tx<'_>, prune: &Prune, id: JobId) -> Result<Option<(Job, bool)>, Failure> {
+    let asked = (uuid(id.as_bytes()), millis(prune.keys_before));
+    let found = tx.session.maybe(&PRUNABLE, &[&asked.0, &asked.1]).await?;
+    found.map(|found| Ok((row::job(&found)?, get(&found, JOB_COLUMN_COUNT)?))).transpose()
+}
+
+async fn remove(
+    tx: &mut Tx<'_>,
+    prune: &Prune,
+    mut job: Job,
+    has_folder: bool,
+) -> Result<(), Failure> {
+    job.seq.0 += 1;
+    tx.numbers.event += 1;
+    let no = tx.numbers.event;
+    let (at, job_no) = (millis(prune.at), job.accepted.0);
+    tx.session.execute(&KEEP_REMOVAL, &[&no, &at, &job_no]).await?;
+    for delete in DELETE_ALL_OF_IT {
+        tx.session.execute(delete, &[&job_no]).await?;
+    }
+    one_row("the removal of a job", tx.session.execute(DELETE_JOB, &[&job_no]).await?)?;
+    if has_folder {
+        doom(tx, job.id).await?;
+    }
+    let event = Event {
+        no: EventNo(no),
+        job: job.id,
+        seq: job.seq,
+        at: prune.at,
+        change: JobChange::Removed,
+        state: job.state,
+        before: Some(job.state),
+        attempt: None,
+    };
+    tx.commit.changes.push(Change { event, job: Arc::new(job) });
+    Ok(())
+}
+
+/// Forgets all removals but the last ones, and from where on none is missing.
+async fn forget_removals(tx: &Tx<'_>) -> Result<(), Failure> {
+    let Some(old) = tx.session.maybe(OLD_REMOVAL, &[&i64::from(REMOVALS_KEPT)]).await? else {
+        return Ok(());
+    };
+    let no: i64 = get(&old, 0)?;
+    tx.session.execute("DELETE FROM removed_jobs WHERE no <= $1", &[&no]).await?;
+    let gap = "INSERT INTO feed_gap (id, no) VALUES (1, $1)
+               ON CONFLICT (id) DO UPDATE SET no = excluded.no";
+    tx.session.execute(gap, &[&no]).await?;
+    Ok(())
+}
+
+/// By the unique index of `id`. What ended is what has an instant of its end (a CHECK holds it).
+static PRUNABLE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {JOB_COLUMNS}, has_folder
+         FROM jobs
+         WHERE id = $1
+           AND ended_at IS NOT NULL
+           AND kept_log_bytes IS NOT NULL
+           AND (idempotency_key IS NULL OR created_at < $2)"
+    )
+});
+
+static KEEP_REMOVAL: LazyLock<String> = LazyLock::new(|| {
+    let columns = JOB_COLUMNS.replace("jobs.", "");
+    let values = JOB_COLUMNS.replace("jobs.seq", "jobs.seq + 1");
+    format!(
+        "INSERT INTO removed_jobs (no, removed_at, {columns})
+         SELECT $1, $2, {values} FROM jobs WHERE accept_no = $3"
+    )
+});
+
+/// Each by the key or the index that begins with the job.
+const DELETE_ALL_OF_IT: [&str; 6] = [
+    "DELETE FROM job_args WHERE job = $1",
+    "DELETE FROM job_results WHERE job = $1",
+    "DELETE FROM job_logs WHERE job = $1",
+    "DELETE FROM job_labels WHERE job = $1",
+    "DELETE FROM job_events WHERE job = $1",
+    "DELETE FROM attempts WHERE job = $1",
+];
+
+/// By its key.
+const DELETE_JOB: &str = "DELETE FROM jobs WHERE accept_no = $1";
+
+/// By the key, from the end.
+const OLD_REMOVAL: &str = "
+SELECT no
+FROM removed_jobs
+ORDER BY no DESC
+LIMIT 1 OFFSET $1";

@@ -1,0 +1,226 @@
+//! Accepting jobs. They are noted one by one and written together, as soon as somebody may look.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{LastCreated, Operation, Tx};
+use crate::domain::event::JobChange;
+use crate::domain::id::AcceptNo;
+use crate::domain::job::{Idempotency, Job, NewJob};
+use crate::domain::names::CallerName;
+use crate::store::moves::{Happened, fresh};
+use crate::store::postgres::failure::Failure;
+use crate::store::postgres::row::{
+    self, JOB_COLUMN_COUNT, JOB_COLUMNS, get, millis, stored, stored_labels, to_millis,
+};
+use crate::store::{AcceptLimits, Accepted, StartError};
+
+/// A job to accept.
+pub(in crate::store::postgres) struct Start {
+    job: NewJob,
+    /// The arguments as they are stored: made by the caller, not on the writer's thread.
+    args: Arc<str>,
+    limits: AcceptLimits,
+}
+
+/// A job with its arguments and what its key stands for.
+type Noted = (Job, Arc<str>, Option<Vec<u8>>);
+
+/// Jobs that were accepted and are not written yet.
+#[derive(Default)]
+pub(super) struct Unwritten(Vec<Noted>);
+
+impl Start {
+    /// A job to accept within `limits`.
+    pub(in crate::store::postgres) fn new(job: NewJob, limits: AcceptLimits) -> Self {
+        Self { args: job.args.to_string().into(), job, limits }
+    }
+
+    /// What the key made before, where it was used: that job, or that it stands for other input. By
+    /// `jobs_key`.
+    async fn made_before(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> Result<Option<Result<Accepted, StartError>>, Failure> {
+        let Some(Idempotency { key, fingerprint }) = &self.job.idempotency else {
+            return Ok(None);
+        };
+        tx.write_starts().await?;
+        let sql = format!(
+            "SELECT {JOB_COLUMNS}, fingerprint
+             FROM jobs
+             WHERE idempotency_key = $1
+               AND coalesce(started_by, '') = $2"
+        );
+        let caller = self.job.started_by.as_ref().map_or("", CallerName::as_str);
+        let Some(found) = tx.session.maybe(&sql, &[&stored(key), &caller]).await? else {
+            return Ok(None);
+        };
+        let job = row::job(&found)?;
+        let same: &[u8] = get(&found, JOB_COLUMN_COUNT)?;
+        Ok(Some(if same == fingerprint {
+            Ok(Accepted { job: job.into(), created: false })
+        } else {
+            Err(StartError::IdempotencyConflict(job.id))
+        }))
+    }
+
+    fn args_bytes(&self) -> u64 {
+        self.args.len().try_into().expect("a length fits 64 bits")
+    }
+
+    /// A key that is known is answered past any limit, so this is asked second.
+    fn past_limit(&self, tx: &Tx<'_>) -> Option<StartError> {
+        let queue = &self.job.queue;
+        let waiting = tx.tally.waiting(queue);
+        let limit = self.limits.max_waiting;
+        if waiting >= limit {
+            return Some(StartError::QueueFull { queue: queue.clone(), waiting, limit });
+        }
+        let bytes = tx.tally.args_bytes();
+        let limit = self.limits.waiting_args_bytes;
+        if bytes.saturating_add(self.args_bytes()) > limit {
+            return Some(StartError::WaitingBytesFull { queue: queue.clone(), bytes, limit });
+        }
+        None
+    }
+}
+
+#[async_trait(?Send)]
+impl Operation for Start {
+    type Answer = Accepted;
+    type Refusal = StartError;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Accepted, StartError>, Failure> {
+        if let Some(answer) = self.made_before(tx).await? {
+            return Ok(answer);
+        }
+        if let Some(refusal) = self.past_limit(tx) {
+            return Ok(Err(refusal));
+        }
+        let mut job = fresh(&self.job, tx.last_created().await?);
+        tx.last_created = LastCreated::At(job.created_at);
+        tx.numbers.accept += 1;
+        job.accepted = AcceptNo(tx.numbers.accept);
+        tx.tally.add(&job.queue, 1, length(&self.args));
+        let fingerprint = self.job.idempotency.as_ref().map(|i| i.fingerprint.to_vec());
+        tx.starts.0.push((job.clone(), Arc::clone(&self.args), fingerprint));
+        let what = Happened { change: JobChange::Queued, at: job.created_at, attempt: None };
+        Ok(Ok(Accepted { job: tx.record(None, job, what), created: true }))
+    }
+}
+
+/// A job that is not accepted, but judged as if it were: on the writer's thread, which alone knows
+/// how many wait.
+pub(in crate::store::postgres) struct Check(pub(in crate::store::postgres) Start);
+
+#[async_trait(?Send)]
+impl Operation for Check {
+    type Answer = Option<Arc<Job>>;
+    type Refusal = StartError;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Self::Answer, StartError>, Failure> {
+        if let Some(answer) = self.0.made_before(tx).await? {
+            return Ok(answer.map(|accepted| Some(accepted.job)));
+        }
+        Ok(self.0.past_limit(tx).map_or(Ok(None), Err))
+    }
+}
+
+/// One column of all of them.
+fn all<'s, T>(starts: &'s [Noted], column: impl Fn(&'s Job) -> T) -> Vec<T> {
+    starts.iter().map(|(job, ..)| column(job)).collect()
+}
+
+fn length(args: &str) -> i64 {
+    i64::try_from(args.len()).expect("no text is so long")
+}
+
+impl Tx<'_> {
+    /// Writes the jobs that were only noted so far: one statement for each table.
+    pub(super) async fn write_starts(&mut self) -> Result<(), Failure> {
+        let starts = std::mem::take(&mut self.starts.0);
+        if starts.is_empty() {
+            return Ok(());
+        }
+        let labels: Result<Vec<_>, _> =
+            starts.iter().map(|(job, ..)| stored_labels(&job.labels)).collect();
+        let args: Vec<&str> = starts.iter().map(|(_, args, _)| &**args).collect();
+        let bytes: Vec<i64> = args.iter().map(|args| length(args)).collect();
+        let fingerprints: Vec<&Option<Vec<u8>>> = starts.iter().map(|(.., print)| print).collect();
+        self.session
+            .execute(
+                INSERT_JOBS,
+                &[
+                    &all(&starts, |job| job.accepted.0),
+                    &all(&starts, |job| row::uuid(job.id.as_bytes())),
+                    &all(&starts, |job| job.kind.as_str()),
+                    &all(&starts, |job| job.queue.as_str()),
+                    &all(&starts, |job| <&str>::from(job.state)),
+                    &all(&starts, |job| job.seq.0),
+                    &all(&starts, |job| millis(job.created_at)),
+                    &all(&starts, |job| job.not_before.map(millis)),
+                    &all(&starts, |job| job.delayed.map(|(until, _)| millis(until))),
+                    &all(&starts, |job| job.delayed.map(|(_, why)| <&str>::from(why))),
+                    &all(&starts, |job| i64::from(job.max_attempts)),
+                    &all(&starts, |job| job.timeout.map(to_millis)),
+                    &bytes,
+                    &all(&starts, |job| job.idempotency_key.as_deref().map(stored)),
+                    &fingerprints,
+                    &all(&starts, |job| job.retry_of.map(|id| row::uuid(id.as_bytes()))),
+                    &labels?,
+                    &all(&starts, |job| job.started_by.as_ref().map(CallerName::as_str)),
+                    &args,
+                ],
+            )
+            .await?;
+        self.write_labels(&starts.iter().map(|(job, ..)| job).collect::<Vec<_>>()).await
+    }
+
+    async fn write_labels(&mut self, jobs: &[&Job]) -> Result<(), Failure> {
+        let (mut keys, mut values, mut of) = (Vec::new(), Vec::new(), Vec::new());
+        for job in jobs {
+            for label in job.labels.as_slice() {
+                keys.push(stored(&label.key));
+                values.push(stored(&label.value));
+                of.push(job.accepted.0);
+            }
+        }
+        if !of.is_empty() {
+            self.session.execute(INSERT_LABELS, &[&keys, &values, &of]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// All rows of a batch, each with its arguments.
+const INSERT_JOBS: &str = "
+WITH new AS (
+    SELECT *
+    FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[],
+        $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[],
+        $13::bigint[], $14::text[], $15::bytea[], $16::uuid[], $17::text[], $18::text[], $19::text[])
+    AS new (
+        accept_no, id, kind, queue, state, seq, created_at, not_before, delayed_until, delay,
+        max_attempts, timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of, labels,
+        started_by, args)
+), inserted AS (
+    INSERT INTO jobs (
+        accept_no, id, kind, queue, state, seq, created_at, not_before, delayed_until, delay,
+        max_attempts, timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of, labels,
+        started_by)
+    SELECT
+        accept_no, id, kind, queue, state, seq, created_at, not_before, delayed_until, delay,
+        max_attempts, timeout_ms, args_bytes, idempotency_key, fingerprint, retry_of, labels,
+        started_by
+    FROM new
+)
+INSERT INTO job_args (job, args)
+SELECT accept_no, args
+FROM new";
+
+const INSERT_LABELS: &str = "
+INSERT INTO job_labels (key, value, job)
+SELECT *
+FROM unnest($1::text[], $2::text[], $3::bigint[])";

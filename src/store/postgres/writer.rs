@@ -1,0 +1,370 @@
+//! The one thread that writes, and the door to it.
+//!
+//! Whatever waits when the last commit ends goes into the next transaction, without a timer. The thread
+//! has a runtime of its own: what keeps the server's busy keeps no connection from being served.
+//!
+//! # Invariants
+//!
+//! - A caller is answered after COMMIT, and after [`CommitSink`] was handed what it made true.
+//! - A failing statement rolls the batch back; it is then replayed one by one, so that the bad
+//!   write fails alone.
+//! - Every transaction that writes holds one lock of the schema through its COMMIT and draws its numbers
+//!   under it: they become visible in their order, and no cursor passes over one that commits late.
+//! - A connection that is lost before a COMMIT is made again, and nothing was stored; one that is lost at
+//!   a COMMIT leaves nobody who knows, and nothing is written any more (P13).
+//!
+//! # Concurrency
+//!
+//! The thread owns the connection and the tally. At most [`MAX_PENDING`] writes wait; further
+//! callers wait for room. A write that was handed over is done even if its caller goes away.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use super::address::Address;
+use super::failure::{Failure, Reach};
+use super::open::{self, OpenError};
+use super::pending::{Pending, Waiting};
+use super::read;
+use super::session::Session;
+use super::write::{Operation, Tx};
+use crate::store::meter::Meter;
+use crate::store::tally::Tally;
+use crate::store::{CommitSink, Health, StoreError};
+
+/// The most writes that share a transaction.
+const MAX_BATCH: usize = 256;
+/// The most writes that are handed over and not yet answered.
+const MAX_PENDING: usize = 4 * MAX_BATCH;
+/// How often a store that refuses asks whether it still must.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How long somebody may take to let go of the database.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Takes the lock of the schema, which every transaction that writes holds.
+const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(1279804484, hashtext(current_schema()))";
+
+/// The door to the thread. Dropping it waits until all that was handed over is done.
+pub(super) struct Writer {
+    /// `None` only while it is dropped.
+    sender: Option<mpsc::Sender<Box<dyn Pending>>>,
+    room: Arc<Semaphore>,
+    health: watch::Receiver<Health>,
+    longest: Arc<AtomicU64>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread, which opens the database; returns once it is ready.
+    pub(super) fn spawn(
+        address: Address,
+        on_commit: CommitSink,
+        meter: Arc<Meter>,
+    ) -> Result<Self, OpenError> {
+        let (sender, receiver) = mpsc::channel(MAX_PENDING);
+        let (health, health_seen) = watch::channel(Health::Serving);
+        let longest = Arc::<AtomicU64>::default();
+        let (opened, ready) = std_mpsc::sync_channel(1);
+        let of_thread = |error: std::io::Error| OpenError::Thread(error.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(of_thread)?;
+        let counted = Arc::clone(&longest);
+        let work = async move || match Held::take(&address).await {
+            Ok(held) => {
+                drop(opened.send(Ok(())));
+                let held = Some(held);
+                Desk { address, held, on_commit, meter, health, longest: counted, receiver }
+                    .run()
+                    .await;
+            }
+            Err(error) => drop(opened.send(Err(error))),
+        };
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || runtime.block_on(work()))
+            .map_err(of_thread)?;
+        let gone = |_| OpenError::Thread("it ended by a panic".to_owned());
+        ready.recv().map_err(gone).flatten()?;
+        Ok(Self {
+            sender: Some(sender),
+            room: Arc::new(Semaphore::new(MAX_PENDING)),
+            health: health_seen,
+            longest,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Does `operation` in the next transaction and answers once that is durable.
+    pub(super) async fn write<O: Operation>(&self, operation: O) -> Result<O::Answer, O::Refusal> {
+        let gone = || StoreError::Unavailable("the store is closed".to_owned());
+        let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
+            return Err(gone().into());
+        };
+        let (reply, answer) = oneshot::channel();
+        let pending = Box::new(Waiting::new(operation, reply, room));
+        // There is room in the channel for every permit.
+        let sent = self.sender.as_ref().is_some_and(|sender| sender.try_send(pending).is_ok());
+        if !sent {
+            return Err(gone().into());
+        }
+        answer.await.unwrap_or_else(|_| {
+            Err(StoreError::OutcomeUnknown("the thread that writes ended".to_owned()).into())
+        })
+    }
+
+    /// How long the longest transaction took, from its beginning to its flush.
+    pub(super) fn longest_commit(&self) -> Duration {
+        Duration::from_micros(self.longest.load(Ordering::Relaxed))
+    }
+
+    /// Whether it does its work.
+    pub(super) fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // The sink may own the last handle; a thread cannot wait for itself.
+        if let Some(thread) = thread.filter(|t| t.thread().id() != thread::current().id())
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that writes ended by a panic");
+        }
+    }
+}
+
+/// A session that has the database for itself, and what waits there.
+struct Held {
+    session: Session,
+    tally: Tally,
+}
+
+impl Held {
+    async fn take(address: &Address) -> Result<Self, OpenError> {
+        let shown = address.to_string();
+        let session = Session::connect(address).await?;
+        open::ready(session.client(), &shown).await?;
+        let taken = open::take(session.client(), PATIENCE).await;
+        if !taken.map_err(|error| OpenError::of(&error, &shown))? {
+            return Err(OpenError::InUse(shown));
+        }
+        let tally = read::tally(&session).await.map_err(|e| OpenError::Sql(e.to_string()))?;
+        Ok(Self { session, tally })
+    }
+}
+
+/// What the thread owns.
+struct Desk {
+    address: Address,
+    /// `None`: the connection is lost, and another one is not made yet.
+    held: Option<Held>,
+    on_commit: CommitSink,
+    meter: Arc<Meter>,
+    health: watch::Sender<Health>,
+    /// Of all transactions, in microseconds.
+    longest: Arc<AtomicU64>,
+    receiver: mpsc::Receiver<Box<dyn Pending>>,
+}
+
+impl Desk {
+    async fn run(mut self) {
+        while let Some(batch) = self.next_batch().await {
+            self.write(batch).await;
+        }
+        if let Some(held) = self.held.take() {
+            held.session.close().await;
+        }
+    }
+
+    /// All that waits, at least one; `None` once nobody can hand over anything.
+    async fn next_batch(&mut self) -> Option<Vec<Box<dyn Pending>>> {
+        let mut batch = Vec::new();
+        loop {
+            if !matches!(*self.health.borrow(), Health::Refusing(_)) {
+                let count = self.receiver.recv_many(&mut batch, MAX_BATCH).await;
+                return (count > 0).then_some(batch);
+            }
+            let next = self.receiver.recv_many(&mut batch, MAX_BATCH);
+            match timeout(PROBE_EVERY, next).await {
+                Ok(count) => return (count > 0).then_some(batch),
+                Err(_) => self.probe().await,
+            }
+        }
+    }
+
+    async fn write(&mut self, mut batch: Vec<Box<dyn Pending>>) {
+        if let Health::Broken(why) = self.health.borrow().clone() {
+            // These were never attempted: nothing of them is stored.
+            return self.fail_all(batch, || StoreError::Unavailable(why.clone()));
+        }
+        let Err(Rollback { failure, began }) = self.transact(&mut batch).await else {
+            return batch.into_iter().for_each(Pending::answer);
+        };
+        let reach = failure.reach();
+        let is_open = self.held.as_ref().is_some_and(|held| !held.session.is_closed());
+        if reach != Reach::Broken && began && is_open && batch.len() > 1 {
+            for write in batch {
+                Box::pin(self.write(vec![write])).await;
+            }
+            return;
+        }
+        match reach {
+            Reach::Alone => tracing::error!(error = %failure, "a write was rolled back"),
+            Reach::ForNow => self.become_refusing(&failure),
+            Reach::Broken => self.become_broken(&failure),
+        }
+        self.fail_all(batch, || failure.of_write());
+    }
+
+    /// Does the batch in one transaction, which is either durable and told, or rolled back.
+    async fn transact(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), Rollback> {
+        let since = Instant::now();
+        let not_begun = |failure| Rollback { failure, began: false };
+        let Held { session, tally } = self.begin().await.map_err(not_begun)?;
+        let mut tx = Tx::new(session, tally);
+        let done = match tx.learn_numbers().await {
+            Ok(()) => apply_all(batch, &mut tx).await,
+            Err(failure) => Err(failure),
+        };
+        let commit = tx.into_commit();
+        let done = match done {
+            Ok(()) => session.batch("COMMIT").await.map_err(Failure::of_commit),
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = done {
+            tally.roll_back();
+            if session.batch("ROLLBACK").await.is_err() {
+                self.held = None;
+            }
+            return Err(Rollback { failure, began: true });
+        }
+        tally.commit();
+        let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.longest.fetch_max(took, Ordering::Relaxed);
+        self.meter.commits.add(since.elapsed());
+        self.meter.writes.add(batch.len() as u64);
+        self.become_serving();
+        if !commit.is_empty() {
+            (self.on_commit)(&commit);
+        }
+        Ok(())
+    }
+
+    /// The session, with a transaction. One that was lost while nobody used it is made again at once.
+    async fn begin(&mut self) -> Result<&mut Held, Failure> {
+        if let Err(failure) = self.held().await?.session.batch(BEGIN).await {
+            if failure.reach() != Reach::ForNow {
+                return Err(failure);
+            }
+            self.held = None;
+            self.held().await?.session.batch(BEGIN).await?;
+        }
+        self.held().await
+    }
+
+    /// The session, made again where it is lost.
+    async fn held(&mut self) -> Result<&mut Held, Failure> {
+        if self.held.as_ref().is_some_and(|held| held.session.is_closed()) {
+            tracing::warn!("the connection to the database is lost");
+            self.held = None;
+        }
+        if self.held.is_none() {
+            self.held = Some(match Held::take(&self.address).await {
+                Ok(held) => held,
+                // What it did cannot be known from here: recovery must begin again.
+                Err(OpenError::InUse(_)) => return Err(Failure::Taken),
+                Err(error) => return Err(Failure::NoConnection(error.to_string())),
+            });
+        }
+        self.held.as_mut().ok_or_else(|| Failure::NoConnection("there is none".to_owned()))
+    }
+
+    fn fail_all(&self, batch: Vec<Box<dyn Pending>>, error: impl Fn() -> StoreError) {
+        self.meter.failures.add(batch.len() as u64);
+        for write in batch {
+            write.fail(error());
+        }
+    }
+
+    /// Looks whether the database takes writes again.
+    async fn probe(&mut self) {
+        let looked = match self.held().await {
+            Ok(held) => held.session.batch("SELECT 1").await,
+            Err(failure) => Err(failure),
+        };
+        match looked {
+            Ok(()) => self.become_serving(),
+            Err(failure) if failure.reach() == Reach::Broken => self.become_broken(&failure),
+            Err(_) => {}
+        }
+    }
+
+    fn become_serving(&self) {
+        let changed = self.health.send_if_modified(|health| {
+            let refused = matches!(health, Health::Refusing(_));
+            if refused {
+                *health = Health::Serving;
+            }
+            refused
+        });
+        if changed {
+            tracing::info!("the store takes writes again");
+        }
+    }
+
+    fn become_refusing(&self, failure: &Failure) {
+        let changed = self.health.send_if_modified(|health| {
+            let served = matches!(health, Health::Serving);
+            if served {
+                *health = Health::Refusing(failure.to_string());
+            }
+            served
+        });
+        if changed {
+            tracing::error!(error = %failure, "the store refuses writes until the database takes them again");
+        }
+    }
+
+    fn become_broken(&self, failure: &Failure) {
+        tracing::error!(
+            error = %failure,
+            "the store cannot tell what is durable: it writes nothing more, and the server must \
+             start again"
+        );
+        self.health.send_replace(Health::Broken(failure.to_string()));
+    }
+}
+
+impl Drop for Desk {
+    /// A panic on this thread is a bug after which nothing is certain either.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let why = "the thread that writes ended by a panic".to_owned();
+            self.health.send_replace(Health::Broken(why));
+        }
+    }
+}
+
+async fn apply_all(batch: &mut [Box<dyn Pending>], tx: &mut Tx<'_>) -> Result<(), Failure> {
+    for write in batch {
+        write.apply(tx).await?;
+    }
+    tx.flush().await
+}
+
+/// Nothing of the batch was stored, unless the failure says that nobody knows.
+struct Rollback {
+    failure: Failure,
+    /// The transaction had begun, so that a part of the batch may be what failed.
+    began: bool,
+}
