@@ -109,7 +109,7 @@ mod tests {
 
     fn outlook(state: &str, estimate: &Value) -> Option<String> {
         let status = json!({
-            "state": state, "terminal": false, "job": {"attempt": 1, "estimate": estimate},
+            "state": state, "terminal": false, "estimate": estimate, "job": {"attempt": 1},
         });
         let now = "2026-11-25T12:00:00Z".parse().unwrap();
         serde_json::from_value::<Status>(status).unwrap().outlook(now)

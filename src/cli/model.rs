@@ -156,7 +156,6 @@ pub(super) struct Status {
     /// What it says of itself.
     pub(super) progress: Option<Progress>,
     /// When it will start and end, as of this event.
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     estimate: Option<Estimate>,
     /// What else there is of it.
     pub(super) job: StatusJob,
@@ -168,8 +167,6 @@ pub(super) struct Status {
 pub(super) struct StatusJob {
     /// The number of its latest attempt.
     pub(super) attempt: u32,
-    /// When it will start and end.
-    estimate: Option<Estimate>,
 }
 
 /// A message of `jobLog`, or a page of a log.
@@ -257,7 +254,7 @@ impl Job {
 impl Status {
     /// When it will start and end; `None` where nobody knows.
     pub(super) fn estimate(&self) -> Option<&Estimate> {
-        self.estimate.as_ref().or(self.job.estimate.as_ref())
+        self.estimate.as_ref()
     }
 
     /// As a line shows it.

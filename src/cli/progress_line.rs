@@ -164,13 +164,11 @@ mod tests {
         let wait =
             json!({"reason": "SLOTS_BUSY", "reasonText": "2 slots are taken", "position": 3});
         let running = |progress: Value| drawn(json!({"state": "RUNNING", "progress": progress}));
-        let job = json!({"attempt": 1, "estimate": {
-            "startAt": "2026-11-25T12:00:40Z", "endAt": "2026-11-25T12:03:00Z",
-        }});
+        let soon = json!({"startAt": "2026-11-25T12:00:40Z", "endAt": "2026-11-25T12:03:00Z"});
         let half = json!({"percent": 50.0, "message": "downloading"});
         let lines = [
-            drawn(json!({"state": "QUEUED", "wait": wait, "job": job})),
-            drawn(json!({"state": "RUNNING", "progress": half, "job": job})),
+            drawn(json!({"state": "QUEUED", "wait": wait, "estimate": soon})),
+            drawn(json!({"state": "RUNNING", "progress": half, "estimate": soon})),
             drawn(json!({"state": "QUEUED", "wait": wait})),
             running(json!({"percent": 37.0, "message": "downloading\u{1b}[2J"})),
             running(json!({"current": 1, "total": 4})),

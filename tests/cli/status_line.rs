@@ -76,7 +76,7 @@ fn how_soon_a_job_starts_is_told_where_somebody_knows() {
     let estimate = json!({"startAt": "2999-01-01T00:00:00Z", "startAtLatest": null});
     let wait = json!({
         "wait": {"reason": "SLOTS_BUSY", "reasonText": "2 slots are taken", "position": 3},
-        "job": {"attempt": 1, "estimate": estimate},
+        "estimate": estimate,
     });
     let server = || {
         with_job(&succeeded())
