@@ -1,8 +1,9 @@
 //! The place in line as every subscriber sees it, and what telling it costs.
 //! `LONGHAUL_WAITING` is how many wait, `LONGHAUL_WATCHERS` how many of them are watched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::{report, script, size};
+use crate::support::deadline::within;
 use crate::support::graphql::Heard;
 use crate::support::server::Server;
 
@@ -45,6 +47,13 @@ async fn claims(server: &Server, ids: &[String]) -> Vec<i64> {
     claims
 }
 
+/// Ends the job that reads from here.
+async fn release(gate: PathBuf) {
+    let seen = gate.display().to_string();
+    let write = tokio::task::spawn_blocking(|| fs::write(gate, "\n"));
+    within("a job that reads", &seen, write).await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_in_line_sees_the_place_fall_one_by_one() {
     let server = Server::start(CONFIG).await;
@@ -63,6 +72,7 @@ async fn everybody_in_line_sees_the_place_fall_one_by_one() {
         socket.subscribe(id, PLACE, json!({ "id": id })).await;
     }
     let mut places: HashMap<String, Vec<(i64, i64)>> = HashMap::new();
+    let mut running = HashSet::new();
     let (mut open, mut released, mut is_resumed) = (ids.len(), 0, false);
     while open > 0 {
         // Moved once everybody was told where they stand.
@@ -73,13 +83,18 @@ async fn everybody_in_line_sees_the_place_fall_one_by_one() {
         let is_at = |(ahead, id): (i64, &String)| {
             places.get(id).and_then(|seen| seen.last()).is_some_and(|&(place, _)| place == ahead)
         };
-        while is_resumed && released < ids.len() && (1..).zip(&ids[released + 1..]).all(is_at) {
-            let gate = gate.clone();
-            tokio::task::spawn_blocking(|| fs::write(gate, "\n")).await.unwrap().unwrap();
+        // And once it runs: the one before it may still hold the pipe, and would take its line.
+        while ids.get(released).is_some_and(|id| running.contains(id))
+            && (1..).zip(&ids[released + 1..]).all(is_at)
+        {
+            release(gate.clone()).await;
             released += 1;
         }
-        match socket.next().await {
+        match within("a message", &(&places, released), socket.next()).await {
             Heard::Next(id, data) => {
+                if data["jobStatus"]["state"] == "RUNNING" {
+                    running.insert(id.clone());
+                }
                 let Some(place) = data["jobStatus"]["wait"]["position"].as_i64() else { continue };
                 let seen = places.entry(id).or_default();
                 if seen.last().is_none_or(|&(last, _)| last != place) {
