@@ -87,7 +87,8 @@ export function JobsPage() {
       )}
       {jobs.list !== null && <Pages list={jobs.list} search={search} />}
       {jobs.list !== null && jobs.list.rows.length > 0 && (
-        <Export key={JSON.stringify(firstPage(search))} search={firstPage(search)} />
+        // Another key than its sibling's: React shows what shares one twice.
+        <Export key={`export ${JSON.stringify(firstPage(search))}`} search={firstPage(search)} />
       )}
     </>
   );
