@@ -24,6 +24,7 @@
 
 pub mod error;
 pub mod filter;
+mod health;
 pub mod keep;
 mod listing;
 pub mod meter;

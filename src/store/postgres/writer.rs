@@ -35,7 +35,7 @@ use super::session::Session;
 use super::write::{Operation, Tx};
 use crate::store::meter::Meter;
 use crate::store::tally::Tally;
-use crate::store::{CommitSink, Health, StoreError};
+use crate::store::{CommitSink, Health, StoreError, health};
 
 /// The most writes that share a transaction.
 const MAX_BATCH: usize = 256;
@@ -310,38 +310,15 @@ impl Desk {
     }
 
     fn become_serving(&self) {
-        let changed = self.health.send_if_modified(|health| {
-            let refused = matches!(health, Health::Refusing(_));
-            if refused {
-                *health = Health::Serving;
-            }
-            refused
-        });
-        if changed {
-            tracing::info!("the store takes writes again");
-        }
+        health::serve(&self.health);
     }
 
     fn become_refusing(&self, failure: &Failure) {
-        let changed = self.health.send_if_modified(|health| {
-            let served = matches!(health, Health::Serving);
-            if served {
-                *health = Health::Refusing(failure.to_string());
-            }
-            served
-        });
-        if changed {
-            tracing::error!(error = %failure, "the store refuses writes until the database takes them again");
-        }
+        health::refuse(&self.health, failure, "the database takes them again");
     }
 
     fn become_broken(&self, failure: &Failure) {
-        tracing::error!(
-            error = %failure,
-            "the store cannot tell what is durable: it writes nothing more, and the server must \
-             start again"
-        );
-        self.health.send_replace(Health::Broken(failure.to_string()));
+        health::stop(&self.health, failure);
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::failure::{Failure, Reach};
 use super::open;
-use crate::store::Health;
+use crate::store::{Health, health};
 
 /// From so many pages on that are in the log only, they are copied: 4 MiB.
 const MANY: i64 = 1_000;
@@ -138,7 +138,7 @@ fn copy(conn: &Connection) -> Result<(), Failure> {
 pub(super) fn failed(failure: &Failure, health: &watch::Sender<Health>) -> bool {
     match failure.reach() {
         Reach::Broken => {
-            break_health(failure, health);
+            health::stop(health, failure);
             true
         }
         // All of it is durable in the log, and the next commit tries again.
@@ -147,15 +147,6 @@ pub(super) fn failed(failure: &Failure, health: &watch::Sender<Health>) -> bool 
             false
         }
     }
-}
-
-/// From here on nothing is written.
-pub(super) fn break_health(failure: &Failure, health: &watch::Sender<Health>) {
-    tracing::error!(
-        error = %failure,
-        "the store cannot tell what is durable: it writes nothing more, and the server must start again"
-    );
-    health.send_replace(Health::Broken(failure.to_string()));
 }
 
 #[cfg(test)]

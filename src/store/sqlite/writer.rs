@@ -32,7 +32,7 @@ use super::failure::{Failure, Reach};
 use super::write::{Operation, Tx};
 use crate::store::meter::Meter;
 use crate::store::tally::Tally;
-use crate::store::{CommitSink, Health, StoreError};
+use crate::store::{CommitSink, Health, StoreError, health};
 
 /// The most writes that share a transaction.
 const MAX_BATCH: usize = 256;
@@ -290,33 +290,15 @@ impl Desk {
     }
 
     fn become_serving(&self) {
-        let changed = self.health.send_if_modified(|health| {
-            let refused = matches!(health, Health::Refusing(_));
-            if refused {
-                *health = Health::Serving;
-            }
-            refused
-        });
-        if changed {
-            tracing::info!("the store takes writes again");
-        }
+        health::serve(&self.health);
     }
 
     fn become_refusing(&self, failure: &Failure) {
-        let changed = self.health.send_if_modified(|health| {
-            let served = matches!(health, Health::Serving);
-            if served {
-                *health = Health::Refusing(failure.to_string());
-            }
-            served
-        });
-        if changed {
-            tracing::error!(error = %failure, "the store refuses writes until there is room again");
-        }
+        health::refuse(&self.health, failure, "there is room again");
     }
 
     fn become_broken(&self, failure: &Failure) {
-        checkpoint::break_health(failure, &self.health);
+        health::stop(&self.health, failure);
     }
 }
 
