@@ -4,8 +4,10 @@
 //! this clock only stamps what is stored and judges wall deadlines such as `notBefore`.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use rustix::time::{ClockId, clock_gettime};
 
 /// An instant in UTC, kept to the millisecond everywhere: in the store, in the API, in files.
 pub type Timestamp = DateTime<Utc>;
@@ -49,6 +51,13 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long the machine has run, its sleep included: the same for all of its processes, and never set.
+pub fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    // Neither is negative.
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 /// An argument's instant that must lie ahead; else, what is wrong with it.

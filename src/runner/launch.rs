@@ -21,9 +21,10 @@ use tokio::sync::watch;
 use super::folder::Folder;
 use super::orphans::Shim;
 use super::process::Options;
-use super::{AttemptSpec, Control, Order};
+use super::{AttemptSpec, Control, Lease, Order};
 use crate::domain::kind::{ArgsSchema, EnvRule, Kind, Stdin};
-use crate::shim::protocol::environment::{self, Variable};
+use crate::shim::protocol::environment::Variable;
+use crate::shim::protocol::{self, environment};
 use crate::shim::protocol::{
     ARGS, LifelineByte, PROGRESS, RESULT, SHIM_ERR, Spec, VERSION, variables,
 };
@@ -116,7 +117,12 @@ fn shim_spec(options: &Options, spec: &AttemptSpec, program: PathBuf) -> Spec {
         log_head_bytes: limits.log_head_bytes,
         log_tail_bytes: limits.log_tail_bytes,
         result_bytes: limits.result_bytes,
+        lease: spec.lease.map(of_shim),
     }
+}
+
+fn of_shim(lease: Lease) -> protocol::Lease {
+    protocol::Lease::of(lease.begun, lease.length)
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -230,6 +236,14 @@ impl Control for Arc<Lifeline> {
             let before = std::mem::replace(told, Told { stop: true, now: told.now | now });
             before != *told
         });
+    }
+
+    fn renew(&self, lease: Lease) {
+        // Whole or not at all: it is shorter than what a pipe takes in one piece.
+        let said = of_shim(lease).renewal();
+        if let Err(error) = (&self.as_ref().pipe).write_all(said.as_bytes()) {
+            tracing::debug!(%error, "a renewal came too late for its attempt");
+        }
     }
 }
 

@@ -70,6 +70,17 @@ pub struct AttemptSpec {
     pub timeout: Option<Duration>,
     /// What its end means.
     pub policy: Policy,
+    /// What its worker may run it by; `None`: nobody else would take its job.
+    pub lease: Option<Lease>,
+}
+
+/// The lease of a worker: others may have its jobs some time after its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// When it was renewed, of [`since_boot`](crate::domain::clock::since_boot).
+    pub begun: Duration,
+    /// How long it lasts from then on.
+    pub length: Duration,
 }
 
 /// What an attempt says of itself.
@@ -104,6 +115,9 @@ pub enum Order {
 pub trait Control: Send + Sync {
     /// Passes an order on.
     fn order(&self, order: Order);
+
+    /// The lease was renewed. Without that the supervisor ends the attempt before others may begin it.
+    fn renew(&self, _lease: Lease) {}
 }
 
 /// What was found of an attempt that an earlier server left open.

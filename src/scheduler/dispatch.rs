@@ -244,6 +244,7 @@ impl Dispatcher {
             args: Arc::new(claim.args.clone()),
             timeout: claim.job.timeout,
             policy: plan.policy,
+            lease: None,
         };
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
         let span = attempt::span(&claim.job, claim.fence);

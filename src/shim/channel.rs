@@ -20,11 +20,21 @@ const LOG_GREW_INTERVAL: Duration = Duration::from_millis(10);
 pub(super) enum Heard {
     /// An order.
     Order(LifelineByte),
+    /// It may run until this instant, in milliseconds since the boot.
+    Lease(u64),
     /// Its end: the server is gone.
     Gone,
 }
 
 impl Heard {
+    /// Until when it may run, in milliseconds since the boot, where that is what it says.
+    pub(super) fn lease(self) -> Option<u64> {
+        match self {
+            Self::Lease(until) => Some(until),
+            Self::Order(_) | Self::Gone => None,
+        }
+    }
+
     /// The stop that it asks for, and whether at once.
     pub(super) fn stop(self) -> Option<(StopCause, bool)> {
         match self {
@@ -33,7 +43,7 @@ impl Heard {
             Self::Order(LifelineByte::CancelNow) => Some((StopCause::Cancel, true)),
             Self::Order(LifelineByte::Shutdown) => Some((StopCause::Shutdown, false)),
             Self::Order(LifelineByte::ShutdownNow) => Some((StopCause::Shutdown, true)),
-            Self::Order(LifelineByte::LeaseRenewed | LifelineByte::Detach) => None,
+            Self::Order(LifelineByte::LeaseRenewed | LifelineByte::Detach) | Self::Lease(_) => None,
         }
     }
 }
@@ -42,11 +52,13 @@ impl Heard {
 #[derive(Debug)]
 pub(super) struct Lifeline {
     open: bool,
+    /// What was read so far of a renewal.
+    renewal: Option<u64>,
 }
 
 impl Lifeline {
     pub(super) fn new() -> Self {
-        Self { open: true }
+        Self { open: true, renewal: None }
     }
 
     /// What to wait for; `None` after its end.
@@ -68,14 +80,33 @@ impl Lifeline {
     fn read(&mut self) -> Vec<Heard> {
         let mut bytes = [0; 64];
         match rustix::io::read(stdin(), &mut bytes) {
-            Ok(read) if read > 0 => bytes[..read]
-                .iter()
-                .filter_map(|&byte| LifelineByte::from_byte(byte).map(Heard::Order))
-                .collect(),
+            Ok(read) if read > 0 => {
+                bytes[..read].iter().filter_map(|&byte| self.take(byte)).collect()
+            }
             Err(Errno::INTR | Errno::AGAIN) => Vec::new(),
             Ok(_) | Err(_) => {
                 self.open = false;
                 vec![Heard::Gone]
+            }
+        }
+    }
+
+    /// One byte of what is said; an order where it is the last one of it.
+    fn take(&mut self, byte: u8) -> Option<Heard> {
+        match (byte, self.renewal) {
+            (b'0'..=b'9', Some(until)) => {
+                let digit = u64::from(byte - b'0');
+                self.renewal = Some(until.saturating_mul(10).saturating_add(digit));
+                None
+            }
+            (b'\n', Some(until)) => {
+                self.renewal = None;
+                Some(Heard::Lease(until))
+            }
+            _ => {
+                let order = LifelineByte::from_byte(byte)?;
+                self.renewal = (order == LifelineByte::LeaseRenewed).then_some(0);
+                (order != LifelineByte::LeaseRenewed).then_some(Heard::Order(order))
             }
         }
     }
@@ -129,5 +160,29 @@ impl Status {
             self.log_told = Some(now);
             self.send(StatusByte::LogGrew);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_is_read_in_pieces_and_takes_no_order_with_it() {
+        let mut lifeline = Lifeline::new();
+        let mut heard = Vec::new();
+        for byte in b"r1200\ncr7r35\nr9s\n4" {
+            heard.extend(lifeline.take(*byte));
+        }
+        let order = Heard::Order;
+        assert_eq!(
+            heard,
+            [
+                Heard::Lease(1200),
+                order(LifelineByte::Cancel),
+                Heard::Lease(35),
+                order(LifelineByte::Shutdown)
+            ]
+        );
     }
 }

@@ -34,6 +34,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{getpid, set_child_subreaper, setsid};
@@ -43,10 +44,10 @@ use self::command::Running;
 use self::complain::complain;
 use self::protocol::environment::{self, Variable};
 use self::protocol::{
-    ENVIRONMENT, ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, VERSION, VOID, files,
+    ENVIRONMENT, ExitRecord, LOCK, SPEC, STARTED, Spec, StatusByte, StopCause, VERSION, VOID, files,
 };
 use self::supervise::Supervisor;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::{Clock, SystemClock, since_boot};
 
 /// The most characters of a sentence in the record, names of files included.
 const SENTENCE: usize = 1_000;
@@ -134,14 +135,23 @@ fn start(folder: &Path, heard: &[Heard]) -> io::Result<Result<(Spec, Running), E
     if let Some((cause, _)) = heard.iter().find_map(|heard| heard.stop()) {
         return Ok(Err(ExitRecord { stop: Some(cause), ..never_ran }));
     }
+    let too_late = ExitRecord { stop: Some(StopCause::Lease), ..never_ran.clone() };
     let failed = |error: String| {
         let spawn_error = Some(error.chars().take(SENTENCE).collect());
         Ok(Err(ExitRecord { spawn_error, ..never_ran }))
     };
-    let spec = match read_spec(&folder.join(SPEC)) {
+    let mut spec = match read_spec(&folder.join(SPEC)) {
         Ok(spec) => spec,
         Err(error) => return failed(error),
     };
+    if let Some(lease) = &mut spec.lease {
+        // A renewal may be said before anybody listens.
+        lease.until_ms =
+            heard.iter().filter_map(|heard| heard.lease()).fold(lease.until_ms, u64::max);
+    }
+    if spec.lease.is_some_and(|lease| Duration::from_millis(lease.until_ms) <= since_boot()) {
+        return Ok(Err(too_late));
+    }
     let environment = match take_environment(&folder.join(ENVIRONMENT)) {
         Ok(environment) => environment,
         Err(error) => return failed(error),

@@ -24,6 +24,8 @@ pub(super) enum Action {
 #[derive(Debug)]
 pub(super) struct Stop {
     grace: Duration,
+    /// The longest grace once the lease is over: others may begin after it.
+    of_lease: Duration,
     cause: Option<StopCause>,
     kill_at: Option<Instant>,
     killed: bool,
@@ -32,7 +34,13 @@ pub(super) struct Stop {
 impl Stop {
     /// No stop yet.
     pub(super) fn new(grace: Duration) -> Self {
-        Self { grace, cause: None, kill_at: None, killed: false }
+        Self { grace, of_lease: grace, cause: None, kill_at: None, killed: false }
+    }
+
+    /// The same with so long a grace, at most, once the lease is over.
+    pub(super) fn within_lease(mut self, grace: Duration) -> Self {
+        self.of_lease = grace;
+        self
     }
 
     /// The first reason given; later ones can only hasten.
@@ -54,9 +62,8 @@ impl Stop {
     fn grace(&self, cause: StopCause) -> Duration {
         match cause {
             StopCause::ServerGone => self.grace.min(GRACE_WITHOUT_SERVER),
-            StopCause::Cancel | StopCause::Timeout | StopCause::Shutdown | StopCause::Lease => {
-                self.grace
-            }
+            StopCause::Lease => self.grace.min(self.of_lease),
+            StopCause::Cancel | StopCause::Timeout | StopCause::Shutdown => self.grace,
         }
     }
 
@@ -77,7 +84,7 @@ impl Stop {
             self.kill_at = kill_at;
             return Action::Terminate;
         }
-        if cause == StopCause::ServerGone {
+        if matches!(cause, StopCause::ServerGone | StopCause::Lease) {
             self.kill_at = self.kill_at.min(kill_at).or(kill_at);
         }
         Action::Nothing
@@ -140,6 +147,20 @@ mod tests {
         let late = now + GRACE_WITHOUT_SERVER / 2;
         let _ = stop.order(StopCause::ServerGone, false, late);
         assert_eq!(stop.kill_at(), Some(now + GRACE_WITHOUT_SERVER));
+    }
+
+    #[test]
+    fn past_the_lease_the_grace_is_what_the_lease_leaves() {
+        // P11
+        let now = Instant::now();
+        let left = Duration::from_secs(3);
+        let mut stop = Stop::new(GRACE).within_lease(left);
+        let _ = stop.order(StopCause::Lease, false, now);
+        assert_eq!(stop.kill_at(), Some(now + left));
+        let mut stop = Stop::new(GRACE).within_lease(left);
+        let _ = stop.order(StopCause::Cancel, false, now);
+        assert_eq!(stop.order(StopCause::Lease, false, now), Action::Nothing);
+        assert_eq!((stop.kill_at(), stop.cause()), (Some(now + left), Some(StopCause::Cancel)));
     }
 
     #[test]

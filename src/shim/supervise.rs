@@ -27,7 +27,7 @@ use super::protocol::{
 use super::record;
 use super::stop::{Action, Stop};
 use super::tree::{self, Reaped};
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::{Clock, SystemClock, since_boot};
 
 /// What the pipes get after the command's own end, where something still holds them.
 const LINGER: Duration = Duration::from_secs(1);
@@ -65,6 +65,8 @@ pub(super) struct Supervisor {
     stop: Stop,
     phase: Phase,
     timeout_at: Option<Instant>,
+    /// It may run until then, since the boot; `None`: for ever, or it is told to stop already.
+    lease_until: Option<Duration>,
     progress: Progress,
     exit: ExitRecord,
     recorded: bool,
@@ -92,7 +94,8 @@ impl Supervisor {
         let timeout = spec.timeout_ms.map(Duration::from_millis);
         Self {
             log: Log::new(folder, &spec),
-            stop: Stop::new(Duration::from_millis(spec.grace_ms)),
+            stop: stop_of(&spec),
+            lease_until: spec.lease.map(|lease| Duration::from_millis(lease.until_ms)),
             folder: folder.to_owned(),
             command: Some(running.pid),
             pidfd: running.pidfd,
@@ -126,6 +129,9 @@ impl Supervisor {
                 for heard in self.lifeline.read_if_ready() {
                     if let Some((cause, at_once)) = heard.stop() {
                         self.order(cause, at_once);
+                    }
+                    if let (Some(until), Some(known)) = (heard.lease(), &mut self.lease_until) {
+                        *known = Duration::from_millis(until).max(*known);
                     }
                 }
             }
@@ -162,9 +168,14 @@ impl Supervisor {
 
     fn next_due(&self) -> Option<Instant> {
         let phase = match self.phase {
-            Phase::Running => [self.timeout_at, self.stop.kill_at(), Some(self.progress.due())],
-            Phase::Lingering(until) => [Some(until), None, None],
-            Phase::Killing { next, .. } => [Some(next), None, None],
+            Phase::Running => {
+                let lease = self.lease_until.and_then(|until| {
+                    Instant::now().checked_add(until.saturating_sub(since_boot()))
+                });
+                [self.timeout_at, self.stop.kill_at(), Some(self.progress.due()), lease]
+            }
+            Phase::Lingering(until) => [Some(until), None, None, None],
+            Phase::Killing { next, .. } => [Some(next), None, None, None],
         };
         let output = [self.log.due(), self.status.due()];
         phase.into_iter().chain(output).flatten().min()
@@ -274,6 +285,10 @@ impl Supervisor {
                     self.timeout_at = None;
                     self.order(StopCause::Timeout, false);
                 }
+                if self.lease_until.is_some_and(|until| until <= since_boot()) {
+                    self.lease_until = None;
+                    self.order(StopCause::Lease, false);
+                }
                 let due = self.stop.due(now);
                 self.act(due, false, now);
                 if self.progress.due() <= now && self.progress.grew(&self.folder, now) {
@@ -358,6 +373,14 @@ impl Supervisor {
 
 fn drain(log: &mut Log, stream: u8, pipe: &impl AsFd, until: Instant) {
     while Instant::now() < until && log.read(stream, pipe, Instant::now()).0 == Read::Some {}
+}
+
+fn stop_of(spec: &Spec) -> Stop {
+    let stop = Stop::new(Duration::from_millis(spec.grace_ms));
+    match spec.lease {
+        Some(lease) => stop.within_lease(Duration::from_millis(lease.grace_ms)),
+        None => stop,
+    }
 }
 
 /// Why a tree is stopped, to a person.

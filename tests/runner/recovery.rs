@@ -69,6 +69,7 @@ pub(super) fn prepare(rig: &Rig, spec: &AttemptSpec) {
         log_head_bytes: 1 << 20,
         log_tail_bytes: 1 << 20,
         result_bytes: 64,
+        lease: None,
     };
     fs::write(folder.join("spec.json"), serde_json::to_vec(&spec).unwrap()).unwrap();
     fs::write(folder.join("environment"), environment).unwrap();

@@ -236,6 +236,7 @@ pub(super) fn of_kind(kind: Kind) -> AttemptSpec {
         args: Arc::new(json!({"path": "a b"})),
         timeout: kind.timeout,
         policy: kind.policy.clone(),
+        lease: None,
         kind: Arc::new(kind),
     }
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use longhaul::domain::id::Fence;
 use longhaul::shim::protocol::{
-    ENVIRONMENT, EXIT, ExitRecord, LOCK, LifelineByte, SHIM_ERR, SPEC, STARTED, STREAM_SYSTEM,
-    Spec, StatusByte, VERSION, environment, variables,
+    ENVIRONMENT, EXIT, ExitRecord, LOCK, Lease, LifelineByte, SHIM_ERR, SPEC, STARTED,
+    STREAM_SYSTEM, Spec, StatusByte, VERSION, environment, variables,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
@@ -63,6 +63,7 @@ pub(super) fn attempt(argv: &[&str]) -> Attempt {
         log_head_bytes: 1 << 20,
         log_tail_bytes: 1 << 20,
         result_bytes: 1 << 20,
+        lease: None,
     };
     Attempt {
         folder: tempfile::tempdir().unwrap(),
@@ -170,6 +171,11 @@ impl Shim {
     /// Sends an order.
     pub(super) fn order(&mut self, order: LifelineByte) {
         self.lifeline.as_mut().unwrap().write_all(&[order as u8]).unwrap();
+    }
+
+    /// Renews the lease.
+    pub(super) fn renew(&mut self, lease: Lease) {
+        self.lifeline.as_mut().unwrap().write_all(lease.renewal().as_bytes()).unwrap();
     }
 
     /// The server dies.

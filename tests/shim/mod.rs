@@ -3,6 +3,7 @@
 
 mod driver;
 mod ending;
+mod lease;
 mod output;
 mod starting;
 mod stopping;

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod files;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -102,6 +103,34 @@ pub struct Spec {
     pub log_tail_bytes: u64,
     /// The most bytes of [`RESULT`] that are hashed; a longer one is refused later anyway.
     pub result_bytes: u64,
+    /// How long it may run without a renewal; `None`: for ever.
+    #[serde(default)]
+    pub lease: Option<Lease>,
+}
+
+/// How long an attempt may run without another word: others may have its job after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// It is stopped at this instant, in milliseconds since the boot of the machine.
+    pub until_ms: u64,
+    /// From TERM to KILL then, in milliseconds.
+    pub grace_ms: u64,
+}
+
+impl Lease {
+    /// The shim stops its tree when three quarters of the worker's lease are over, and has killed it at
+    /// its end.
+    pub fn of(begun: Duration, lease: Duration) -> Self {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self { until_ms: millis(begun + lease * 3 / 4), grace_ms: millis(lease / 5) }
+    }
+
+    /// What a renewal says on the lifeline: the byte, the instant in decimal, a line feed. None of these
+    /// is another order, to whomever it is said in pieces. An instant and not a length, so that what is
+    /// said late, by a worker that was frozen, is worth no more.
+    pub fn renewal(self) -> String {
+        format!("{}{}\n", char::from(LifelineByte::LeaseRenewed as u8), self.until_ms)
+    }
 }
 
 /// A byte on the lifeline, server to shim. End of file means that the server is gone.
@@ -116,7 +145,7 @@ pub enum LifelineByte {
     Shutdown = b's',
     /// The server stops at once: KILL.
     ShutdownNow = b'S',
-    /// The worker's lease was renewed; reserved for several workers.
+    /// The worker's lease was renewed: [`Lease::renewal`].
     LeaseRenewed = b'r',
     /// Go on without a server; reserved for adoption.
     Detach = b'd',
@@ -164,7 +193,7 @@ pub enum StopCause {
     Shutdown,
     /// The server died.
     ServerGone,
-    /// The lease ran out; reserved for several workers.
+    /// The lease ran out.
     Lease,
 }
 
