@@ -32,6 +32,7 @@ mod tokens;
 mod transport;
 mod types;
 mod wait;
+mod workers;
 
 use std::sync::Arc;
 

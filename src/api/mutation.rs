@@ -9,10 +9,11 @@ use crate::api::refusal;
 use crate::api::tokens;
 use crate::api::types::enums::CancelMode;
 use crate::api::types::job::Job;
-use crate::api::types::payload::{JobPayload, QueuePayload, StartJobPayload};
+use crate::api::types::payload::{JobPayload, QueuePayload, StartJobPayload, WorkerPayload};
 use crate::api::types::queue::Queue;
 use crate::api::types::scalar::DateTime;
 use crate::api::types::token::{CreateTokenInput, CreateTokenPayload, TokenPayload};
+use crate::api::workers;
 use crate::domain::limits::Limits;
 use crate::domain::names::QueueName;
 use crate::store::{QueueError, QueueRow};
@@ -127,6 +128,24 @@ impl Mutation {
             ApiError::invalid_input("slots", format!("`slots` must be 0 or more, and is {slots}"))
         })?;
         payload(ctx.access().handle().set_queue_slots(queue_name(name)?, slots).await)
+    }
+
+    /// What it runs goes on; it takes nothing more until `resumeWorker`, or the end of its process.
+    async fn drain_worker(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The worker's id. No live one has it: error `NOT_FOUND`.")] id: ID,
+    ) -> Result<WorkerPayload> {
+        workers::drain(ctx, &id, true).await
+    }
+
+    /// It takes jobs again.
+    async fn resume_worker(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The worker's id. No live one has it: error `NOT_FOUND`.")] id: ID,
+    ) -> Result<WorkerPayload> {
+        workers::drain(ctx, &id, false).await
     }
 
     /// A new token; its secret is shown this once. The first token of a server makes it ask everybody for one, for good. Needs the scope `admin`.

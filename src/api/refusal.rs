@@ -137,6 +137,10 @@ pub(crate) fn log(error: LogError) -> ApiError {
         LogError::Store(error) => store(error),
         LogError::Io(error) => ApiError::internal(&error),
         LogError::NotFound(id) => ApiError::not_found("job has the id", &id.to_string()),
+        // Once the job has ended, what is small comes into the store, where every server reads it.
+        LogError::Elsewhere(_) => {
+            ApiError::new(Code::Unavailable, error.to_string()).retry_after_ms(2_000)
+        }
     }
 }
 

@@ -94,7 +94,11 @@ const NEEDED: &[(&str, Need, &str)] = &[
     ("Mutation", Need::Start, "retryJob startJob"),
     ("Mutation", Need::Cancel, "cancelJob"),
     ("Mutation", Need::More, "shareJob"),
-    ("Mutation", Need::Admin, "createToken pauseQueue resumeQueue revokeToken setQueueSlots"),
+    (
+        "Mutation",
+        Need::Admin,
+        "createToken drainWorker pauseQueue resumeQueue resumeWorker revokeToken setQueueSlots",
+    ),
     ("Subscription", Need::More, "jobFeed queueStats"),
     // A shared job leads to its queue, and its queue no further.
     ("Queue", Need::More, "pausedAt pausedBy pausedNote stats"),
@@ -153,6 +157,7 @@ const PARTS: &[(&str, &str)] = &[
     ("Usage", "cpuMs logBytes peakMemoryBytes"),
     ("Wait", "eligibleAt position reason reasonText"),
     ("Worker", "busy draining id lastSeenAt live name slots startedAt version"),
+    ("WorkerPayload", "changed worker"),
 ];
 
 /// What the caller of a field must be allowed.

@@ -133,6 +133,10 @@ enum ClientCommand {
     Kinds,
     /// List the processes that run jobs
     Workers,
+    /// Let a worker take nothing more; what it runs goes on
+    Drain(workers::WorkerArgs),
+    /// Let a worker take jobs again
+    ResumeWorker(workers::WorkerArgs),
     /// Show queues and who waits in them, the next one first
     Queue(queue::QueueArgs),
     /// Let a queue start nothing more; what runs goes on
@@ -231,6 +235,8 @@ fn client_command(command: ClientCommand, global: &Global) -> Result<u8, Failure
             ClientCommand::Retry(args) => retry::run(context, &args).await,
             ClientCommand::Kinds => kinds::run(context).await,
             ClientCommand::Workers => workers::run(context).await,
+            ClientCommand::Drain(args) => workers::drain(context, &args).await,
+            ClientCommand::ResumeWorker(args) => workers::resume(context, &args).await,
             ClientCommand::Queue(args) => queue::show_queues(context, &args).await,
             ClientCommand::Query(args) => query::run(context, &args).await,
             ClientCommand::Doctor => doctor::run(context, &overrides(global)).await,

@@ -71,6 +71,10 @@ fn database(what: DatabaseTrouble, error: &dyn Error) -> Failure {
         DatabaseTrouble::InUse => {
             (TRY_AGAIN, "stop that one, or name another database with `--database`")
         }
+        DatabaseTrouble::NameTaken => (
+            CONFIGURATION,
+            "give this one another `name` in [worker], or LONGHAUL_WORKER_NAME; if that one is dead, wait until its lease is over",
+        ),
         DatabaseTrouble::Failed => return Failure::new(FAILED, error.to_string()),
     };
     Failure::new(code, error.to_string()).hint(hint)
@@ -113,6 +117,7 @@ mod tests {
             (Trouble::Database(DatabaseTrouble::NotAllowed), 77),
             (Trouble::Database(DatabaseTrouble::Unreachable), 69),
             (Trouble::Database(DatabaseTrouble::InUse), 75),
+            (Trouble::Database(DatabaseTrouble::NameTaken), 78),
             (Trouble::Other, 1),
         ] {
             assert_eq!(code(&trouble), expected, "{trouble:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::value::{listen, slots};
+use crate::config::value::{listen, slots, worker_name};
 use crate::config::{Config, Environment, Overrides};
 use crate::server::{Server, StartError};
 
@@ -31,6 +31,12 @@ pub(super) struct ServeArgs {
     /// [default: sqlite]
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// What this worker is called: no two that share a database have one name [default: the host's]
+    #[arg(long, value_name = "NAME", value_parser = worker_name)]
+    name: Option<String>,
+    /// Serve only: other workers that share the database run the jobs
+    #[arg(long)]
+    no_worker: bool,
     /// Let other machines in although nothing asks them for a token
     #[arg(long)]
     insecure_no_auth: bool,
@@ -39,8 +45,16 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     /// These over the options of every command.
     pub(super) fn over(&self, overrides: Overrides) -> Overrides {
-        let &Self { listen, slots, ref database, insecure_no_auth } = self;
-        Overrides { listen, slots, database: database.clone(), insecure_no_auth, ..overrides }
+        let &Self { listen, slots, ref database, insecure_no_auth, ref name, no_worker } = self;
+        Overrides {
+            listen,
+            slots,
+            database: database.clone(),
+            insecure_no_auth,
+            name: name.clone(),
+            no_worker,
+            ..overrides
+        }
     }
 }
 

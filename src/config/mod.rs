@@ -95,6 +95,10 @@ pub struct Worker {
     pub slots: u32,
     /// What it is called where workers are listed.
     pub name: String,
+    /// For how long it counts as living after it was heard of, where others share its database.
+    pub lease: Duration,
+    /// It takes jobs. Else it only serves, and others run them.
+    pub works: bool,
 }
 
 /// Where a configuration comes from.
@@ -121,15 +125,22 @@ pub struct Overrides {
     pub database: Option<String>,
     /// `--insecure-no-auth`.
     pub insecure_no_auth: bool,
+    /// `--name`.
+    pub name: Option<String>,
+    /// `--no-worker`.
+    pub no_worker: bool,
 }
 
 /// Without the address of a database.
 impl std::fmt::Debug for Overrides {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { config, data, listen, slots, database: _, insecure_no_auth } = self;
+        let Self { config, data, listen, slots, database: _, insecure_no_auth, name, no_worker } =
+            self;
         f.debug_struct("Overrides")
             .field("config", config)
             .field("data", data)
+            .field("name", name)
+            .field("no_worker", no_worker)
             .field("listen", listen)
             .field("slots", slots)
             .field("insecure_no_auth", insecure_no_auth)

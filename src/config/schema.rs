@@ -14,10 +14,8 @@ use crate::domain::limits::Limits;
 
 use super::database::{SCHEMES, SQLITE};
 use super::kinds::{DEFAULT_ENV, MAX_RETRIES, OWN_VARIABLES};
-use super::sections::{
-    DEFAULT_MAX_WAITING, MAX_WAITING, NO_LEASE, RETAINED_JOBS, RETAINED_LOG_BYTES,
-};
-use super::sources::{DEFAULT_DRAIN_TIMEOUT, DEFAULT_LISTEN};
+use super::sections::{DEFAULT_MAX_WAITING, MAX_WAITING, RETAINED_JOBS, RETAINED_LOG_BYTES};
+use super::sources::{DEFAULT_DRAIN_TIMEOUT, DEFAULT_LEASE, DEFAULT_LISTEN};
 use super::value::{MAX_SLOTS, duration_text};
 use super::{Retention, limits};
 
@@ -59,7 +57,7 @@ fn worker() -> Value {
     table("What this process runs at once.", json!({
         "slots": about(whole(&(1..=i64::from(MAX_SLOTS))), "How many jobs may run at once. Default: the number of cores."),
         "name": about(text("^[^\\u0000-\\u001f\\u007f]{1,255}$"), "What it is called where workers are listed. Default: the host's name."),
-        "lease": {"description": NO_LEASE, "not": {}},
+        "lease": with(duration(), "How long it counts as living after it was heard of, from `2s` to `1h`: others take over its jobs after that. Only with PostgreSQL.", json!(duration_text(DEFAULT_LEASE))),
     })).into()
 }
 

@@ -14,7 +14,7 @@ use super::Retention;
 use super::database::{Database, NO_DATABASE};
 use super::paths::Base;
 use super::table::{Field, Section};
-use super::value::{self, MAX_SLOTS};
+use super::value::{self, Expected, MAX_SLOTS};
 
 /// How many jobs may wait in a queue that says nothing else.
 pub(super) const DEFAULT_MAX_WAITING: u64 = 100_000;
@@ -37,9 +37,9 @@ pub(super) const RETAINED_LOG_BYTES: RangeInclusive<i64> = 1_048_576..=1_125_899
 /// How many jobs may wait in a queue.
 pub(super) const MAX_WAITING: RangeInclusive<i64> = 1..=i32::MAX as i64;
 
-/// The key of a capability that this version lacks, and what to do without it.
-pub(super) const NO_LEASE: &str =
-    "not available in this version: leave it out, it is only for workers that share a database";
+/// How long a lease may be: shorter than a renewal takes where much is done, it would be lost for nothing.
+pub(super) const LEASE: RangeInclusive<Duration> =
+    Duration::from_secs(2)..=Duration::from_secs(3_600);
 
 /// Reads `[server]`.
 pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
@@ -85,17 +85,27 @@ pub(super) fn folder(field: &Field<'_>, base: &Base) -> Option<PathBuf> {
 pub(super) struct WorkerSection {
     pub(super) slots: Option<u32>,
     pub(super) name: Option<String>,
+    pub(super) lease: Option<Duration>,
 }
 
 /// Reads `[worker]`.
 pub(super) fn worker(section: &Section<'_>) -> WorkerSection {
-    section.refuse_unavailable("lease", NO_LEASE);
     let worker = WorkerSection {
         slots: section.take("slots").and_then(|f| f.integer(1..=i64::from(MAX_SLOTS))),
         name: section.take("name").and_then(|f| f.parsed(value::worker_name)),
+        lease: section.take("lease").and_then(|f| f.parsed(lease)),
     };
     section.finish();
     worker
+}
+
+/// Reads a lease.
+pub(super) fn lease(text: &str) -> Result<Duration, Expected> {
+    let lease = value::duration(text)?;
+    if LEASE.contains(&lease) {
+        return Ok(lease);
+    }
+    value::expected("a duration from `2s` to `1h`")
 }
 
 /// A queue as its section says.

@@ -13,7 +13,7 @@ use super::value::duration_text;
 use super::{Config, Environment, Origin, Overrides, limits};
 
 /// The variables that stand for keys.
-const VARIABLES: [(&str, &str); 7] = [
+const VARIABLES: [(&str, &str); 8] = [
     ("server.listen", "LONGHAUL_SERVER_LISTEN"),
     ("server.data", "LONGHAUL_SERVER_DATA"),
     ("server.database", "LONGHAUL_SERVER_DATABASE"),
@@ -21,6 +21,7 @@ const VARIABLES: [(&str, &str); 7] = [
     ("server.introspection", "LONGHAUL_SERVER_INTROSPECTION"),
     ("worker.slots", "LONGHAUL_WORKER_SLOTS"),
     ("worker.name", "LONGHAUL_WORKER_NAME"),
+    ("worker.lease", "LONGHAUL_WORKER_LEASE"),
 ];
 
 /// What is shown in place of a value that may be a secret.
@@ -76,6 +77,7 @@ pub(super) fn sources(
         ("server.data", "--data", overrides.data.is_some()),
         ("server.database", "--database", overrides.database.is_some()),
         ("worker.slots", "--slots", overrides.slots.is_some()),
+        ("worker.name", "--name", overrides.name.is_some()),
     ] {
         if given {
             tell(key, Source::Flag(flag));
@@ -109,7 +111,14 @@ impl Config {
             ],
         );
         let worker = &self.worker;
-        add("worker", vec![("slots", json!(worker.slots)), ("name", json!(worker.name))]);
+        add(
+            "worker",
+            vec![
+                ("slots", json!(worker.slots)),
+                ("name", json!(worker.name)),
+                ("lease", json!(duration_text(worker.lease))),
+            ],
+        );
         for queue in self.catalog.queues.values() {
             let section = syntax::path("queues", queue.name.as_str());
             let (slots, waiting) = (json!(queue.slots), json!(queue.max_waiting));

@@ -10,7 +10,7 @@ use crate::domain::limits::Limits;
 use super::database::{Database, NO_DATABASE};
 use super::error::{ConfigError, Problem};
 use super::paths::{Base, Environment, why_not_startable};
-use super::sections::{self, NO_LEASE, ServerSection};
+use super::sections::{self, ServerSection};
 use super::show;
 use super::table::{Document, Section};
 use super::value::{self, Expected, MAX_SLOTS};
@@ -19,6 +19,9 @@ use super::{Config, Origin, Overrides, Retention, Server, Worker, kinds, limits}
 const BUILT_IN: &str = include_str!("builtin.toml");
 pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 pub(super) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const DEFAULT_LEASE: Duration = Duration::from_secs(60);
+
+const NO_WORKER: &str = "`--no-worker` is for servers that share a PostgreSQL with others: nobody else runs the jobs of a data folder";
 
 /// See [`Config::load`].
 pub(super) fn load(
@@ -26,7 +29,10 @@ pub(super) fn load(
     environment: &Environment,
 ) -> Result<Config, ConfigError> {
     let file = File::read(overrides, environment).map_err(|p| ConfigError::new(vec![p]))?;
-    let variables = Variables::read(environment);
+    let mut variables = Variables::read(environment);
+    if let Some(name) = &overrides.name {
+        variables.worker_name = Some(name.clone());
+    }
     let told_slots = overrides.slots.or(variables.slots);
     let document = Document::new(&file.name, &file.source);
     let parsed = document.parse();
@@ -40,6 +46,9 @@ pub(super) fn load(
     }
     let server =
         server(overrides, environment, &variables.server, sections.as_ref(), &mut problems);
+    if overrides.no_worker && server.as_ref().is_some_and(|s| s.database == Database::Sqlite) {
+        problems.push(Problem::general(NO_WORKER.to_owned()));
+    }
     let sources = show::sources(document.lines(), overrides, environment);
     problems.extend(document.into_problems());
     match (server, sections) {
@@ -47,7 +56,12 @@ pub(super) fn load(
             let warnings = warnings(&sections, environment);
             Ok(Config {
                 server,
-                worker: Worker { slots: sections.slots, name: sections.worker_name },
+                worker: Worker {
+                    slots: sections.slots,
+                    name: sections.worker_name,
+                    lease: sections.lease,
+                    works: !overrides.no_worker,
+                },
                 catalog: sections.catalog,
                 retention: sections.retention.unwrap_or_default(),
                 limits: sections.limits,
@@ -140,6 +154,7 @@ struct Sections {
     server: ServerSection,
     slots: u32,
     worker_name: String,
+    lease: Duration,
     catalog: Catalog,
     /// `None`: the file says nothing of it.
     retention: Option<Retention>,
@@ -157,6 +172,7 @@ impl Sections {
         let worker = root.section("worker").map(|s| sections::worker(&s)).unwrap_or_default();
         let slots = told_slots.or(worker.slots).unwrap_or_else(cores);
         let worker_name = variables.worker_name.clone().or(worker.name);
+        let lease = variables.lease.or(worker.lease).unwrap_or(DEFAULT_LEASE);
         let queues = root.section("queues").map(sections::queues).unwrap_or_default();
         let queues = sections::queue_specs(queues, slots);
         let kinds = root.section("kinds").map(|s| kinds::kinds(s, &queues, base));
@@ -167,6 +183,7 @@ impl Sections {
             server: server.unwrap_or_default(),
             slots,
             worker_name: worker_name.unwrap_or_else(host_name),
+            lease,
             catalog: Catalog { kinds: kinds.unwrap_or_default(), queues },
             retention,
             limits: limits.unwrap_or_default(),
@@ -191,6 +208,7 @@ struct Variables {
     server: ServerSection,
     slots: Option<u32>,
     worker_name: Option<String>,
+    lease: Option<Duration>,
     problems: Vec<Problem>,
 }
 
@@ -204,9 +222,6 @@ impl Variables {
             }
             read
         });
-        if environment.get("LONGHAUL_WORKER_LEASE").is_some() {
-            problems.push(Problem::general(format!("LONGHAUL_WORKER_LEASE: {NO_LEASE}")));
-        }
         let (env, told) = (environment, &mut problems);
         let server = ServerSection {
             listen: variable(env, "LONGHAUL_SERVER_LISTEN", value::listen, told),
@@ -218,7 +233,8 @@ impl Variables {
         };
         let slots = variable(env, "LONGHAUL_WORKER_SLOTS", value::slots, told);
         let worker_name = variable(env, "LONGHAUL_WORKER_NAME", value::worker_name, told);
-        Self { server, slots, worker_name, problems }
+        let lease = variable(env, "LONGHAUL_WORKER_LEASE", sections::lease, told);
+        Self { server, slots, worker_name, lease, problems }
     }
 }
 

@@ -139,15 +139,6 @@ impl<'d> Section<'d> {
         Some(field.clone())
     }
 
-    /// Tells that a key, where it stands in the file, is not for this version. It is never
-    /// suggested for another one.
-    pub(super) fn refuse_unavailable(&self, name: &str, problem: &str) {
-        if let Some((field, taken)) = self.fields.iter().find(|(field, _)| field.name == name) {
-            taken.set(true);
-            field.refuse(problem);
-        }
-    }
-
     /// The section of this name, where it stands in the file.
     pub(super) fn section(&self, name: &'static str) -> Option<Section<'d>> {
         self.take(name).and_then(|field| field.section())

@@ -12,7 +12,7 @@ pub const MAX_SLOTS: u32 = 10_000;
 #[error("expected {0}")]
 pub struct Expected(pub String);
 
-fn expected<T>(what: &str) -> Result<T, Expected> {
+pub(super) fn expected<T>(what: &str) -> Result<T, Expected> {
     Err(Expected(what.to_owned()))
 }
 

@@ -90,12 +90,17 @@ pub struct Commit {
     pub promoted: Vec<Promoted>,
     /// The tokens that were made or revoked, as they are now.
     pub tokens: Vec<Token>,
+    /// Another process committed it. A job may have changed since: of several changes of one job only the
+    /// last has the row of its own seq, and the others that same one.
+    pub is_foreign: bool,
+    /// Queues or workers may have changed elsewhere.
+    pub has_settings: bool,
 }
 
 impl Commit {
     /// Nobody has to hear of it.
     pub fn is_empty(&self) -> bool {
-        let Self { changes, promoted, tokens } = self;
-        changes.is_empty() && promoted.is_empty() && tokens.is_empty()
+        let Self { changes, promoted, tokens, is_foreign: _, has_settings } = self;
+        changes.is_empty() && promoted.is_empty() && tokens.is_empty() && !has_settings
     }
 }

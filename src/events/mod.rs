@@ -72,7 +72,10 @@ impl Bus {
     pub fn publish(&self, commit: &Commit) {
         for change in &commit.changes {
             let change = Arc::new(change.clone());
-            self.tell(change.event.job, || News::Change(Arc::clone(&change)));
+            // Whoever follows one job is told each state with its own row, and the last one always.
+            if change.event.seq == change.job.seq {
+                self.tell(change.event.job, || News::Change(Arc::clone(&change)));
+            }
             // Nobody listening is no error.
             let _ = self.feed.send(change);
         }

@@ -179,6 +179,7 @@ impl Follower {
                 true
             }
             Ok(Guarded::Stale) => {
+                self.core.board.meter.stale.add(1);
                 tracing::warn!("a start of an old claim was refused");
                 true
             }
@@ -216,6 +217,7 @@ impl Follower {
                     return;
                 }
                 Ok(Guarded::Stale) => {
+                    self.core.board.meter.stale.add(1);
                     tracing::warn!("an end of an old claim was refused");
                     return;
                 }

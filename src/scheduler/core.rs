@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::FutureExt;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::estimates::Pass;
+use super::fleet::{Fleet, Others};
 use super::foresight::Foresight;
 use super::lines::Lines;
 use super::live::Live;
@@ -51,6 +52,10 @@ pub struct Board {
     pub(super) recent: Arc<Mutex<Recent>>,
     pub(super) meter: Arc<Meter>,
     foresight: Arc<Mutex<Foresight>>,
+    /// What other workers run; `None` until it is known what is theirs.
+    others: Arc<Mutex<Option<Others>>>,
+    /// Wakes whoever asks what was changed elsewhere.
+    fleet: Arc<OnceLock<Arc<Fleet>>>,
     /// Wakes the dispatcher.
     pub(super) wake: Arc<Notify>,
     /// Counts the jobs that ended.
@@ -66,6 +71,8 @@ impl Board {
             recent: Arc::default(),
             meter: Arc::new(Meter::new(catalog)),
             foresight: Arc::new(Mutex::new(Foresight::new(catalog))),
+            others: Arc::default(),
+            fleet: Arc::default(),
             wake: Arc::new(Notify::new()),
             ends: watch::Sender::new(0),
         }
@@ -80,6 +87,14 @@ impl Board {
             board.recent().apply(commit);
             board.meter.apply(commit);
             board.foresight().apply(commit);
+            if let Some(others) = board.others().as_mut() {
+                others.apply(commit);
+            }
+            if commit.has_settings
+                && let Some(fleet) = board.fleet.get()
+            {
+                fleet.news.notify_one();
+            }
             board.bus.publish(commit);
             board.wake.notify_one();
             let ends = commit.changes.iter().filter(|c| c.event.change == JobChange::Ended).count();
@@ -99,6 +114,10 @@ impl Board {
 
     pub(super) fn foresight(&self) -> MutexGuard<'_, Foresight> {
         self.foresight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn others(&self) -> MutexGuard<'_, Option<Others>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Slots of a queue changed hands: who waits may wait for another reason now.
@@ -142,6 +161,7 @@ pub(super) struct Core {
     /// This process.
     pub(super) me: Arc<Worker>,
     pub(super) former: Former,
+    pub(super) fleet: Arc<Fleet>,
     pub(super) worker: Arc<Slots>,
     pub(super) gates: HashMap<QueueName, Gate>,
     /// All queues ever declared, as the store has them: whoever lists jobs asks for them by row.
@@ -169,6 +189,8 @@ pub(super) struct Parts {
     pub(super) logs: LogFiles,
     pub(super) boot_id: Arc<str>,
     pub(super) worker: Arc<Worker>,
+    pub(super) fleet: Arc<Fleet>,
+    pub(super) live: Live,
 }
 
 impl Core {
@@ -178,6 +200,8 @@ impl Core {
         queues: Vec<QueueRow>,
         barriers: mpsc::Sender<Barrier>,
     ) -> Self {
+        // A board has one scheduler.
+        drop(parts.board.fleet.set(Arc::clone(&parts.fleet)));
         Self {
             board: parts.board,
             store: parts.store,
@@ -191,9 +215,10 @@ impl Core {
             worker: Slots::new(parts.worker.slots),
             me: parts.worker,
             former: Former::default(),
+            fleet: parts.fleet,
             gates,
             queues: Mutex::new(queues.into_iter().map(|row| (row.name.clone(), row)).collect()),
-            live: Live::default(),
+            live: parts.live,
             unstarted: Unstarted::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -237,8 +262,13 @@ impl Core {
 
     /// Records when this worker was last seen, as it goes. That it cannot costs nothing but that.
     pub(super) async fn say_farewell(&self) {
-        let me = Worker { last_seen_at: self.clock.now(), ..Worker::clone(&self.me) };
-        if let Err(error) = self.store.see_worker(me).await {
+        let said = if let Some(fleet) = self.store.fleet() {
+            fleet.leave().await
+        } else {
+            let last_seen_at = self.clock.now();
+            self.store.see_worker(Worker { last_seen_at, ..Worker::clone(&self.me) }).await
+        };
+        if let Err(error) = said {
             tracing::debug!(%error, "when this worker was last seen is not recorded");
         }
     }

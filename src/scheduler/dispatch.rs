@@ -182,19 +182,24 @@ impl Dispatcher {
     }
 
     fn request(&self, queues: Vec<(QueueName, u32)>) -> ClaimRequest {
+        let now = self.core.clock.now();
         ClaimRequest {
             queues,
             kinds: Arc::clone(&self.kinds),
             planner: Arc::clone(&self.planner),
             worker: self.core.me.name(),
             boot_id: Arc::clone(&self.core.boot_id),
-            now: self.core.clock.now(),
+            due: self.core.board.lines().due_by(now),
+            now,
         }
     }
 
     /// The queue that the next slot goes to: of those with a free slot and a job for it, the one
     /// that uses the least share of its slots, ties to the oldest head.
     fn pick(&self, taken: &Taken) -> Option<QueueName> {
+        if self.core.fleet.is_draining() || !self.core.fleet.works() {
+            return None;
+        }
         let lines = self.core.board.lines();
         let mut best: Option<(f64, AcceptNo, &QueueName)> = None;
         for (name, gate) in &self.core.gates {
@@ -244,7 +249,7 @@ impl Dispatcher {
             args: Arc::new(claim.args.clone()),
             timeout: claim.job.timeout,
             policy: plan.policy,
-            lease: None,
+            lease: core.fleet.lease(),
         };
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
         let span = attempt::span(&claim.job, claim.fence);

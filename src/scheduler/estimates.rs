@@ -149,7 +149,7 @@ impl Core {
     /// The slots that a queue has of this worker's: queues that have more between them than the worker get
     /// them by the share, as the dispatcher gives them.
     fn share(&self, gate: &Gate) -> usize {
-        let (worker, _) = self.worker.usage();
+        let (worker, _) = self.slots_of_all();
         let (own, _) = gate.slots.usage();
         let lines = self.board.lines();
         let wants = |(name, gate): (&QueueName, &Gate)| {

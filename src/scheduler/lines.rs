@@ -137,6 +137,13 @@ impl Lines {
         self.delayed.first().map(|&(at, _)| at)
     }
 
+    /// Those that should be in line at this instant, and are not: a page of them.
+    pub(super) fn due_by(&self, now: Timestamp) -> Vec<AcceptNo> {
+        const PAGE: usize = 1_000;
+        let due = self.delayed.iter().take_while(|(at, _)| *at <= now);
+        due.map(|&(_, accepted)| accepted).take(PAGE).collect()
+    }
+
     fn put(&mut self, job: &Waiting) {
         self.take(job.accepted, &job.queue);
         if let Some(until) = job.delayed_until {

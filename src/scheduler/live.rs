@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::domain::attempt::CancelMode;
 use crate::domain::id::{Fence, JobId};
 use crate::domain::job::Progress;
-use crate::runner::{Control, Order};
+use crate::runner::{Control, Lease, Order};
 
 /// The table. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
@@ -33,6 +33,8 @@ struct Entry {
     grace: Duration,
     /// It was told to stop because the server does.
     stopped: bool,
+    /// Others may have its job by now.
+    lost: bool,
 }
 
 impl Live {
@@ -72,7 +74,22 @@ impl Live {
         if let Some(order) = table.stopping {
             control.order(order);
         }
-        table.attempts.insert(job, Entry { fence, control, progress: None, grace, stopped: false });
+        let entry = Entry { fence, control, progress: None, grace, stopped: false, lost: false };
+        table.attempts.insert(job, entry);
+    }
+
+    /// Tells all attempts that the lease was renewed, but those of before it was lost.
+    pub(super) fn renew(&self, lease: Lease) {
+        for entry in self.lock().attempts.values().filter(|entry| !entry.lost) {
+            entry.control.renew(lease);
+        }
+    }
+
+    /// The lease was lost: what runs now is never told of another one, and so ends.
+    pub(super) fn lose(&self) {
+        for entry in self.lock().attempts.values_mut() {
+            entry.lost = true;
+        }
     }
 
     /// Takes an attempt out once its end is recorded.

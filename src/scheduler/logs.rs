@@ -14,6 +14,7 @@ use super::raw_log::RawLog;
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::log::{LogPage, LogQuery, LogStream};
+use crate::domain::worker::WorkerName;
 use crate::runner::kept::Folders;
 use crate::runner::log::LogFiles;
 use crate::store::StoreError;
@@ -27,6 +28,9 @@ pub enum LogError {
     /// The files are.
     #[error("the log cannot be read")]
     Io(#[from] io::Error),
+    /// Another worker has it, in its data folder.
+    #[error("what the job printed is with the worker `{0}`, which ran it: ask that server")]
+    Elsewhere(Arc<str>),
     /// The job was pruned meanwhile.
     #[error("no job has the id `{0}`")]
     NotFound(JobId),
@@ -79,8 +83,19 @@ impl Core {
         match self.stored_log(id).await? {
             Some(stored) => blocking(move || again(&stored)).await,
             None if self.store.job(id).await?.is_none() => Err(LogError::NotFound(id)),
-            None => Ok(answer),
+            None => match self.elsewhere(job) {
+                Some(worker) => Err(LogError::Elsewhere(worker)),
+                None => Ok(answer),
+            },
         }
+    }
+
+    /// Who of the other workers ran the job last.
+    fn elsewhere(&self, job: &Job) -> Option<Arc<str>> {
+        let is_other =
+            |worker: &&WorkerName| worker.id != self.me.id && worker.name != self.me.name;
+        let worker = job.worker.as_ref().filter(is_other)?;
+        self.store.fleet().map(|_| Arc::clone(&worker.name))
     }
 
     /// The log of a job, where it is in the store.

@@ -44,6 +44,8 @@ pub struct Meter {
     other_waits: Spread,
     /// Bytes that commands printed, told when they end.
     pub log_bytes: Count,
+    /// What was said under an old fence, and refused (P4).
+    pub stale: Count,
 }
 
 /// The account of one kind.
@@ -81,10 +83,15 @@ impl OfKind {
         }
     }
 
-    fn apply(&self, change: &Change) {
+    /// How many wait is a number of the store; what happened is counted where it was done, so that the
+    /// numbers of several servers add up.
+    fn apply(&self, change: &Change, is_foreign: bool) {
         let (event, job) = (&change.event, &change.job);
         let queued = |state: JobState| i64::from(state == JobState::Queued);
         self.queued.add(queued(event.state) - event.before.map_or(0, queued));
+        if is_foreign {
+            return;
+        }
         match event.change {
             JobChange::Queued if event.before.is_none() => self.accepted.add(1),
             JobChange::Started => self.started.add(1),
@@ -128,6 +135,7 @@ impl Meter {
             waits: waits.collect(),
             other_waits: Spread::new(BOUNDS),
             log_bytes: Count::default(),
+            stale: Count::default(),
         }
     }
 
@@ -141,8 +149,9 @@ impl Meter {
     /// Takes in what a transaction made true.
     pub(super) fn apply(&self, commit: &Commit) {
         for change in &commit.changes {
-            self.of(&change.job.kind).apply(change);
-            if change.event.change == JobChange::Started
+            self.of(&change.job.kind).apply(change, commit.is_foreign);
+            if !commit.is_foreign
+                && change.event.change == JobChange::Started
                 && let Some(wait) = wait(&change.job)
             {
                 self.waits.get(&change.job.queue).unwrap_or(&self.other_waits).add(wait);

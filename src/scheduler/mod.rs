@@ -10,7 +10,7 @@
 //! # Concurrency
 //!
 //! One dispatcher task claims and spawns; one task per open attempt records what its runner
-//! reports; one task settles and prunes what ended; everybody else goes through [`Handle`]. Lock order: the table of live attempts, the
+//! reports; one task settles and prunes what ended; one looks after other workers; everybody else goes through [`Handle`]. Lock order: the table of live attempts, the
 //! lines and the slots are each locked alone, never one inside another.
 
 mod admission;
@@ -18,6 +18,7 @@ mod attempt;
 mod core;
 mod dispatch;
 mod estimates;
+mod fleet;
 mod foresight;
 pub mod handle;
 mod keep;
@@ -48,24 +49,28 @@ use tokio::time::Instant;
 pub use self::core::Board;
 use self::core::{Core, Gate, Parts, Phase};
 use self::dispatch::Dispatcher;
+use self::fleet::Fleet;
 use self::keep::Keeper;
+use self::live::Live;
 use self::recent::Recent;
 use self::slots::Slots;
 pub use handle::Handle;
 pub use logs::LogError;
 pub use recent::Lately;
 pub use recovery::Found;
+pub use workers::{DrainError, Standing};
 
 use crate::domain::clock::Clock;
 use crate::domain::id::WorkerId;
 use crate::domain::job::Job;
 use crate::domain::kind::Catalog;
 use crate::domain::limits::Limits;
+use crate::domain::names::QueueName;
 use crate::domain::retention::Retention;
 use crate::domain::worker::Worker;
 use crate::runner::Runner;
 use crate::runner::log::LogFiles;
-use crate::store::{Store, StoreError};
+use crate::store::{JoinError, Picture, QueueRow, Store};
 
 /// How many barriers may wait for the dispatcher.
 const BARRIERS_BOUND: usize = 64;
@@ -96,6 +101,10 @@ pub struct Options {
     pub worker_name: String,
     /// Of the binary.
     pub version: String,
+    /// For how long it counts as living after it was heard of, where others share the store.
+    pub lease: Duration,
+    /// It takes jobs; else others do, and it only tells of them.
+    pub works: bool,
 }
 
 /// Runs a part without which nothing is scheduled rightly.
@@ -108,6 +117,21 @@ fn spawn_vital(
     core.tasks.spawn(async move { vital.guarded(part, work).await });
 }
 
+/// The gates of the queues that are declared.
+fn gates(rows: Vec<QueueRow>, catalog: &Catalog) -> HashMap<QueueName, Gate> {
+    let declared = rows.into_iter().filter(|row| catalog.queues.contains_key(&row.name));
+    let gate = |row: QueueRow| {
+        let gate = Gate {
+            slots: Slots::new(row.slots),
+            paused: AtomicBool::new(row.paused.is_some()),
+            turn: tokio::sync::Mutex::default(),
+            pass: tokio::sync::Mutex::default(),
+        };
+        (row.name, gate)
+    };
+    declared.map(gate).collect()
+}
+
 /// A scheduler that runs. Dropping it stops nothing: use [`Scheduler::stop`].
 pub struct Scheduler {
     core: Arc<Core>,
@@ -117,35 +141,26 @@ pub struct Scheduler {
 impl Scheduler {
     /// Brings in the declared queues and what waits, finds what an earlier server left open, and
     /// begins to claim.
-    pub async fn start(options: Options) -> Result<Self, StoreError> {
+    pub async fn start(options: Options) -> Result<Self, JoinError> {
         let now = options.clock.now();
         let worker = Worker {
             id: WorkerId::new(now, rand::random()),
             name: options.worker_name.into(),
             version: options.version,
-            slots: options.slots,
+            slots: if options.works { options.slots } else { 0 },
             started_at: now,
             last_seen_at: now,
         };
-        options.store.see_worker(worker.clone()).await?;
+        let live = Live::default();
+        let fleet = Fleet::new(options.store.fleet().map(|_| options.lease), options.works);
+        let kinds = options.catalog.kinds.keys().filter(|_| options.works).cloned().collect();
+        fleet::join(options.store.as_ref(), &worker, kinds, (&fleet, &live)).await?;
         let specs = options.catalog.queues.values().cloned().collect();
         let rows = options.store.declare_queues(specs).await?;
-        let gates: HashMap<_, _> = rows
-            .into_iter()
-            .filter(|row| options.catalog.queues.contains_key(&row.name))
-            .map(|row| {
-                let gate = Gate {
-                    slots: Slots::new(row.slots),
-                    paused: AtomicBool::new(row.paused.is_some()),
-                    turn: tokio::sync::Mutex::default(),
-                    pass: tokio::sync::Mutex::default(),
-                };
-                (row.name, gate)
-            })
-            .collect();
+        let gates = gates(rows, &options.catalog);
         let queues = options.store.queues().await?;
-        let waiting = options.store.waiting().await?;
-        options.board.meter.load(&waiting, &options.store.open_attempts().await?);
+        let Picture { waiting, open, last } = options.store.picture().await?;
+        options.board.meter.load(&waiting, &open);
         options.board.foresight().load_waiting(&waiting);
         options.board.lines().load(waiting);
         // Before anything can end: what ends from now on is heard.
@@ -165,13 +180,20 @@ impl Scheduler {
             logs: options.logs,
             boot_id: options.boot_id.into(),
             worker: Arc::new(worker),
+            fleet,
+            live,
         };
         let core = Arc::new(Core::new(parts, gates, queues, sender));
-        let found = recovery::recover(&core).await?;
+        let left = core.store.own_attempts().await?;
+        core.follow_others(&open, &left, last);
+        let found = recovery::recover(&core, left).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&core), barriers);
         spawn_vital(&core, "the dispatcher", dispatcher.run());
         let keeper = Keeper::new(Arc::clone(&core));
         spawn_vital(&core, "what keeps ended jobs", keeper.run());
+        if core.store.fleet().is_some() {
+            spawn_vital(&core, "what looks after other workers", Arc::clone(&core).keep_company());
+        }
         Ok(Self { core, found })
     }
 

@@ -9,7 +9,6 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::core::Core;
 use crate::domain::attempt::CancelMode;
@@ -68,12 +67,7 @@ impl Core {
         // One change of a queue at a time: what is in force is what was committed last.
         let _turn = gate.turn.lock().await;
         let (row, changed) = self.store.change_queue(name.clone(), change).await?;
-        gate.paused.store(row.paused.is_some(), Ordering::Release);
-        gate.slots.set(row.slots);
-        self.queues().insert(name.clone(), row.clone());
-        self.board.foresight().queue(&name).forget_told();
-        *gate.pass.lock().await = None;
-        self.board.slots_moved(&name);
+        self.put_in_force(gate, &row).await;
         self.barrier().await;
         Ok((row, changed))
     }

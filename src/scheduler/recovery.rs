@@ -29,10 +29,13 @@ pub struct Found {
     pub alive: u32,
 }
 
-/// Finds every open attempt. Claims may begin once this returns (P3, P11).
-pub(super) async fn recover(core: &Arc<Core>) -> Result<Found, StoreError> {
+/// Finds every open attempt that earlier starts left in this data folder. Claims may begin once this returns (P3, P11).
+pub(super) async fn recover(
+    core: &Arc<Core>,
+    left: Vec<(Arc<Job>, Attempt)>,
+) -> Result<Found, StoreError> {
     let mut found = Found::default();
-    let looks = stream::iter(core.store.open_attempts().await?).map(|(job, open)| async move {
+    let looks = stream::iter(left).map(|(job, open)| async move {
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
         let span = attempt::span(&job, open.fence);
         let recovered = core.runner.recover(open.clone(), sender).instrument(span).await;

@@ -14,6 +14,11 @@ impl Core {
     pub(super) async fn drain(&self) {
         self.enter_phase(Phase::Draining);
         self.barrier().await;
+        if let Some(fleet) = self.store.fleet()
+            && let Err(error) = fleet.drain(self.me.id, true).await
+        {
+            tracing::debug!(%error, "other workers are not told that this one stops");
+        }
     }
 
     /// Waits until nothing runs; each attempt is told to stop when `budget`, from `start` on, less

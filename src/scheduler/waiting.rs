@@ -6,9 +6,10 @@ use super::core::{Core, Gate, Phase};
 use super::estimates::part;
 use crate::domain::clock::Timestamp;
 use crate::domain::job::{Delay, Job};
-use crate::domain::names::QueueName;
+use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::wait::{Holder, Wait, WaitReason};
+use crate::store::fleet::Member;
 
 impl Core {
     /// Why this job waits and where; `None` unless QUEUED.
@@ -28,8 +29,7 @@ impl Core {
         }
         let gate = self.gates.get(&job.queue);
         let Some(gate) = gate.filter(|_| self.catalog.kinds.contains_key(&job.kind)) else {
-            let text = format!("no worker takes jobs of the kind `{}`", job.kind);
-            return Some(Wait::plain(WaitReason::NoWorker, text));
+            return Some(self.wait_elsewhere(job));
         };
         let position = self.board.lines().position(job);
         // Without one the row is older than the line: it was claimed since.
@@ -44,15 +44,42 @@ impl Core {
         Some(wait)
     }
 
+    /// Why nobody takes jobs of a kind for now that this worker takes; `None`: somebody does.
+    fn standstill(&self, kind: &KindName) -> Option<Wait> {
+        let wait = if !self.fleet.works() {
+            nobody(kind)
+        } else if self.phase() != Phase::Serving {
+            Wait::plain(WaitReason::Draining, "the server is stopping")
+        } else if self.fleet.is_draining() {
+            Wait::plain(WaitReason::Draining, "the worker drains, and takes nothing more")
+        } else {
+            return None;
+        };
+        let takes = |m: &Member| {
+            m.worker.id != self.me.id && m.is_live && !m.is_draining && m.kinds.contains(kind)
+        };
+        (!self.fleet.members().iter().any(takes)).then_some(wait)
+    }
+
+    /// Why a job waits that this worker does not take.
+    fn wait_elsewhere(&self, job: &Job) -> Wait {
+        let takers = self.takers(&job.kind).unwrap_or_default();
+        if takers.is_empty() {
+            return nobody(&job.kind);
+        }
+        let text = format!("it waits for a slot of {}", takers.join(", "));
+        Wait::plain(WaitReason::SlotsBusy, text)
+    }
+
     fn wait_in_line(&self, job: &Job, gate: &Gate, place: u64) -> Wait {
         let queue = &job.queue;
         let (slots, busy) = gate.slots.usage();
-        let (worker_slots, worker_busy) = self.worker.usage();
+        let (worker_slots, worker_busy) = self.slots_of_all();
         let (free_here, free_there) =
             (slots.saturating_sub(busy), worker_slots.saturating_sub(worker_busy));
         let free = free_here.min(free_there);
-        if self.phase() != Phase::Serving {
-            return Wait::plain(WaitReason::Draining, "the server is stopping");
+        if let Some(wait) = self.standstill(&job.kind) {
+            return wait;
         }
         if gate.is_paused() {
             return Wait::plain(WaitReason::QueuePaused, format!("queue `{queue}` is paused"));
@@ -98,6 +125,10 @@ impl Core {
         };
         jobs.into_iter().map(holder).collect()
     }
+}
+
+fn nobody(kind: &KindName) -> Wait {
+    Wait::plain(WaitReason::NoWorker, format!("no worker takes jobs of the kind `{kind}`"))
 }
 
 /// Whole percents; `None` for what is none.

@@ -129,6 +129,34 @@ impl DataFolder {
         Ok(folder)
     }
 
+    /// The name of the folder, which no other has: made where there is none yet. Who shares a database with
+    /// others tells by it what lies here.
+    pub(super) fn home(&self) -> Result<String, DataError> {
+        let file = self.path.join("home");
+        let read = match fs::read_to_string(&file) {
+            Ok(name) if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        let name = hex::encode(rand::random::<[u8; 16]>());
+        // Whole or not at all: a half of a name would be another one.
+        let fresh = self.path.join("home.new");
+        let made = read.and_then(|()| {
+            let mut options = OpenOptions::new();
+            let options = options.create(true).write(true).truncate(true).mode(FILE_MODE);
+            let mut file = options.open(&fresh)?;
+            file.write_all(name.as_bytes())?;
+            file.sync_all()
+        });
+        made.and_then(|()| fs::rename(&fresh, &file)).map_err(|source| DataError::Io {
+            path: self.path.clone(),
+            action: "its file `home` cannot be read or made",
+            source,
+        })?;
+        Ok(name)
+    }
+
     /// Writes where the server is reached, for the command line to find it.
     pub(super) fn say(&mut self, url: Option<String>) -> Result<(), DataError> {
         let is_listening = url.is_some();
@@ -223,6 +251,16 @@ mod tests {
         assert!(!folder.path().join("lock").exists());
         mode(0o775);
         assert!(DataFolder::take(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_folder_keeps_its_name() {
+        let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let name =
+            |folder: &tempfile::TempDir| DataFolder::take(folder.path()).unwrap().home().unwrap();
+        let (one, two) = (name(&first), name(&second));
+        assert_ne!(one, two);
+        assert_eq!((name(&first), one.len()), (one, 32));
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod trouble;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ use crate::domain::limits::Limits;
 use crate::runner::process::{self, ProcessRunner};
 use crate::scheduler::{self, Board, Scheduler};
 use crate::store;
-use crate::store::{Health, StoreError, postgres, sqlite};
+use crate::store::{Health, JoinError, StoreError, postgres, sqlite};
 use crate::telemetry::{self, metrics};
 use data::DataFolder;
 use open::Opened;
@@ -93,6 +93,9 @@ pub enum StartError {
     /// A signal came before it was ready.
     #[error("it was told to stop before it was ready")]
     Stopped,
+    /// It may not join the other workers of the database.
+    #[error("{0}")]
+    Join(JoinError),
     /// Recovery failed.
     #[error("recover what an earlier server left open")]
     Recover(#[source] StoreError),
@@ -144,7 +147,7 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let keeper = Arc::new(Keeper::new(Arc::clone(&clock)));
         let parts = tokio::select! {
-            parts = start_parts(folder.path(), &clock, &keeper, &config) => parts?,
+            parts = start_parts(&folder, &clock, &keeper, &config) => parts?,
             _ = signals.next() => return Err(StartError::Stopped),
         };
         let Parts { scheduler, runner, health, meter: of_store, store } = parts;
@@ -262,7 +265,7 @@ struct Parts {
 }
 
 async fn start_parts(
-    folder: &Path,
+    folder: &DataFolder,
     clock: &Arc<dyn Clock>,
     keeper: &Arc<Keeper>,
     config: &Config,
@@ -277,7 +280,7 @@ async fn start_parts(
         return Err(StartError::Unguarded(config.server.listen));
     }
     let runner = ProcessRunner::new(process::Options {
-        data: folder.to_owned(),
+        data: folder.path().to_owned(),
         // What runs, not what has its name by now: an upgrade may have replaced it, or a build
         // deleted it.
         shim_program: "/proc/self/exe".into(),
@@ -300,9 +303,14 @@ async fn start_parts(
         slots: config.worker.slots,
         worker_name: config.worker.name.clone(),
         version: VERSION.to_owned(),
+        lease: config.worker.lease,
+        works: config.worker.works,
     })
     .await
-    .map_err(StartError::Recover)?;
+    .map_err(|error| match error {
+        JoinError::Store(error) => StartError::Recover(error),
+        taken @ JoinError::NameTaken { .. } => StartError::Join(taken),
+    })?;
     Ok(Parts { scheduler, runner, health, meter, store: name })
 }
 

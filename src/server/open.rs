@@ -1,8 +1,8 @@
 //! Opening the store that the configuration names.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use super::data::DataFolder;
 use super::{DATABASE, StartError};
 use crate::config::Database;
 use crate::store::meter::Meter;
@@ -20,20 +20,21 @@ pub(super) struct Opened {
 
 /// Opens it; its file stands in `folder`, where it is one.
 pub(super) async fn open(
-    folder: &Path,
+    folder: &DataFolder,
     database: &Database,
     sink: CommitSink,
 ) -> Result<Opened, StartError> {
     match database {
         Database::Sqlite => {
-            let path = folder.join(DATABASE);
+            let path = folder.path().join(DATABASE);
             let store = SqliteStore::open(sqlite::Options::new(path.clone(), sink));
             let store = store.map_err(|source| StartError::Open { path, source })?;
             let meter = Arc::clone(store.meter());
             Ok(Opened { store: Arc::new(store), meter, name: "sqlite" })
         }
         Database::Postgres(url) => {
-            let options = postgres::Options::new(url, sink);
+            let home = folder.home()?;
+            let options = postgres::Options { home, ..postgres::Options::new(url, sink) };
             // It waits for a network: whoever wants to stop meanwhile is heard.
             let opening = tokio::task::spawn_blocking(|| PostgresStore::open(options));
             let ended =

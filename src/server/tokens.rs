@@ -70,7 +70,7 @@ impl OfflineTokens {
         limits: &Limits,
     ) -> Result<Self, StartError> {
         let folder = DataFolder::take(data)?;
-        let store = open(folder.path(), database, Arc::new(|_: &Commit| {})).await?.store;
+        let store = open(&folder, database, Arc::new(|_: &Commit| {})).await?.store;
         Ok(Self { store, clock: SystemClock, most: limits.tokens, _folder: folder })
     }
 

@@ -56,6 +56,8 @@ pub enum DatabaseTrouble {
     Unreachable,
     /// Stop the other server.
     InUse,
+    /// Give this worker another name.
+    NameTaken,
     /// Nobody knows.
     Failed,
 }
@@ -101,6 +103,7 @@ impl StartError {
             // Nothing but room is missing where a store that was just opened refuses to write.
             Self::Recover(StoreError::Unavailable(_)) => Trouble::DiskFull,
             Self::Database(error) => Trouble::Database(error.into()),
+            Self::Join(_) => Trouble::Database(DatabaseTrouble::NameTaken),
             Self::Unguarded(_) => Trouble::Unguarded,
             Self::Stopped => Trouble::Other,
             Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),

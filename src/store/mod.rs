@@ -24,6 +24,7 @@
 
 pub mod error;
 pub mod filter;
+pub mod fleet;
 mod health;
 pub mod keep;
 mod listing;
@@ -52,6 +53,7 @@ use crate::domain::token::{Maker, Token, TokenId};
 use crate::domain::worker::{Worker, WorkerName};
 
 pub use error::{CancelError, QueueError, StartError, StoreError, TokenError};
+pub use fleet::{Fleet, JoinError, Picture};
 pub use keep::Keep;
 use query::{JobsPage, JobsQuery};
 pub use queue::{EndCount, Pause, QueueChange, QueueCounts, QueueRow};
@@ -132,6 +134,9 @@ pub struct ClaimRequest {
     pub worker: WorkerName,
     /// The boot of this machine.
     pub boot_id: Arc<str>,
+    /// Jobs that this worker holds for delayed, and that are due: those that another worker brought into
+    /// line are told as promoted, too.
+    pub due: Vec<AcceptNo>,
     /// Now: what was delayed until then comes into line first, in all queues. The instant of a
     /// claim is this or the queue's previous one, whichever is later.
     pub now: Timestamp,
@@ -273,6 +278,18 @@ pub trait Reader: Send + Sync {
     /// All open attempts with their jobs, by rising fence.
     async fn open_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError>;
 
+    /// Those of them whose folders this process has.
+    async fn own_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError> {
+        self.open_attempts().await
+    }
+
+    /// What waits and what is open, as of one event. On a store that nobody else writes to that is the
+    /// same however it is read.
+    async fn picture(&self) -> Result<Picture, StoreError> {
+        let (waiting, open) = (self.waiting().await?, self.open_attempts().await?);
+        Ok(Picture { waiting, open, last: self.last_event().await? })
+    }
+
     /// All tokens that are kept, the one made last first, without shares.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
 
@@ -297,6 +314,11 @@ pub struct EventsPage {
 /// Writes. Only the scheduler calls them.
 #[async_trait]
 pub trait Store: Reader + Keep {
+    /// Itself, where several workers may share it.
+    fn fleet(&self) -> Option<&dyn Fleet> {
+        None
+    }
+
     /// Accepts a job durably, or returns the one that its key made before.
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError>;
 

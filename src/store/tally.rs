@@ -45,6 +45,11 @@ impl Tally {
         self.open.push((queue.clone(), jobs, bytes));
     }
 
+    /// The same for what somebody else committed: no rollback takes that back.
+    pub(super) fn learn(&mut self, queue: &QueueName, jobs: i64, bytes: i64) {
+        self.change(queue, jobs, bytes);
+    }
+
     /// The transaction was committed.
     pub(super) fn commit(&mut self) {
         self.open.clear();

@@ -109,6 +109,14 @@ pub(super) const FAMILIES: &[Family] = &[
         read: |from, samples| samples.whole(&[], from.scheduler.meter().log_bytes.get()),
     },
     Family {
+        name: "stale_reports",
+        kind: Kind::Counter,
+        unit: None,
+        labels: &[],
+        help: "What attempts said whose job somebody else had by then: refused, it changed nothing",
+        read: |from, samples| samples.whole(&[], from.scheduler.meter().stale.get()),
+    },
+    Family {
         name: "job_slots",
         kind: Kind::Gauge,
         unit: None,

@@ -129,6 +129,8 @@ pub(super) async fn serve_as(data: TempDir, introspection: bool) -> Server {
         retention: Retention::default(),
         logs: LogFiles::new(data.path().join("attempts")),
         boot_id: "a boot".to_owned(),
+        lease: std::time::Duration::from_secs(60),
+        works: true,
         slots: 4,
         worker_name: "here".to_owned(),
         version: "0.0.0-test".to_owned(),

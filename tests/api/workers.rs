@@ -170,3 +170,36 @@ async fn a_page_asks_the_store_no_more_than_a_row_does() {
     // The page, and once for ever the worker that is gone.
     assert_eq!(reads, [2, 1, 1]);
 }
+
+/// Who drains takes nothing more, says why, and goes on when it is told to.
+#[tokio::test]
+async fn a_worker_drains_and_resumes() {
+    let server = serve().await;
+    let me = format!("worker:{}", server.scheduler.handle().me().id);
+    let order = async |order: &str, id: &str| {
+        let query = format!(
+            "mutation($id: ID!) {{ {order}(id: $id) {{ changed worker {{ id draining }} }} }}"
+        );
+        let mut answer = server.answer(&query, json!({ "id": id })).await;
+        match answer["errors"][0]["extensions"]["code"].as_str() {
+            Some(code) => json!(code),
+            None => answer["data"][order].take(),
+        }
+    };
+    let told =
+        |changed, draining| json!({"changed": changed, "worker": {"id": me, "draining": draining}});
+    assert_eq!(order("drainWorker", &me).await, told(true, true));
+    assert_eq!(order("drainWorker", &me).await, told(false, true));
+    let id = server.start("work").await;
+    let query = "query($id: ID!) { job(id: $id) { state wait { reason reasonText } } }";
+    let waits = json!({"reason": "DRAINING", "reasonText": "the worker drains, and takes nothing more; it is next"});
+    let job = server.data(query, json!({ "id": id })).await;
+    assert_eq!(job["job"], json!({"state": "QUEUED", "wait": waits}));
+    assert_eq!(order("resumeWorker", &me).await, told(true, false));
+    let _running = server.spawned().await;
+    for (id, code) in
+        [("worker:019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77", "NOT_FOUND"), ("me", "INVALID_INPUT")]
+    {
+        assert_eq!(order("drainWorker", id).await, code);
+    }
+}

@@ -123,6 +123,7 @@ impl Claims {
             planner: Arc::new(True),
             worker: WorkerName { id: WorkerId::from_bytes([7; 16]), name: "here".into() },
             boot_id: "boot".into(),
+            due: Vec::new(),
             now: SystemClock.now(),
         };
         Self { store, request }

@@ -3,6 +3,7 @@
 
 use std::process::Output;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::{longhaul, stderr, stdout};
@@ -44,14 +45,19 @@ async fn a_database_that_cannot_be_used_has_its_code() {
     );
 }
 
+/// One name, one worker: the second is told, and changes nothing.
 #[tokio::test]
-async fn a_second_server_on_one_database_is_refused() {
+async fn a_second_worker_of_one_name_is_refused() {
     let url = cluster().schema().await;
     let config = format!("[server]\ndatabase = \"{url}\"\n[kinds.k]\ncommand = [\"true\"]\n");
     let mut server = Server::start(&config).await;
+    // Both are called what the machine is.
     let (code, told) = serve(&url).await;
-    assert_eq!((code, told.lines().count()), (Some(75), 3), "{told}");
-    assert!(told.starts_with("another Longhaul server works on the database at "), "{told}");
+    assert_eq!((code, told.lines().count()), (Some(78), 3), "{told}");
+    assert!(told.starts_with("another worker is called `"), "{told}");
+    assert!(told.contains("hint: give this one another `name` in [worker]"), "{told}");
+    let workers = server.api.ask("{ workers { live } }", json!({})).await;
+    assert_eq!(workers, json!({"workers": [{"live": true}]}));
     assert!(server.stop().await.success(), "the first one was not disturbed");
 }
 

@@ -35,7 +35,7 @@ pub(super) const ROWS: &[&str] = &[
     "[worker]\nslots = 10_001",
     "[worker]\nslots = 2.5",
     "[worker]\nslots = \"4\"",
-    "[worker]\nlease = \"60s\"",
+    "[worker]\nlease = \"1s\"",
     // [queues] and [limits].
     "[queues.\"two words\"]\nslots = 1",
     "[queues.q]\nslots = -1",

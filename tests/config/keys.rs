@@ -22,7 +22,7 @@ pub(super) const KEYS: &[Key] = &[
     ("server", "introspection", "\"no\"", &[]),
     ("worker", "slots", "\"4\"", &["0", "10_001"]),
     ("worker", "name", "4", &["\"\""]),
-    ("worker", "lease", "\"60s\"", &[]),
+    ("worker", "lease", "60", &["\"1s\"", "\"61m\""]),
     ("queues.q", "slots", "[]", &["-1", "10_001"]),
     ("queues.q", "max_waiting", "1.5", &["0", "2_147_483_648"]),
     ("kinds.k", "title", "1", &[]),

@@ -14,6 +14,8 @@ use super::{Home, keys};
 const BEYOND: &[(&str, &str)] = &[
     ("127.0.0.1:65536", "a pattern that counts ports helps nobody"),
     ("87601h", "a pattern that counts hours helps nobody"),
+    ("lease = \"1s\"", "a pattern that counts seconds helps nobody"),
+    ("lease = \"61m\"", "a pattern that counts minutes helps nobody"),
     ("defualt", "which queues there are is elsewhere in the file"),
     ("gpu", "which queues there are is elsewhere in the file"),
     ("queue = \"other\"", "which queues there are is elsewhere in the file"),

@@ -238,3 +238,15 @@ fn a_client_finds_the_data_folder_of_a_server_with_other_faults() {
     let homeless = data_folder(&Overrides::default(), &Environment::of([])).unwrap_err();
     assert!(homeless.to_string().starts_with("there is no HOME"));
 }
+
+#[test]
+fn only_a_shared_database_is_served_without_a_worker() {
+    let home = Home::with("");
+    let flags = Overrides { no_worker: true, name: Some("front".to_owned()), ..home.overrides() };
+    let none = home.environment([]);
+    let refused = Config::load(&flags, &none).unwrap_err().to_string();
+    assert!(refused.contains("`--no-worker` is for servers that share a PostgreSQL"), "{refused}");
+    let shared = Overrides { database: Some("postgres://db/x".to_owned()), ..flags };
+    let config = Config::load(&shared, &none).unwrap();
+    assert_eq!((config.worker.works, &*config.worker.name), (false, "front"));
+}

@@ -9,6 +9,7 @@ mod bad_input;
 mod cancel;
 mod crowd;
 mod events;
+mod fleet;
 mod history;
 mod hostile;
 mod kept;

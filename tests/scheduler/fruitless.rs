@@ -55,6 +55,8 @@ async fn claims_that_give_nothing_pause() {
         limits: Limits::default(),
         retention: Retention::default(),
         boot_id: "boot".to_owned(),
+        lease: std::time::Duration::from_secs(60),
+        works: true,
         slots: 1,
         worker_name: "here".to_owned(),
         version: "0.0.0-test".to_owned(),

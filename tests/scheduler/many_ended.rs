@@ -109,6 +109,8 @@ async fn jobs_past_their_time_go_under_load_and_no_other_is_touched() {
         retention: Retention::default(),
         logs: LogFiles::new(folder.path().join("attempts")),
         boot_id: "boot".to_owned(),
+        lease: std::time::Duration::from_secs(60),
+        works: true,
         slots: 1,
         worker_name: "here".to_owned(),
         version: "0.0.0-test".to_owned(),

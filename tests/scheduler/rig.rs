@@ -86,6 +86,8 @@ impl Rig {
             logs: LogFiles::new(folder.join("attempts")),
             limits,
             boot_id: "boot".to_owned(),
+            lease: std::time::Duration::from_secs(60),
+            works: true,
             slots,
             worker_name: "here".to_owned(),
             version: "0.0.0-test".to_owned(),

@@ -196,6 +196,7 @@ pub(crate) fn request(queues: &[(&str, u32)], now: Timestamp) -> ClaimRequest {
         planner: Arc::new(Fixed(Ok(plan))),
         worker: worker("here").name(),
         boot_id: "boot".into(),
+        due: Vec::new(),
         now,
     }
 }

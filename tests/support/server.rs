@@ -88,6 +88,13 @@ impl Server {
         status
     }
 
+    /// Ends it as a crash does; `start_again` may follow.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Its resident memory now, in bytes.
     pub(crate) fn resident(&self) -> u64 {
         resident(self.child.as_ref().expect("it runs").id())

@@ -4,6 +4,7 @@ use async_graphql::SimpleObject;
 
 use super::job::Job;
 use super::queue::Queue;
+use super::worker::Worker;
 use crate::store::Accepted;
 
 /// A job that was started.
@@ -35,6 +36,15 @@ pub(crate) struct JobPayload {
 pub(crate) struct QueuePayload {
     /// The queue.
     pub(crate) queue: Queue,
+    /// false: it was already as asked.
+    pub(crate) changed: bool,
+}
+
+/// A worker after an action.
+#[derive(SimpleObject)]
+pub(crate) struct WorkerPayload {
+    /// The worker.
+    pub(crate) worker: Worker,
     /// false: it was already as asked.
     pub(crate) changed: bool,
 }

@@ -1,4 +1,4 @@
-//! A Longhaul process that runs jobs: this one, or one that was here before.
+//! A Longhaul process that runs jobs: this one, another one that shares its database, or one that is gone.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use super::scalar::DateTime;
 use crate::api::context::Parts;
 use crate::api::error::Result;
 use crate::domain;
+use crate::scheduler::Standing;
 
-/// A worker as it was kept. What is volatile about it is asked of the scheduler, which knows only
-/// its own: every other one of this store is gone.
+/// A worker as it was kept. What is volatile about it is asked of the scheduler.
 pub(crate) struct Worker(pub(crate) Arc<domain::worker::Worker>);
 
 impl Worker {
-    fn is_live(&self, ctx: &Context<'_>) -> bool {
-        ctx.handle().me().id == self.0.id
+    fn standing(&self, ctx: &Context<'_>) -> Standing {
+        ctx.handle().standing(self.0.id)
     }
 }
 
@@ -48,17 +48,18 @@ impl Worker {
     /// When it last renewed its lease.
     async fn last_seen_at(&self, ctx: &Context<'_>) -> DateTime {
         // The one that answers is there.
-        DateTime(if self.is_live(ctx) { ctx.clock().now() } else { self.0.last_seen_at })
+        let is_me = ctx.handle().me().id == self.0.id;
+        DateTime(if is_me { ctx.clock().now() } else { self.0.last_seen_at })
     }
 
     /// Its lease holds.
     async fn live(&self, ctx: &Context<'_>) -> bool {
-        self.is_live(ctx)
+        self.standing(ctx).is_live
     }
 
     /// It takes nothing more.
     async fn draining(&self, ctx: &Context<'_>) -> bool {
-        self.is_live(ctx) && !ctx.handle().is_accepting()
+        self.standing(ctx).is_draining
     }
 
     /// How many jobs it may run at once.
@@ -68,24 +69,25 @@ impl Worker {
 
     /// How many it runs.
     async fn busy(&self, ctx: &Context<'_>) -> i32 {
-        if self.is_live(ctx) { int(ctx.handle().worker_slots().1) } else { 0 }
+        int(self.standing(ctx).busy)
     }
 
-    /// The kinds it takes, as far as the caller may see them.
+    /// The kinds it takes, as far as this server declares them and the caller may see them.
     async fn kinds(&self, ctx: &Context<'_>) -> Vec<JobKind> {
-        let caller = ctx.access().caller();
-        let kinds = ctx.handle().catalog().kinds.values();
-        let seen = kinds.filter(|kind| caller.sees_kind(&kind.name));
-        let declared = || seen.cloned().map(JobKind::Declared).collect();
-        if self.is_live(ctx) { declared() } else { Vec::new() }
+        let (caller, catalog) = (ctx.access().caller(), ctx.handle().catalog());
+        let kinds = self.standing(ctx).kinds;
+        let seen = kinds.iter().filter(|kind| caller.sees_kind(kind));
+        seen.filter_map(|kind| catalog.kinds.get(kind)).cloned().map(JobKind::Declared).collect()
     }
 
     /// What it runs, at most `slots`, as far as the caller may see it.
     async fn running(&self, ctx: &Context<'_>) -> Result<Vec<Job>> {
-        if !self.is_live(ctx) {
+        if !self.standing(ctx).is_live {
             return Ok(Vec::new());
         }
         // Attempts of a former worker that are still there hold slots of this one.
-        Ok(ctx.access().open_jobs().await?.into_iter().map(Job::new).collect())
+        let open = ctx.access().open_jobs().await?;
+        let held = open.into_iter().filter(|job| ctx.handle().holds(self.0.id, job));
+        Ok(held.map(Job::new).collect())
     }
 }

@@ -29,13 +29,14 @@ WHERE ended_at IS NOT NULL
 ORDER BY ended_at, accept_no
 LIMIT $3";
 
-/// By `jobs_unsettled`.
+/// By `jobs_unsettled`, and the worker of each by its `id`: whoever ran it last has its folder.
 const UNSETTLED: &str = "
 SELECT id, accept_no, attempt
 FROM jobs
 WHERE ended_at IS NOT NULL
   AND kept_log_bytes IS NULL
   AND accept_no > $1
+  AND coalesce((SELECT home FROM workers WHERE workers.id = jobs.worker), $3) = $3
 ORDER BY accept_no
 LIMIT $2";
 
@@ -75,10 +76,11 @@ async fn ended(
 
 async fn unsettled(
     readers: &Readers,
+    home: &str,
     after: AcceptNo,
     limit: u32,
 ) -> Result<Vec<Unsettled>, Failure> {
-    let rows = readers.rows(UNSETTLED, &[&after.0, &i64::from(limit)]).await?;
+    let rows = readers.rows(UNSETTLED, &[&after.0, &i64::from(limit), &home]).await?;
     let unsettled = rows.iter().map(|row| {
         Ok(Unsettled {
             job: job_id(row, 0)?,
@@ -96,9 +98,10 @@ async fn stored_logs(readers: &Readers, job: JobId) -> Result<Vec<StoredLog>, Fa
 }
 
 /// By its key.
-async fn doomed_folders(readers: &Readers, limit: u32) -> Result<Vec<JobId>, Failure> {
-    let sql = "SELECT job FROM doomed_folders LIMIT $1";
-    readers.rows(sql, &[&i64::from(limit)]).await?.iter().map(|row| job_id(row, 0)).collect()
+async fn doomed_folders(readers: &Readers, home: &str, limit: u32) -> Result<Vec<JobId>, Failure> {
+    let sql = "SELECT job FROM doomed_folders WHERE home = $1 LIMIT $2";
+    let rows = readers.rows(sql, &[&home, &i64::from(limit)]).await?;
+    rows.iter().map(|row| job_id(row, 0)).collect()
 }
 
 #[async_trait]
@@ -116,7 +119,7 @@ impl Keep for PostgresStore {
     }
 
     async fn unsettled(&self, after: AcceptNo, limit: u32) -> Result<Vec<Unsettled>, StoreError> {
-        unsettled(&self.readers, after, limit).await.map_err(Failure::of_read)
+        unsettled(&self.readers, &self.home, after, limit).await.map_err(Failure::of_read)
     }
 
     async fn stored_logs(&self, job: JobId) -> Result<Vec<StoredLog>, StoreError> {
@@ -124,7 +127,7 @@ impl Keep for PostgresStore {
     }
 
     async fn doomed_folders(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        doomed_folders(&self.readers, limit).await.map_err(Failure::of_read)
+        doomed_folders(&self.readers, &self.home, limit).await.map_err(Failure::of_read)
     }
 
     async fn settle(&self, settled: Vec<Settled>) -> Result<(), StoreError> {

@@ -4,15 +4,20 @@
 //! - `session` is the connection that writes; `writer` owns it and commits whatever is `pending` together.
 //! - `write` says what each write does inside that transaction.
 //! - `keep` says what is kept of jobs that ended.
+//! - `fleet` is what several servers share: `heart` keeps this one's lease, `follow` reads what others did.
 //! - `readers`, `read`, `ends` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
 //!
-//! One server works on a schema at a time, and whoever comes second is refused: a lock of the session
-//! holds that, and ends with it. It speaks no SQL that is newer than PostgreSQL 13.
+//! Several servers may work on one schema, each with a data folder of its own: a lock of the session holds
+//! that. It speaks no SQL that is newer than PostgreSQL 13.
 
 mod address;
 mod ends;
 mod failure;
+mod fleet;
+mod follow;
+mod heart;
+mod held;
 mod keep;
 mod list;
 mod open;
@@ -24,7 +29,7 @@ mod session;
 mod write;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,8 +40,8 @@ use super::meter::Meter;
 use super::query::{JobsPage, JobsQuery};
 use super::{
     AcceptLimits, Accepted, Cancel, CancelAnswer, CancelError, Claim, ClaimRequest, CommitSink,
-    EndCount, EventsPage, Finish, Guarded, Health, QueueChange, QueueCounts, QueueError, QueueRow,
-    Reader, StartError, Store, StoreError, TokenError, Waiting,
+    EndCount, EventsPage, Finish, Fleet, Guarded, Health, Picture, QueueChange, QueueCounts,
+    QueueError, QueueRow, Reader, StartError, Store, StoreError, TokenError, Waiting,
 };
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
@@ -49,6 +54,8 @@ use crate::domain::token::{Maker, Token, TokenId};
 use crate::domain::worker::Worker;
 use address::Address;
 use failure::Failure;
+use fleet::Joined;
+use held::Base;
 pub use open::OpenError;
 use readers::Readers;
 use write::{
@@ -63,6 +70,8 @@ pub struct Options {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `sslmode` and `sslrootcert` as they are
     /// known; it is never shown.
     pub url: String,
+    /// What the data folder of this process calls itself: no two processes have one at a time.
+    pub home: String,
     /// How many connections read at most, at least one.
     pub readers: usize,
     /// Is handed what each transaction made true.
@@ -70,30 +79,40 @@ pub struct Options {
 }
 
 impl Options {
-    /// The database at `url`, with eight connections that read.
+    /// The database at `url`, with eight connections that read, for a data folder without a name.
     pub fn new(url: impl Into<String>, on_commit: CommitSink) -> Self {
-        Self { url: url.into(), readers: 8, on_commit }
+        Self { url: url.into(), home: String::new(), readers: 8, on_commit }
     }
 }
 
 /// The store in one schema of a PostgreSQL database. Dropping it waits for the writes that were handed
 /// over, and ends its connections.
 pub struct PostgresStore {
+    /// Before the writer: it ends first.
+    joined: OnceLock<Joined>,
     readers: Arc<Readers>,
     writer: Writer,
     meter: Arc<Meter>,
+    base: Base,
+    home: Arc<str>,
 }
 
 impl PostgresStore {
     /// Connects, brings the schema up to date and starts the thread that writes. Blocks while it does:
     /// the rows that wait are counted.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let Options { url, readers, on_commit } = options;
-        let address = Address::parse(&url)?;
+        let Options { url, home, readers, on_commit } = options;
+        let (address, home) = (Address::parse(&url)?, Arc::<str>::from(home));
         let readers = Readers::new(&address, readers)?;
         let meter = Arc::<Meter>::default();
-        let writer = Writer::spawn(address, on_commit, Arc::clone(&meter))?;
-        Ok(Self { readers, writer, meter })
+        let base = Base {
+            address,
+            home: Arc::clone(&home),
+            follow: Arc::default(),
+            committed: watch::Sender::new(0),
+        };
+        let writer = Writer::spawn(base.clone(), on_commit, Arc::clone(&meter))?;
+        Ok(Self { joined: OnceLock::new(), readers, writer, meter, base, home })
     }
 
     /// What its writer did.
@@ -203,6 +222,14 @@ impl Reader for PostgresStore {
         read::open_attempts(&self.readers).await.map_err(Failure::of_read)
     }
 
+    async fn own_attempts(&self) -> Result<Vec<(Arc<Job>, Attempt)>, StoreError> {
+        read::own_attempts(&self.readers, &self.home).await.map_err(Failure::of_read)
+    }
+
+    async fn picture(&self) -> Result<Picture, StoreError> {
+        read::picture(&self.readers).await.map_err(Failure::of_read)
+    }
+
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         read::tokens(&self.readers, "parent IS NULL").await.map_err(Failure::of_read)
     }
@@ -218,6 +245,10 @@ impl Reader for PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
+    fn fleet(&self) -> Option<&dyn Fleet> {
+        Some(self)
+    }
+
     async fn start(&self, job: NewJob, limits: AcceptLimits) -> Result<Accepted, StartError> {
         self.writer.write(Start::new(job, limits)).await
     }

@@ -12,7 +12,8 @@ use tokio_postgres::error::{Error, SqlState};
 use super::failure::told;
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_workers.sql")];
 
 /// The schema that this program writes.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "they are few")]
@@ -103,8 +104,11 @@ pub enum OpenError {
          that of Longhaul"
     )]
     Foreign(String),
-    /// Another server works on it.
-    #[error("another Longhaul server works on the database at {0}")]
+    /// Another server works on it for the same data folder.
+    #[error(
+        "another Longhaul server works on the database at {0} with a copy of this data folder: \
+         remove the file `home` of the copy"
+    )]
     InUse(String),
     /// A statement failed.
     #[error("the database cannot be opened: {0}")]
@@ -238,14 +242,14 @@ async fn migrate(client: &Client, schema: &str) -> Result<Result<(), OpenError>,
     Ok(Ok(()))
 }
 
-/// Makes this session the only one that works on the schema, as long as it lives. Waits a little for one
-/// that is about to end: the database hears of a killed server a moment after it is gone.
-pub(super) async fn take(client: &Client, patience: Duration) -> Result<bool, Error> {
+/// Makes this session the only one that works on the schema for a data folder, as long as it lives. Waits
+/// a little for one that is about to end: the database hears of a killed server a moment after it is gone.
+pub(super) async fn take(client: &Client, home: &str, patience: Duration) -> Result<bool, Error> {
     const AGAIN: Duration = Duration::from_millis(10);
     let deadline = tokio::time::Instant::now() + patience;
-    let lock = "SELECT pg_try_advisory_lock(1279804483, hashtext(current_schema()))";
+    let lock = "SELECT pg_try_advisory_lock(1279804483, hashtext(current_schema() || $1::text))";
     loop {
-        if client.query_one(lock, &[]).await?.get(0) {
+        if client.query_one(lock, &[&home]).await?.get(0) {
             return Ok(true);
         }
         if tokio::time::Instant::now() >= deadline {

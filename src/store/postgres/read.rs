@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio_postgres::Row;
 
 use super::failure::Failure;
 use super::readers::{Moment, Readers};
@@ -20,17 +21,27 @@ use crate::domain::names::{CallerName, QueueName};
 use crate::domain::token::Token;
 use crate::domain::worker::Worker;
 use crate::store::tally::Tally;
-use crate::store::{EventsPage, QueueCounts, QueueRow, Waiting};
+use crate::store::{EventsPage, Picture, QueueCounts, QueueRow, Waiting};
 
-/// Counts what waits, by `jobs_queued`.
-pub(super) async fn tally(session: &Session) -> Result<Tally, Failure> {
-    let sql = "SELECT queue, count(*), sum(args_bytes)::bigint
-               FROM jobs
-               WHERE state = 'QUEUED'
-               GROUP BY queue";
-    let rows = session.rows(sql, &[]).await?;
-    let counts = rows.iter().map(|row| Ok((must(row, 0)?, get(row, 1)?, get(row, 2)?)));
-    Ok(Tally::of(counts.collect::<Result<Vec<_>, Failure>>()?))
+/// Counts what waits, by `jobs_queued`, and says as of which event: one statement sees one moment.
+pub(super) async fn tally(session: &Session) -> Result<(Tally, i64), Failure> {
+    let sql = format!(
+        "SELECT queue, count(*), sum(args_bytes)::bigint
+         FROM jobs
+         WHERE state = 'QUEUED'
+         GROUP BY queue
+         UNION ALL
+         SELECT NULL, ({LAST_EVENT}), NULL"
+    );
+    let rows = session.rows(&sql, &[]).await?;
+    let (mut counts, mut last) = (Vec::new(), 0);
+    for row in &rows {
+        match get::<Option<&str>>(row, 0)? {
+            Some(_) => counts.push((must(row, 0)?, get(row, 1)?, get(row, 2)?)),
+            None => last = get(row, 1)?,
+        }
+    }
+    Ok((Tally::of(counts), last))
 }
 
 /// By the unique index of `id`.
@@ -267,13 +278,19 @@ pub(super) async fn queue_counts(
 }
 
 /// By `jobs_queued`.
+const WAITING: &str = "
+SELECT id, queue, accept_no, delayed_until, kind
+FROM jobs
+WHERE state = 'QUEUED'
+  AND open_fence IS NULL
+ORDER BY accept_no";
+
+/// By [`WAITING`].
 pub(super) async fn waiting(readers: &Readers) -> Result<Vec<Waiting>, Failure> {
-    let sql = "SELECT id, queue, accept_no, delayed_until, kind
-               FROM jobs
-               WHERE state = 'QUEUED'
-                 AND open_fence IS NULL
-               ORDER BY accept_no";
-    let rows = readers.rows(sql, &[]).await?;
+    those_waiting(&readers.rows(WAITING, &[]).await?)
+}
+
+fn those_waiting(rows: &[Row]) -> Result<Vec<Waiting>, Failure> {
     let waiting = rows.iter().map(|row| {
         Ok(Waiting {
             job: job_id(row, 0)?,
@@ -287,14 +304,42 @@ pub(super) async fn waiting(readers: &Readers) -> Result<Vec<Waiting>, Failure> 
 }
 
 /// By `jobs_open`, each attempt by its key.
-pub(super) async fn open_attempts(readers: &Readers) -> Result<Vec<(Arc<Job>, Attempt)>, Failure> {
-    let sql = format!(
+fn open_sql(more: &str) -> String {
+    format!(
         "SELECT {JOB_COLUMNS}, {ATTEMPT_COLUMNS}
          FROM jobs JOIN attempts ON attempts.fence = jobs.open_fence
-         WHERE jobs.open_fence IS NOT NULL
+         WHERE jobs.open_fence IS NOT NULL{more}
          ORDER BY jobs.open_fence"
-    );
-    let rows = readers.rows(&sql, &[]).await?;
+    )
+}
+
+/// By `jobs_open`, each attempt by its key.
+pub(super) async fn open_attempts(readers: &Readers) -> Result<Vec<(Arc<Job>, Attempt)>, Failure> {
+    those_open(&readers.rows(&open_sql(""), &[]).await?)
+}
+
+/// The same of those that a worker of this folder claimed, or nobody knows who: by `id`, too.
+pub(super) async fn own_attempts(
+    readers: &Readers,
+    home: &str,
+) -> Result<Vec<(Arc<Job>, Attempt)>, Failure> {
+    let own = "
+           AND coalesce((SELECT home FROM workers WHERE workers.id = attempts.worker), $1) = $1";
+    those_open(&readers.rows(&open_sql(own), &[&home]).await?)
+}
+
+/// What has not ended, all of one moment.
+pub(super) async fn picture(readers: &Readers) -> Result<Picture, Failure> {
+    let mut client = readers.lend().await?;
+    let moment = &Moment::begin(&mut client).await?;
+    Ok(Picture {
+        waiting: those_waiting(&moment.rows(WAITING, &[]).await?)?,
+        open: those_open(&moment.rows(&open_sql(""), &[]).await?)?,
+        last: last_event(moment).await?,
+    })
+}
+
+fn those_open(rows: &[Row]) -> Result<Vec<(Arc<Job>, Attempt)>, Failure> {
     let open = rows.iter().map(|row| {
         let job = row::job(row)?;
         let attempt = row::attempt(row, JOB_COLUMN_COUNT, job.id)?;

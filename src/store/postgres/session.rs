@@ -16,12 +16,13 @@ use super::open::OpenError;
 /// Until a connection must be ready.
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the session is told. The server lets go of its locks when we are gone, however that came. P1: a commit that is answered before it is durable is none, whatever the
+/// What the session is told. The server lets go of its locks when we are gone, or frozen, however that
+/// came: others wait for them. P1: a commit that is answered before it is durable is none, whatever the
 /// server's own default is.
 const SETTINGS: &str = "
     SET statement_timeout = '30s';
     SET lock_timeout = '10s';
-    SET idle_in_transaction_session_timeout = '60s';
+    SET idle_in_transaction_session_timeout = '10s';
     SET tcp_keepalives_idle = 10;
     SET tcp_keepalives_interval = 3;
     SET tcp_keepalives_count = 3;

@@ -10,6 +10,7 @@
 //!   write fails alone.
 //! - Every transaction that writes holds one lock of the schema through its COMMIT and draws its numbers
 //!   under it: they become visible in their order, and no cursor passes over one that commits late.
+//! - What others committed is taken in before anything of its own is written (follow.rs).
 //! - A connection that is lost before a COMMIT is made again, and nothing was stored; one that is lost at
 //!   a COMMIT leaves nobody who knows, and nothing is written any more (P13).
 //!
@@ -26,15 +27,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::address::Address;
 use super::failure::{Failure, Reach};
-use super::open::{self, OpenError};
+use super::held::{Base, Held, known_numbers};
+use super::open::OpenError;
 use super::pending::{Pending, Waiting};
-use super::read;
-use super::session::Session;
 use super::write::{Operation, Tx};
 use crate::store::meter::Meter;
-use crate::store::tally::Tally;
 use crate::store::{CommitSink, Health, StoreError, health};
 
 /// The most writes that share a transaction.
@@ -43,8 +41,6 @@ const MAX_BATCH: usize = 256;
 const MAX_PENDING: usize = 4 * MAX_BATCH;
 /// How often a store that refuses asks whether it still must.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// How long somebody may take to let go of the database.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the lock of the schema, which every transaction that writes holds.
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(1279804484, hashtext(current_schema()))";
@@ -62,7 +58,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread, which opens the database; returns once it is ready.
     pub(super) fn spawn(
-        address: Address,
+        base: Base,
         on_commit: CommitSink,
         meter: Arc<Meter>,
     ) -> Result<Self, OpenError> {
@@ -76,11 +72,11 @@ impl Writer {
             .build()
             .map_err(of_thread)?;
         let counted = Arc::clone(&longest);
-        let work = async move || match Held::take(&address).await {
+        let work = async move || match Held::take(&base).await {
             Ok(held) => {
                 drop(opened.send(Ok(())));
                 let held = Some(held);
-                Desk { address, held, on_commit, meter, health, longest: counted, receiver }
+                Desk { base, held, on_commit, meter, health, longest: counted, receiver }
                     .run()
                     .await;
             }
@@ -143,29 +139,9 @@ impl Drop for Writer {
     }
 }
 
-/// A session that has the database for itself, and what waits there.
-struct Held {
-    session: Session,
-    tally: Tally,
-}
-
-impl Held {
-    async fn take(address: &Address) -> Result<Self, OpenError> {
-        let shown = address.to_string();
-        let session = Session::connect(address).await?;
-        open::ready(session.client(), &shown).await?;
-        let taken = open::take(session.client(), PATIENCE).await;
-        if !taken.map_err(|error| OpenError::of(&error, &shown))? {
-            return Err(OpenError::InUse(shown));
-        }
-        let tally = read::tally(&session).await.map_err(|e| OpenError::Sql(e.to_string()))?;
-        Ok(Self { session, tally })
-    }
-}
-
 /// What the thread owns.
 struct Desk {
-    address: Address,
+    base: Base,
     /// `None`: the connection is lost, and another one is not made yet.
     held: Option<Held>,
     on_commit: CommitSink,
@@ -191,8 +167,14 @@ impl Desk {
         let mut batch = Vec::new();
         loop {
             if !matches!(*self.health.borrow(), Health::Refusing(_)) {
-                let count = self.receiver.recv_many(&mut batch, MAX_BATCH).await;
-                return (count > 0).then_some(batch);
+                let follow = Arc::clone(&self.base.follow);
+                tokio::select! {
+                    count = self.receiver.recv_many(&mut batch, MAX_BATCH) => {
+                        return (count > 0).then_some(batch);
+                    }
+                    () = follow.more.notified() => self.look().await,
+                }
+                continue;
             }
             let next = self.receiver.recv_many(&mut batch, MAX_BATCH);
             match timeout(PROBE_EVERY, next).await {
@@ -230,13 +212,19 @@ impl Desk {
     async fn transact(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), Rollback> {
         let since = Instant::now();
         let not_begun = |failure| Rollback { failure, began: false };
+        let (follow, sink) = (Arc::clone(&self.base.follow), Arc::clone(&self.on_commit));
+        let home = Arc::clone(&self.base.home);
         let Held { session, tally } = self.begin().await.map_err(not_begun)?;
-        let mut tx = Tx::new(session, tally);
-        let done = match tx.learn_numbers().await {
-            Ok(()) => apply_all(batch, &mut tx).await,
+        let numbers = known_numbers(session, tally, &follow, &sink).await;
+        let mut tx = Tx::new(session, tally, home);
+        let done = match numbers {
+            Ok(numbers) => {
+                tx.begin_with(numbers);
+                apply_all(batch, &mut tx).await
+            }
             Err(failure) => Err(failure),
         };
-        let commit = tx.into_commit();
+        let (commit, last, is_news) = tx.into_commit();
         let done = match done {
             Ok(()) => session.batch("COMMIT").await.map_err(Failure::of_commit),
             Err(failure) => Err(failure),
@@ -249,15 +237,37 @@ impl Desk {
             return Err(Rollback { failure, began: true });
         }
         tally.commit();
+        follow.committed(last);
         let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.longest.fetch_max(took, Ordering::Relaxed);
         self.meter.commits.add(since.elapsed());
         self.meter.writes.add(batch.len() as u64);
         self.become_serving();
         if !commit.is_empty() {
-            (self.on_commit)(&commit);
+            sink(&commit);
+        }
+        if is_news {
+            self.base.committed.send_replace(last);
         }
         Ok(())
+    }
+
+    /// Takes in what others did, outside of a transaction.
+    async fn look(&mut self) {
+        if !self.base.follow.is_on() {
+            return;
+        }
+        let (follow, sink) = (Arc::clone(&self.base.follow), Arc::clone(&self.on_commit));
+        let looked = match self.held().await {
+            Ok(Held { session, tally }) => match follow.catch_up(session, tally, &sink).await {
+                Ok(()) => follow.look_at_settings(session, &sink).await,
+                Err(failure) => Err(failure),
+            },
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = looked {
+            tracing::warn!(error = %failure, "what other servers do is not known for now");
+        }
     }
 
     /// The session, with a transaction. One that was lost while nobody used it is made again at once.
@@ -279,7 +289,7 @@ impl Desk {
             self.held = None;
         }
         if self.held.is_none() {
-            self.held = Some(match Held::take(&self.address).await {
+            self.held = Some(match Held::take(&self.base).await {
                 Ok(held) => held,
                 // What it did cannot be known from here: recovery must begin again.
                 Err(OpenError::InUse(_)) => return Err(Failure::Taken),

@@ -29,11 +29,21 @@ impl Operation for ClaimRequest {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Vec<Claim>, StoreError>, Failure> {
         tx.write_starts().await?;
-        promote(tx, self.now).await?;
+        promote(tx, self).await?;
         let mut claims = Vec::new();
+        let standing =
+            if self.queues.is_empty() { Standing::Alone } else { standing(tx, self).await? };
         for (queue, limit) in &self.queues {
-            let Some(started_at) = open_queue(tx, queue, self.now).await? else { continue };
-            let jobs = take(tx, self, (queue, *limit), started_at).await?;
+            let Some((started_at, free)) = open_queue(tx, queue, self.now).await? else { continue };
+            let limit = match standing {
+                Standing::Alone => *limit,
+                Standing::Member => free.min(*limit),
+                Standing::Out => 0,
+            };
+            if limit == 0 {
+                continue;
+            }
+            let jobs = take(tx, self, (queue, limit), started_at).await?;
             if jobs.is_empty() {
                 continue;
             }
@@ -146,10 +156,15 @@ async fn arguments(
     rows.iter().map(read).collect()
 }
 
-/// Brings into line whatever was delayed until `now`. No event: nothing that the API shows as
-/// committed changes, and no seq moves.
-async fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Failure> {
-    let rows = tx.session.rows(PROMOTE, &[&millis(now)]).await?;
+/// Brings into line whatever was delayed until now. No event: nothing that the API shows as committed
+/// changes, and no seq moves. What others brought into line is told to who did not hear of it.
+async fn promote(tx: &mut Tx<'_>, request: &ClaimRequest) -> Result<(), Failure> {
+    let mut rows = tx.session.rows(PROMOTE, &[&millis(request.now)]).await?;
+    if !request.due.is_empty() {
+        let due: Vec<i64> = request.due.iter().map(|no| no.0).collect();
+        let known: Vec<i64> = rows.iter().map(|row| get(row, 2)).collect::<Result<_, _>>()?;
+        rows.extend(tx.session.rows(PROMOTED, &[&due, &known]).await?);
+    }
     let promoted = rows.iter().map(|row| {
         Ok(Promoted {
             job: job_id(row, 0)?,
@@ -164,17 +179,38 @@ async fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The instant of a claim from this queue, never before its previous one; `None` where nothing may
-/// be claimed: it is paused, or was never declared.
+/// What who claims is to the others that work on the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It never joined them, so there are none: it counts its slots itself.
+    Alone,
+    /// It is one of them.
+    Member,
+    /// Its lease is over, or it drains.
+    Out,
+}
+
+async fn standing(tx: &Tx<'_>, request: &ClaimRequest) -> Result<Standing, Failure> {
+    let worker = row::uuid(request.worker.id.as_bytes());
+    let Some(row) = tx.session.maybe(STANDING, &[&worker]).await? else {
+        return Ok(Standing::Alone);
+    };
+    Ok(if get(&row, 0)? { Standing::Member } else { Standing::Out })
+}
+
+/// The instant of a claim from this queue, never before its previous one, and how many of its slots are
+/// free; `None` where nothing may be claimed: it is paused, or was never declared.
 async fn open_queue(
     tx: &Tx<'_>,
     queue: &QueueName,
     now: Timestamp,
-) -> Result<Option<Timestamp>, Failure> {
+) -> Result<Option<(Timestamp, u32)>, Failure> {
     let Some(row) = tx.session.maybe(OPEN_QUEUE, &[&queue.as_str()]).await? else {
         return Ok(None);
     };
-    Ok(Some(instant(&row, 0)?.map_or(now, |last| now.max(last))))
+    let free = get::<i64>(&row, 1)?.max(0);
+    let at = instant(&row, 0)?.map_or(now, |last| now.max(last));
+    Ok(Some((at, u32::try_from(free).unwrap_or(u32::MAX))))
 }
 
 /// By `jobs_delayed`.
@@ -185,9 +221,31 @@ SET delayed_until = NULL,
 WHERE delayed_until <= $1
 RETURNING id, queue, accept_no, kind";
 
-/// By its key.
+/// By their keys.
+const PROMOTED: &str = "
+SELECT id, queue, accept_no, kind
+FROM jobs
+WHERE accept_no = ANY ($1)
+  AND accept_no <> ALL ($2)
+  AND state = 'QUEUED'
+  AND open_fence IS NULL
+  AND delayed_until IS NULL";
+
+/// By the unique index of `id`.
+const STANDING: &str = "
+SELECT gone_at IS NULL
+    AND NOT draining
+    AND last_seen_at + lease_ms > extract(epoch FROM clock_timestamp()) * 1000
+FROM workers
+WHERE id = $1
+  AND lease_ms IS NOT NULL";
+
+/// By its key; what is open, of all workers, by `jobs_open` (P3).
 const OPEN_QUEUE: &str = "
-SELECT last_claim_at
+SELECT
+    last_claim_at,
+    coalesce(slots_override, file_slots)
+        - (SELECT count(*) FROM jobs WHERE open_fence IS NOT NULL AND jobs.queue = queues.name)
 FROM queues
 WHERE name = $1
   AND paused_at IS NULL";

@@ -4,6 +4,7 @@
 mod cancel;
 mod claim;
 mod finish;
+mod fleet;
 mod interrupt;
 mod prune;
 mod queue;
@@ -32,6 +33,7 @@ use crate::store::StoreError;
 use crate::store::moves::Happened;
 use crate::store::tally::Tally;
 
+pub(super) use fleet::{Drain, Join, Leave, Reap};
 pub(super) use interrupt::Interrupt;
 pub(super) use queue::{ChangeQueue, DeclareQueues};
 pub(super) use settle::{FoldersGone, Settle};
@@ -56,16 +58,28 @@ pub(super) trait Operation: Send + 'static {
 
 /// The numbers that were drawn last.
 #[derive(Debug, Clone, Copy, Default)]
-struct Numbers {
+pub(super) struct Numbers {
     accept: i64,
     fence: i64,
-    event: i64,
+    pub(super) event: i64,
+}
+
+impl Numbers {
+    /// Nobody else draws any while the lock is held.
+    pub(super) async fn read(session: &Session) -> Result<Self, Failure> {
+        let row = session.one(NUMBERS, &[]).await?;
+        Ok(Self { accept: get(&row, 0)?, fence: get(&row, 1)?, event: get(&row, 2)? })
+    }
 }
 
 /// The open transaction, and what it will make true.
 pub(super) struct Tx<'a> {
     session: &'a Session,
     tally: &'a mut Tally,
+    /// The data folder of this process, by its name.
+    home: Arc<str>,
+    /// Queues, tokens or workers changed.
+    has_settings: bool,
     commit: Commit,
     numbers: Numbers,
     /// As they were when the transaction began.
@@ -92,10 +106,12 @@ struct Told {
 
 impl<'a> Tx<'a> {
     /// The transaction that is open in `session`, under the lock of the schema.
-    pub(super) fn new(session: &'a Session, tally: &'a mut Tally) -> Self {
+    pub(super) fn new(session: &'a Session, tally: &'a mut Tally, home: Arc<str>) -> Self {
         Self {
             session,
             tally,
+            home,
+            has_settings: false,
             commit: Commit::default(),
             numbers: Numbers::default(),
             begun_with: Numbers::default(),
@@ -105,12 +121,9 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Reads which numbers were drawn last: nobody else draws any while the lock is held.
-    pub(super) async fn learn_numbers(&mut self) -> Result<(), Failure> {
-        let row = self.session.one(NUMBERS, &[]).await?;
-        let numbers = Numbers { accept: get(&row, 0)?, fence: get(&row, 1)?, event: get(&row, 2)? };
+    /// Goes on from the numbers that were drawn last.
+    pub(super) fn begin_with(&mut self, numbers: Numbers) {
         (self.numbers, self.begun_with) = (numbers, numbers);
-        Ok(())
     }
 
     /// Writes what was only noted so far, and the numbers that were drawn.
@@ -128,12 +141,17 @@ impl<'a> Tx<'a> {
         if event != before.event {
             self.session.execute(SET_EVENT, &[&event]).await?;
         }
+        if self.has_settings {
+            self.session.execute("UPDATE settings SET no = no + 1", &[]).await?;
+        }
         Ok(())
     }
 
-    /// What it made true, to be told after COMMIT.
-    pub(super) fn into_commit(self) -> Commit {
-        self.commit
+    /// What it made true, to be told after COMMIT; the last event that is known then; and whether others
+    /// have to hear of anything.
+    pub(super) fn into_commit(self) -> (Commit, i64, bool) {
+        let is_news = self.has_settings || !self.commit.is_empty();
+        (self.commit, self.numbers.event, is_news)
     }
 
     /// Tells that delays are over. What shares this commit and told of such a delay just before is
@@ -151,6 +169,7 @@ impl<'a> Tx<'a> {
     /// Tells of a token that was made or revoked.
     fn token(&mut self, token: Token) {
         self.commit.tokens.push(token);
+        self.has_settings = true;
     }
 
     /// The job as this transaction sees it, and its open attempt where it has one.

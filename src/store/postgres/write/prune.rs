@@ -64,12 +64,13 @@ async fn remove(
     let no = tx.numbers.event;
     let (at, job_no) = (millis(prune.at), job.accepted.0);
     tx.session.execute(&KEEP_REMOVAL, &[&no, &at, &job_no]).await?;
+    let homes = homes(tx, job_no, has_folder).await?;
     for delete in DELETE_ALL_OF_IT {
         tx.session.execute(delete, &[&job_no]).await?;
     }
     one_row("the removal of a job", tx.session.execute(DELETE_JOB, &[&job_no]).await?)?;
-    if has_folder {
-        doom(tx, job.id).await?;
+    for home in homes {
+        doom(tx, job.id, &home).await?;
     }
     let event = Event {
         no: EventNo(no),
@@ -83,6 +84,13 @@ async fn remove(
     };
     tx.commit.changes.push(Change { event, job: Arc::new(job) });
     Ok(())
+}
+
+/// The data folders that the job left something in: those of all who claimed it, but where its log went
+/// into the store not that of the last, which is told already.
+async fn homes(tx: &Tx<'_>, job: i64, has_folder: bool) -> Result<Vec<String>, Failure> {
+    let rows = tx.session.rows(HOMES, &[&job, &has_folder, &&*tx.home]).await?;
+    rows.iter().map(|row| get(row, 0)).collect()
 }
 
 /// Forgets all removals but the last ones, and from where on none is missing.
@@ -128,6 +136,18 @@ const DELETE_ALL_OF_IT: [&str; 6] = [
     "DELETE FROM job_events WHERE job = $1",
     "DELETE FROM attempts WHERE job = $1",
 ];
+
+/// By the unique index of `(job, number)`, each worker by its `id`.
+const HOMES: &str = "
+WITH tried AS (
+    SELECT number, coalesce(workers.home, $3) AS home
+    FROM attempts LEFT JOIN workers ON workers.id = attempts.worker
+    WHERE attempts.job = $1
+)
+SELECT DISTINCT home
+FROM tried
+WHERE $2
+   OR home <> (SELECT home FROM tried ORDER BY number DESC LIMIT 1)";
 
 /// By its key.
 const DELETE_JOB: &str = "DELETE FROM jobs WHERE accept_no = $1";

@@ -25,6 +25,7 @@ impl Operation for DeclareQueues {
             let declared = (spec.name.as_str(), i64::from(spec.slots));
             rows.push(row::queue(&tx.session.one(&sql, &[&declared.0, &declared.1]).await?)?);
         }
+        tx.has_settings = true;
         Ok(Ok(rows))
     }
 }
@@ -60,6 +61,7 @@ impl Operation for ChangeQueue {
             let name = self.name.as_str();
             let rows = tx.session.execute(CHANGE, &[&name, &slots, &paused_at, &note, &by]).await?;
             one_row("the change of a queue", rows)?;
+            tx.has_settings = true;
         }
         Ok(Ok((after, is_new)))
     }

@@ -31,17 +31,17 @@ impl Operation for Settle {
             }
             // What never had an attempt has no folder.
             if count(&settled, 1)? > 0 {
-                doom(tx, found.job).await?;
+                doom(tx, found.job, &tx.home).await?;
             }
         }
         Ok(Ok(()))
     }
 }
 
-/// Says that the folder of a job is to be removed.
-pub(super) async fn doom(tx: &Tx<'_>, job: JobId) -> Result<(), Failure> {
-    let sql = "INSERT INTO doomed_folders (job) VALUES ($1) ON CONFLICT DO NOTHING";
-    tx.session.execute(sql, &[&uuid(job.as_bytes())]).await?;
+/// Says that the folder of a job is to be removed, by the server that works in this data folder.
+pub(super) async fn doom(tx: &Tx<'_>, job: JobId, home: &str) -> Result<(), Failure> {
+    let sql = "INSERT INTO doomed_folders (job, home) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    tx.session.execute(sql, &[&uuid(job.as_bytes()), &home]).await?;
     Ok(())
 }
 
@@ -55,7 +55,8 @@ impl Operation for FoldersGone {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<(), StoreError>, Failure> {
         let jobs: Vec<Uuid> = self.0.iter().map(|job| uuid(job.as_bytes())).collect();
-        tx.session.execute("DELETE FROM doomed_folders WHERE job = ANY ($1)", &[&jobs]).await?;
+        let sql = "DELETE FROM doomed_folders WHERE home = $1 AND job = ANY ($2)";
+        tx.session.execute(sql, &[&&*tx.home, &jobs]).await?;
         Ok(Ok(()))
     }
 }

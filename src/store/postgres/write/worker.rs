@@ -32,14 +32,15 @@ impl Operation for SeeWorker {
     }
 }
 
-/// The latest by its key, and the last event by its: as long as one server has the database at a time,
-/// whatever was committed last, the one before committed.
+/// The latest by its key, and the last event by its: where nobody joins there is one server at a time, and
+/// whatever was committed last, the one before committed. Who joined says itself when it was seen.
 const SEE_FORMER: &str = "
 UPDATE workers
 SET last_seen_at = greatest(
     last_seen_at,
     (SELECT at FROM job_events ORDER BY no DESC LIMIT 1))
 WHERE no = (SELECT max(no) FROM workers)
+  AND lease_ms IS NULL
   AND id <> $1";
 
 /// By the unique index of `id`.

@@ -1,0 +1,125 @@
+//! Several workers on one store: who they are, whether they live, and what becomes of the jobs of one
+//! that does not.
+//!
+//! # Contract
+//!
+//! 1. A worker that joined lives for as long as it renews its lease: the store does that by itself, on a
+//!    thread of its own, and judges it by its own clock.
+//! 2. Of those that live no two have one name, and no two have one data folder.
+//! 3. A worker that joined is given jobs only while its lease holds and it does not drain, and only so
+//!    many that those of all workers fit the slots of their queue (P3).
+//! 4. The jobs of a worker that does not live are given back when its lease and [`MARGIN`] are over, in
+//!    one transaction with the word that it is gone (P4, P11).
+//! 5. What others commit is handed to the sink like what this one commits, in the order of commit, from
+//!    the moment that [`Fleet::follow`] names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{StoreError, Waiting};
+use crate::domain::attempt::Attempt;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{EventNo, WorkerId};
+use crate::domain::job::Job;
+use crate::domain::names::KindName;
+use crate::domain::worker::Worker;
+
+/// So long after the end of its lease a worker's jobs are given to others: its shims have stopped them
+/// well before.
+pub const MARGIN: Duration = Duration::from_secs(5);
+
+/// Is told what became of the lease, on the thread that renews it: it must not block.
+pub type LeaseSink = Arc<dyn Fn(Lease) + Send + Sync>;
+
+/// What became of the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// It was renewed at this instant of [`since_boot`](crate::domain::clock::since_boot), or later.
+    Renewed(Duration),
+    /// It was over, and others may have this worker's jobs by now: what it still runs of before must
+    /// end. It has a new one.
+    Anew,
+}
+
+/// A worker that joins.
+#[derive(Clone)]
+pub struct Joining {
+    /// Who.
+    pub worker: Worker,
+    /// What it takes.
+    pub kinds: Vec<KindName>,
+    /// For how long it counts as living after it was last heard of.
+    pub lease: Duration,
+    /// Hears of the lease from then on.
+    pub on_lease: LeaseSink,
+}
+
+/// Why a worker may not join.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Another one has its name.
+    #[error(
+        "another worker is called `{name}`; it was heard of {} s ago, from another data folder",
+        ago.as_secs()
+    )]
+    NameTaken {
+        /// The name.
+        name: Arc<str>,
+        /// When that one was heard of.
+        ago: Duration,
+    },
+    /// The store is in the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A worker that joined and is not known to be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub worker: Worker,
+    /// What it takes.
+    pub kinds: Vec<KindName>,
+    /// Its lease holds.
+    pub is_live: bool,
+    /// It takes nothing more.
+    pub is_draining: bool,
+}
+
+/// All that has not ended, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Picture {
+    /// The QUEUED jobs without an open attempt.
+    pub waiting: Vec<Waiting>,
+    /// The open attempts with their jobs, by rising fence.
+    pub open: Vec<(Arc<Job>, Attempt)>,
+    /// The last event that this moment knew.
+    pub last: EventNo,
+}
+
+/// A store that several workers share.
+#[async_trait]
+pub trait Fleet: Send + Sync {
+    /// Brings this process in; from then on its lease is renewed.
+    async fn join(&self, joining: Joining) -> Result<(), JoinError>;
+
+    /// Hands on what others commit after this event, from now on.
+    fn follow(&self, after: EventNo);
+
+    /// All that are not known to be gone, by name.
+    async fn members(&self) -> Result<Vec<Member>, StoreError>;
+
+    /// Has a worker take nothing more, or go on; the flag tells whether that is new. `None`: no such
+    /// worker is known, or it is gone.
+    async fn drain(&self, id: WorkerId, drain: bool) -> Result<Option<bool>, StoreError>;
+
+    /// Gives back the jobs of workers whose time is over; how many jobs of which worker. Nothing is
+    /// given back until this worker has been heard of for one lease without a break: after an outage of
+    /// the database nobody's lease could be renewed.
+    async fn reap(&self, at: Timestamp) -> Result<Vec<(Worker, u32)>, StoreError>;
+
+    /// This worker ends, and runs nothing any more.
+    async fn leave(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,101 @@
+//! Several workers on one database: the door to what is written of them, and the thread that keeps this
+//! one's lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::PostgresStore;
+use super::failure::Failure;
+use super::heart::{self, Heart};
+use super::readers::Readers;
+use super::row::{self, WORKER_COLUMNS, get};
+use super::write::{Drain, Join, Leave, Reap};
+use crate::domain::clock::{Timestamp, since_boot};
+use crate::domain::id::{EventNo, WorkerId};
+use crate::domain::worker::Worker;
+use crate::store::StoreError;
+use crate::store::fleet::{Fleet, JoinError, Joining, Lease, Member};
+
+/// This worker, once it joined.
+pub(super) struct Joined {
+    worker: WorkerId,
+    lease: Duration,
+    heart: Heart,
+}
+
+/// By `workers_joined`.
+async fn members(readers: &Readers) -> Result<Vec<Member>, Failure> {
+    let sql = format!(
+        "SELECT {WORKER_COLUMNS}, kinds, draining,
+             last_seen_at + lease_ms > extract(epoch FROM clock_timestamp()) * 1000
+         FROM workers
+         WHERE lease_ms IS NOT NULL
+           AND gone_at IS NULL
+         ORDER BY name, no"
+    );
+    let rows = readers.rows(&sql, &[]).await?;
+    let member = |row| {
+        let kinds: Vec<String> = serde_json::from_str(get(row, 6)?)?;
+        Ok(Member {
+            worker: row::worker(row)?,
+            kinds: kinds.iter().filter_map(|kind| kind.parse().ok()).collect(),
+            is_draining: get(row, 7)?,
+            is_live: get(row, 8)?,
+        })
+    };
+    rows.iter().map(member).collect()
+}
+
+#[async_trait]
+impl Fleet for PostgresStore {
+    async fn join(&self, joining: Joining) -> Result<(), JoinError> {
+        let Joining { worker, kinds, lease, on_lease } = joining;
+        let (id, at) = (worker.id, since_boot());
+        self.writer.write(Join { worker, kinds, lease }).await?;
+        on_lease(Lease::Renewed(at));
+        let options = heart::Options {
+            address: self.base.address.clone(),
+            worker: id,
+            lease,
+            on_lease,
+            follow: Arc::clone(&self.base.follow),
+            committed: self.base.committed.subscribe(),
+        };
+        let heart = Heart::start(options).map_err(|error| StoreError::Internal {
+            message: "the thread that renews the lease cannot be started".to_owned(),
+            source: Some(Box::new(error)),
+        })?;
+        // A second one of this process would be a fault of ours; it ends with this call.
+        drop(self.joined.set(Joined { worker: id, lease, heart }));
+        Ok(())
+    }
+
+    fn follow(&self, after: EventNo) {
+        self.base.follow.begin(after);
+    }
+
+    async fn members(&self) -> Result<Vec<Member>, StoreError> {
+        members(&self.readers).await.map_err(Failure::of_read)
+    }
+
+    async fn drain(&self, id: WorkerId, drain: bool) -> Result<Option<bool>, StoreError> {
+        self.writer.write(Drain { id, drain }).await
+    }
+
+    async fn reap(&self, at: Timestamp) -> Result<Vec<(Worker, u32)>, StoreError> {
+        let Some(joined) = self.joined.get() else { return Ok(Vec::new()) };
+        if !joined.heart.is_steady(joined.lease) {
+            return Ok(Vec::new());
+        }
+        self.writer.write(Reap { by: joined.worker, at }).await
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        let Some(joined) = self.joined.get() else { return Ok(()) };
+        // It would begin anew.
+        joined.heart.stop();
+        self.writer.write(Leave(joined.worker)).await
+    }
+}
