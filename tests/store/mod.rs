@@ -12,6 +12,7 @@ mod filters;
 mod keep;
 mod lists;
 mod model;
+mod outage;
 mod postgres;
 mod queues;
 mod sqlite;

@@ -11,6 +11,7 @@
 //! holds that, and ends with it. It speaks no SQL that is newer than PostgreSQL 13.
 
 mod address;
+mod away;
 mod ends;
 mod failure;
 mod keep;
