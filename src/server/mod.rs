@@ -10,6 +10,7 @@
 
 mod backup;
 mod data;
+mod migrate;
 mod open;
 mod patience;
 mod signals;
@@ -34,6 +35,7 @@ pub use crate::store::TokenError;
 pub use crate::store::sqlite::copy::CopyError;
 pub use backup::{Backup, BackupError, Stop, backup};
 pub use data::{DataError, Holder};
+pub use migrate::{ImportError, Imported, MigrateError, migrate};
 pub use tokens::OfflineTokens;
 pub use trouble::{DatabaseTrouble, Trouble};
 
@@ -70,6 +72,9 @@ pub enum StartError {
         #[source]
         source: sqlite::OpenError,
     },
+    /// What was in it is in a PostgreSQL by now.
+    #[error("its jobs were moved to a PostgreSQL, and `{}` is what is left of them", .0.display())]
+    Moved(PathBuf),
     /// The database of another machine, or process, cannot be used.
     #[error("{0}")]
     Database(#[from] postgres::OpenError),

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
 use crate::store::StoreError;
 use crate::store::postgres;
@@ -31,6 +32,8 @@ pub enum Trouble {
         /// The newest that this version knows.
         known: u32,
     },
+    /// The jobs of the data folder were moved to a PostgreSQL; what is left of its own database.
+    Moved(PathBuf),
     /// Somebody else listens on the address.
     PortInUse,
     /// No interface of this machine has the address.
@@ -101,6 +104,7 @@ impl StartError {
             Self::Open { source, .. } if source.is_damaged() => Trouble::Damaged,
             // Nothing but room is missing where a file that was just opened refuses to be written.
             Self::Recover(StoreError::Unavailable(_)) => Trouble::DiskFull,
+            Self::Moved(path) => Trouble::Moved(path.clone()),
             Self::Database(error) => Trouble::Database(error.into()),
             Self::Lost(_) => Trouble::Database(DatabaseTrouble::Unreachable),
             Self::Unguarded(_) => Trouble::Unguarded,

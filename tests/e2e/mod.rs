@@ -16,6 +16,7 @@ mod limits;
 mod logs;
 mod many;
 mod metrics;
+mod migrate;
 mod outage;
 mod output;
 mod positions;

@@ -9,6 +9,7 @@ mod commits;
 mod contract;
 mod ends;
 mod filters;
+mod import;
 mod keep;
 mod lists;
 mod model;

@@ -53,6 +53,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the lock of the schema, which every transaction that writes holds.
+pub(super) const LOCK: &str =
+    "SELECT pg_advisory_xact_lock(1279804484, hashtext(current_schema()))";
+/// A transaction with it.
 pub(super) const BEGIN: &str =
     "BEGIN; SELECT pg_advisory_xact_lock(1279804484, hashtext(current_schema()))";
 
