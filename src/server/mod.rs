@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::store::TokenError;
+pub use crate::store::postgres::inspect::{Inspection, inspect};
 pub use crate::store::sqlite::copy::CopyError;
 pub use backup::{Backup, BackupError, Stop, backup};
 pub use data::{DataError, Holder};

@@ -16,6 +16,7 @@ mod away;
 mod ends;
 mod failure;
 pub mod import;
+pub mod inspect;
 mod keep;
 mod list;
 mod open;
