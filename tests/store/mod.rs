@@ -14,9 +14,11 @@ mod keep;
 mod lists;
 mod model;
 mod outage;
+mod plans;
 mod postgres;
 mod queues;
 mod sqlite;
+mod tls;
 mod tokens;
 mod workers;
 

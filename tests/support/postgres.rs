@@ -131,6 +131,16 @@ impl Cluster {
         Self::start(None, Some(self)).unwrap()
     }
 
+    /// One that speaks TLS, by the key and the certificate `server.key` and `server.crt` in a folder.
+    pub(crate) fn with_tls(folder: &Path) -> Self {
+        Self::start(Some(folder), None).unwrap()
+    }
+
+    /// All that it wrote down.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
     /// Has the shell do something, until it says that it is done.
     fn order(&self, order: &str, done: &str) {
         let mut watch = self.watch.lock().unwrap();
