@@ -9,12 +9,16 @@ mod commits;
 mod contract;
 mod ends;
 mod filters;
+mod import;
 mod keep;
 mod lists;
 mod model;
+mod outage;
+mod plans;
 mod postgres;
 mod queues;
 mod sqlite;
+mod tls;
 mod tokens;
 mod workers;
 

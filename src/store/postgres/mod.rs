@@ -4,6 +4,7 @@
 //! - `session` is the connection that writes; `writer` owns it and commits whatever is `pending` together.
 //! - `write` says what each write does inside that transaction.
 //! - `keep` says what is kept of jobs that ended.
+//! - [`import`] takes over what an SQLite file holds.
 //! - `readers`, `read`, `ends` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
 //!
@@ -11,8 +12,11 @@
 //! holds that, and ends with it. It speaks no SQL that is newer than PostgreSQL 13.
 
 mod address;
+mod away;
 mod ends;
 mod failure;
+pub mod import;
+pub mod inspect;
 mod keep;
 mod list;
 mod open;

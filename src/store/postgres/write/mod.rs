@@ -131,6 +131,11 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// The last event that was ever drawn, by this transaction too.
+    pub(super) fn last_event(&self) -> i64 {
+        self.numbers.event
+    }
+
     /// What it made true, to be told after COMMIT.
     pub(super) fn into_commit(self) -> Commit {
         self.commit
