@@ -166,6 +166,14 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.keyboard.press("?");
     await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
   },
+  "the palette": async (page) => {
+    await page.goto("/");
+    await expect(page.getByText("No jobs yet.")).toBeVisible();
+    await page.keyboard.press("Control+k");
+    await expect(page.getByRole("dialog", { name: "Go to" }).getByRole("option").first()).toBeVisible();
+    await page.keyboard.type("e");
+    await expect(page.getByRole("option", { name: "Queues" })).toBeVisible();
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");

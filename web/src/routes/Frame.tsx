@@ -48,7 +48,7 @@ export function Frame() {
             Forget the token
           </button>
         )}
-        {!isAsked && <Keys />}
+        {!isAsked && <Keys isAdmin={isAdmin(answer)} />}
         {!isAsked && <Live state={state} version={server?.version ?? null} />}
       </header>
       {!isAsked && <Lost state={state} />}
