@@ -174,6 +174,15 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.keyboard.type("e");
     await expect(page.getByRole("option", { name: "Queues" })).toBeVisible();
   },
+  "what can be undone": async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("begun\n");
+    await server.startJob("script", { script: "true" });
+    await page.goto("/queues/default");
+    await page.getByRole("button", { name: "Cancel …" }).click();
+    await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");

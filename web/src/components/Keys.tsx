@@ -19,6 +19,7 @@ const SEQUENCE_MS = 1_000;
 /** Elements of a page that the keys go to. */
 const ROW = "main [data-row]";
 const SEARCH = "main [data-search]";
+const UNDO = "[data-undo]";
 const FIND = (which: "next" | "previous") => `main [data-find=${which}]`;
 
 /** Loaded after the page (main.tsx), so that it opens also while the server is away. */
@@ -88,6 +89,7 @@ function useKeys(openHelp: () => void, openPalette: () => void): void {
         o: unlessBusy(() => alone(() => current()?.click())),
         n: unlessBusy(() => document.querySelector<HTMLElement>(FIND("next"))?.click()),
         "Shift+N": unlessBusy(() => document.querySelector<HTMLElement>(FIND("previous"))?.click()),
+        u: unlessBusy(() => [...document.querySelectorAll<HTMLElement>(UNDO)].at(-1)?.click()),
         // Which of them needs Shift is the keyboard's to say.
         "/": search,
         "Shift+/": search,
@@ -116,6 +118,7 @@ function Help({ isOpen, onOpen }: { isOpen: boolean; onOpen(isOpen: boolean): vo
             <Key keys="j k" does="to the next and the one before in a list" />
             <Key keys="o" does="open it" />
             <Key keys="n N" does="to the next match in a log, and the one before" />
+            <Key keys="u" does="undo what was just asked for" />
             {PAGES.map(({ key, name }) => (
               <Key key={key} keys={`g ${key}`} does={name} />
             ))}

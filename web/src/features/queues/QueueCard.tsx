@@ -60,7 +60,7 @@ export function QueueCard({ queue, pulse, waiting, isListed }: Props) {
           {stats.failedLastHour > 0 && `, ${count(stats.failedLastHour)} failed`}
         </Figure>
       </dl>
-      <NextUp queue={name} line={line} />
+      <NextUp queue={name} line={line} waiting={isListed ? null : stats.waiting + stats.notBefore} />
     </section>
   );
 }
