@@ -183,6 +183,13 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.getByRole("button", { name: "Cancel …" }).click();
     await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
   },
+  "ways to copy": async (page, server) => {
+    const id = await server.startJob("script", { script: "echo ERROR no; echo WARN slow >&2" });
+    await server.ended(id);
+    await page.goto(`/jobs/${id}`);
+    await page.getByRole("button", { name: "Copy as…" }).click();
+    await expect(page.getByRole("dialog").getByRole("tab")).toHaveCount(3);
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");
