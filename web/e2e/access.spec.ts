@@ -187,8 +187,20 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     const id = await server.startJob("script", { script: "echo ERROR no; echo WARN slow >&2" });
     await server.ended(id);
     await page.goto(`/jobs/${id}`);
+    await expect(page.locator(".is-error")).toBeVisible();
     await page.getByRole("button", { name: "Copy as…" }).click();
     await expect(page.getByRole("dialog").getByRole("tab")).toHaveCount(3);
+  },
+  "a choice of columns": async (page, server) => {
+    await server.ended(await server.startJob("script", { script: "exit 3" }));
+    await page.goto("/");
+    await expect(page.getByRole("row")).toHaveCount(2);
+    if ((page.viewportSize()?.width ?? 0) > 700) {
+      await page.getByText("Columns", { exact: true }).click();
+      for (const name of ["Waited", "Exit", "Worker", "Started by"]) {
+        await page.getByRole("checkbox", { name }).check();
+      }
+    }
   },
   "an unknown address": async (page) => {
     await page.goto("/nothing");

@@ -10,6 +10,7 @@ import type { Problem } from "../../graphql/problem";
 import { count } from "../../time/format";
 import { runBulk, type Tally } from "./bulk";
 import { type Action, actOn, one, pagesOf, pause } from "./bulkServer";
+import { Columns } from "./Columns";
 import { type JobsSearch, jobFilter } from "./search";
 
 const STATES: Record<Action, readonly JobState[]> = {
@@ -46,6 +47,7 @@ export function BulkBar({ search, selected, onDone }: Props) {
       </span>
       <BulkAction action="cancel" search={search} selected={selected} onDone={onDone} />
       <BulkAction action="retry" search={search} selected={selected} onDone={onDone} />
+      <Columns />
     </section>
   );
 }
