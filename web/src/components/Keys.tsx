@@ -34,7 +34,7 @@ export function Keys({ isAdmin }: { isAdmin: boolean }) {
   useKeys(openHelp, openPalette);
   return (
     <>
-      <button type="button" className="keys-button" onClick={openPalette}>
+      <button type="button" className="keys-button palette-button" onClick={openPalette}>
         Go to <kbd>{PALETTE_KEYS}</kbd>
       </button>
       <Help isOpen={isHelpOpen} onOpen={setHelpOpen} />
