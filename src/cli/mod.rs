@@ -22,6 +22,7 @@ mod list;
 mod live_line;
 mod logs;
 mod man;
+mod migrate;
 mod model;
 mod not_started;
 mod operations;
@@ -95,6 +96,8 @@ enum Command {
     Config(config::ConfigCommand),
     /// Copy the data folder while it is served; serve the copy to restore it
     Backup(backup::BackupArgs),
+    /// Move all jobs from the data folder's own database into a PostgreSQL
+    Migrate(migrate::MigrateArgs),
     #[command(flatten)]
     Client(ClientCommand),
     /// Print the GraphQL schema
@@ -208,6 +211,10 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Backup(args) => {
             let server = global.server.as_deref();
             block_on(backup::run(args, &overrides(&global), server, global.json))
+        }
+        Command::Migrate(args) => {
+            let server = global.server.as_deref();
+            block_on(migrate::run(args, overrides(&global), server, global.json))
         }
         Command::Schema => output::text(&crate::server::sdl()).map(|()| DONE),
         Command::Completions(args) => completions::run(&args),

@@ -39,6 +39,8 @@ pub(super) fn failure(error: &dyn Error, trouble: &Trouble, given: &Given) -> Fa
             env!("CARGO_PKG_VERSION"),
         ))
         .hint("start that version or a later one, or name another folder with `--data`"),
+        Trouble::Moved(left) => Failure::new(CONFIGURATION, format!("the jobs of the data folder `{folder}` were moved to a PostgreSQL"))
+            .hint(format!("name that one with `--database`; to begin anew without them, remove `{}`", left.display())),
         Trouble::PortInUse => Failure::new(CONFIGURATION, format!("port {} of {} is in use", listen.port(), listen.ip()))
             .hint(format!(
                 "stop what listens there, or choose another port: `--listen {}`, or port 0 for any free one",
@@ -109,6 +111,7 @@ mod tests {
             (Trouble::Damaged, 1),
             (Trouble::Held(None), 75),
             (Trouble::TooNew { found: 2, known: 1 }, 78),
+            (Trouble::Moved("/d/x".into()), 78),
             (Trouble::PortInUse, 78),
             (Trouble::AddressNotHere, 78),
             (Trouble::PortNotAllowed, 77),

@@ -95,9 +95,10 @@ impl From<CopyError> for BackupError {
     fn from(error: CopyError) -> Self {
         match error {
             CopyError::Stopped => Self::Stopped,
-            CopyError::Missing(_) | CopyError::Schema { .. } | CopyError::Sql(_) => {
-                Self::Database(error)
-            }
+            CopyError::Missing(_)
+            | CopyError::Schema { .. }
+            | CopyError::Busy
+            | CopyError::Sql(_) => Self::Database(error),
         }
     }
 }

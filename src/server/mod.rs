@@ -10,6 +10,7 @@
 
 mod backup;
 mod data;
+mod migrate;
 mod open;
 mod patience;
 mod signals;
@@ -31,15 +32,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::store::TokenError;
+pub use crate::store::postgres::inspect::{Inspection, inspect};
 pub use crate::store::sqlite::copy::CopyError;
 pub use backup::{Backup, BackupError, Stop, backup};
 pub use data::{DataError, Holder};
+pub use migrate::{ImportError, Imported, MigrateError, migrate};
 pub use tokens::OfflineTokens;
 pub use trouble::{DatabaseTrouble, Trouble};
 
 use crate::api::{self, Pages};
 use crate::auth::Keeper;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::limits::Limits;
 use crate::runner::process::{self, ProcessRunner};
@@ -70,6 +73,9 @@ pub enum StartError {
         #[source]
         source: sqlite::OpenError,
     },
+    /// What was in it is in a PostgreSQL by now.
+    #[error("its jobs were moved to a PostgreSQL, and `{}` is what is left of them", .0.display())]
+    Moved(PathBuf),
     /// The database of another machine, or process, cannot be used.
     #[error("{0}")]
     Database(#[from] postgres::OpenError),
@@ -99,6 +105,20 @@ pub enum StartError {
     /// Recovery failed.
     #[error("recover what an earlier server left open")]
     Recover(#[source] StoreError),
+    /// The database of another machine, or process, went away during recovery.
+    #[error("the database went away while the server started: {0}")]
+    Lost(#[source] StoreError),
+}
+
+impl StartError {
+    /// What a failed recovery means on this database.
+    fn of_recovery(database: &Database, error: StoreError) -> Self {
+        if database.is_postgres() && matches!(error, StoreError::Unavailable(_)) {
+            Self::Lost(error)
+        } else {
+            Self::Recover(error)
+        }
+    }
 }
 
 /// Why a server ended by itself.
@@ -274,7 +294,8 @@ async fn start_parts(
     let board = Board::new(&catalog);
     let sink = tokens::sink(&board, keeper);
     let Opened { store, meter, name } = open::open(folder, &config.server.database, sink).await?;
-    keeper.learn(&store.tokens_and_shares().await.map_err(StartError::Recover)?);
+    let failed = |error| StartError::of_recovery(&config.server.database, error);
+    keeper.learn(&store.tokens_and_shares().await.map_err(failed)?);
     let wide = !config.server.listen.ip().is_loopback() && !config.server.insecure_no_auth;
     if wide && !keeper.is_required() {
         return Err(StartError::Unguarded(config.server.listen));
@@ -308,7 +329,7 @@ async fn start_parts(
     })
     .await
     .map_err(|error| match error {
-        JoinError::Store(error) => StartError::Recover(error),
+        JoinError::Store(error) => failed(error),
         taken @ JoinError::NameTaken { .. } => StartError::Join(taken),
     })?;
     Ok(Parts { scheduler, runner, health, meter, store: name })

@@ -27,6 +27,11 @@ pub(super) async fn open(
     match database {
         Database::Sqlite => {
             let path = folder.path().join(DATABASE);
+            let aside = postgres::import::aside(&path);
+            if aside.exists() && !path.exists() {
+                // A new file would hide where the jobs are.
+                return Err(StartError::Moved(aside));
+            }
             let store = SqliteStore::open(sqlite::Options::new(path.clone(), sink));
             let store = store.map_err(|source| StartError::Open { path, source })?;
             let meter = Arc::clone(store.meter());

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
 use crate::store::StoreError;
 use crate::store::postgres;
@@ -31,6 +32,8 @@ pub enum Trouble {
         /// The newest that this version knows.
         known: u32,
     },
+    /// The jobs of the data folder were moved to a PostgreSQL; what is left of its own database.
+    Moved(PathBuf),
     /// Somebody else listens on the address.
     PortInUse,
     /// No interface of this machine has the address.
@@ -76,7 +79,8 @@ impl From<&postgres::OpenError> for DatabaseTrouble {
             | E::NoSchema
             | E::Standby(_)
             | E::TooNew { .. }
-            | E::Foreign(_) => Self::Settings,
+            | E::Foreign(_)
+            | E::Gone(_) => Self::Settings,
             E::Login { .. } | E::Rights { .. } => Self::NotAllowed,
             E::Unreachable { .. } => Self::Unreachable,
             E::InUse(_) => Self::InUse,
@@ -100,10 +104,12 @@ impl StartError {
             Self::Open { source, .. } if source.is_disk_full() => Trouble::DiskFull,
             Self::Open { source, .. } if source.is_not_writable() => Trouble::NotWritable,
             Self::Open { source, .. } if source.is_damaged() => Trouble::Damaged,
-            // Nothing but room is missing where a store that was just opened refuses to write.
+            // Nothing but room is missing where a file that was just opened refuses to be written.
             Self::Recover(StoreError::Unavailable(_)) => Trouble::DiskFull,
+            Self::Moved(path) => Trouble::Moved(path.clone()),
             Self::Database(error) => Trouble::Database(error.into()),
             Self::Join(_) => Trouble::Database(DatabaseTrouble::NameTaken),
+            Self::Lost(_) => Trouble::Database(DatabaseTrouble::Unreachable),
             Self::Unguarded(_) => Trouble::Unguarded,
             Self::Stopped => Trouble::Other,
             Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),
@@ -160,6 +166,18 @@ fn of_address(kind: ErrorKind) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Database;
+
+    #[test]
+    fn a_database_that_went_away_is_no_full_disk() {
+        let lost = |database: &Database| {
+            let error = StoreError::Unavailable("gone".to_owned());
+            StartError::of_recovery(database, error).trouble()
+        };
+        let unreachable = Trouble::Database(DatabaseTrouble::Unreachable);
+        assert_eq!(lost(&Database::Postgres(String::new())), unreachable);
+        assert_eq!(lost(&Database::Sqlite), Trouble::DiskFull);
+    }
 
     #[test]
     fn the_system_says_what_is_in_the_way() {

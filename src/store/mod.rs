@@ -67,7 +67,7 @@ pub type CommitSink = Arc<dyn Fn(&Commit) + Send + Sync>;
 pub enum Health {
     /// It does.
     Serving,
-    /// It refuses writes for now and tries again by itself: a full disk.
+    /// It refuses writes for now and tries again by itself: a full disk, a database that is away.
     Refusing(String),
     /// It can't know what is durable any more: the process must end and recover (P13).
     Broken(String),

@@ -7,8 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use tempfile::TempDir;
-
+use super::folder;
 use super::probe::has;
 
 /// A Redis, and a program that drives `BullMQ`.
@@ -17,7 +16,6 @@ pub(crate) struct BullMq {
     node: Child,
     asked: ChildStdin,
     answers: BufReader<ChildStdout>,
-    _folder: TempDir,
 }
 
 impl BullMq {
@@ -31,18 +29,18 @@ impl BullMq {
                     .into(),
             );
         };
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder::empty();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let redis = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
-            .arg(folder.path())
+            .arg(&folder)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let (mut node, asked, answers) = drive(&modules, folder.path(), port);
+        let (mut node, asked, answers) = drive(&modules, &folder, port);
         node.stderr.take();
-        let mut started = Self { redis, node, asked, answers, _folder: folder };
+        let mut started = Self { redis, node, asked, answers };
         started.line();
         Ok(started)
     }

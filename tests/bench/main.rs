@@ -6,7 +6,7 @@
 //!
 //! - `machine`: where it was measured; `row`: what a row is, and how it is printed.
 //! - `side`: a server in a process of its own, its time and its memory; `library`: the other server.
-//! - `probe`: what the machine can do; `bullmq`: a peer.
+//! - `probe`: what the machine can do; `folder`: where all of them write; `bullmq`: a peer.
 //! - `http`: clients that ask; `starts` and `runs`: the rows about jobs.
 //! - `crowd`: many clients that read; `subscribers`: the rows about them.
 //! - `history`: the rows about what ended; `filled`: how it comes into a database.
@@ -17,6 +17,7 @@ mod bullmq;
 mod crowd;
 #[path = "../support/filled.rs"]
 mod filled;
+mod folder;
 mod history;
 mod http;
 mod library;
@@ -58,6 +59,7 @@ async fn main() {
         let outcome = (row.run)().await;
         say(&row.line(&outcome));
     }
+    folder::remove_all();
 }
 
 /// The output of the program.

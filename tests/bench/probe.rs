@@ -6,19 +6,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use super::folder;
 
 /// A file that is appended to, on the disk of the servers' data.
 pub(crate) struct Sync {
     file: File,
-    _folder: TempDir,
 }
 
 impl Sync {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = File::create(folder.path().join("appended")).unwrap();
-        Self { file, _folder: folder }
+        Self { file: File::create(folder::empty().join("appended")).unwrap() }
     }
 
     /// `P_sync`: 4 KiB more, down to the disk.

@@ -2,15 +2,16 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::bullmq::BullMq;
 use super::crowd::end_of;
+use super::folder;
 use super::http::{Client, request, start};
 use super::probe::{Sync, has, spawn, spawn_rate, spawn_until, xargs_rate};
 use super::row::{Bound, Measured, Outcome, Row, median, spread};
@@ -86,17 +87,15 @@ pub(crate) fn rows() -> Vec<Row> {
 struct Mark {
     pipe: File,
     script: String,
-    _folder: TempDir,
 }
 
 impl Mark {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mark");
+        let path = folder::empty().join("mark");
         mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
         // For writing as well, so that it opens at once and never ends.
         let pipe = File::options().read(true).write(true).open(&path).unwrap();
-        Self { pipe, script: format!("printf x > {}", path.display()), _folder: folder }
+        Self { pipe, script: format!("printf x > {}", path.display()) }
     }
 
     /// Waits for one command.
@@ -266,12 +265,12 @@ async fn beside_pueue() -> Outcome {
 /// A `pueued` with two slots, in a folder of its own.
 struct Pueue {
     daemon: std::process::Child,
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Pueue {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder::empty();
         let daemon = Self::command("pueued", &folder).stdout(Stdio::null()).spawn().unwrap();
         let started = Self { daemon, folder };
         let patience = Instant::now();
@@ -281,10 +280,10 @@ impl Pueue {
         started
     }
 
-    fn command(program: &str, folder: &TempDir) -> Command {
+    fn command(program: &str, folder: &Path) -> Command {
         let mut command = Command::new(program);
         for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"] {
-            command.env(name, folder.path());
+            command.env(name, folder);
         }
         command
     }

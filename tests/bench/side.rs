@@ -1,5 +1,7 @@
 //! A server in a process of its own: what it says, what it took of the processor, what it holds.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -9,9 +11,8 @@ use std::time::Duration;
 use nix::time::ClockId;
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::library;
+use super::{folder, library};
 
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,7 +24,6 @@ pub(crate) struct Side {
     /// Host and port.
     pub(crate) address: String,
     http: reqwest::Client,
-    _folder: TempDir,
 }
 
 impl Side {
@@ -44,25 +44,25 @@ impl Side {
     }
 
     fn longhaul_by(mut command: Command, config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("longhaul.toml"), config).unwrap();
+        let folder = folder::empty();
+        fs::write(folder.join("longhaul.toml"), config).unwrap();
         command.args(["serve", "--listen", "127.0.0.1:0", "--config"]);
-        command.arg(folder.path().join("longhaul.toml"));
-        command.arg("--data").arg(folder.path().join("data"));
-        Self::start(command, folder)
+        command.arg(folder.join("longhaul.toml"));
+        command.arg("--data").arg(folder.join("data"));
+        Self::start(command)
     }
 
     /// The library's own subscription service.
     pub(crate) fn library() -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg(library::ARGUMENT);
-        Self::start(command, tempfile::tempdir().unwrap())
+        Self::start(command)
     }
 
-    fn start(mut command: Command, folder: TempDir) -> Self {
+    fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let (child, address) = listening(&mut command);
-        Self { command, child, address, http: reqwest::Client::new(), _folder: folder }
+        Self { command, child, address, http: reqwest::Client::new() }
     }
 
     /// Kills it, as a crash would.
@@ -89,15 +89,15 @@ impl Side {
         children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
     }
 
-    /// How often its threads have gone to sleep so far.
-    pub(crate) fn wake_ups(&self) -> f64 {
+    /// How often each of its threads has gone to sleep so far, by the thread's number.
+    pub(crate) fn wake_ups(&self) -> BTreeMap<OsString, u64> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let of = |path: std::path::PathBuf| {
-            let status = fs::read_to_string(path.join("status")).ok()?;
+        let of = |task: fs::DirEntry| {
+            let status = fs::read_to_string(task.path().join("status")).ok()?;
             let count = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"))?;
-            count.trim().parse::<f64>().ok()
+            Some((task.file_name(), count.trim().parse().ok()?))
         };
-        tasks.filter_map(|task| of(task.ok()?.path())).sum()
+        tasks.filter_map(|task| of(task.ok()?)).collect()
     }
 
     /// What it has taken of the processor so far, in seconds: all of its threads, its children not.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::folder;
 use super::http::{Client, start};
 use super::probe::cat_rate;
 use super::row::{Bound, Measured, Outcome, Row, median, spread};
@@ -93,11 +94,14 @@ async fn idle() -> Outcome {
 
 async fn wake_ups() -> Outcome {
     let side = longhaul();
+    // A thread that waits for work in vain ends after ten seconds, and takes its count along.
+    rest().await;
     rest().await;
     let (before, begun) = (side.wake_ups(), Instant::now());
     rest().await;
-    let woke = side.wake_ups() - before;
-    let figure = woke / begun.elapsed().as_secs_f64();
+    let woke: u64 =
+        side.wake_ups().iter().map(|(thread, woke)| woke - before.get(thread).unwrap_or(&0)).sum();
+    let figure = f64::from(u32::try_from(woke).unwrap()) / begun.elapsed().as_secs_f64();
     let ours = format!("{woke} in {} s", COUNTING.as_secs());
     Outcome::Measured(Measured { figure, ours, other: "–".into() })
 }
@@ -129,12 +133,12 @@ async fn log_rate(side: &Side, client: &mut Client) -> f64 {
 }
 
 async fn flooded() -> Outcome {
-    let (side, folder) = (longhaul(), tempfile::tempdir().unwrap());
+    let (side, folder) = (longhaul(), folder::empty());
     let mut client = Client::open(&side.address).await;
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
         ours.push(log_rate(&side, &mut client).await);
-        let into = folder.path().join("copy");
+        let into = folder.join("copy");
         let rate = || cat_rate(&flood(), f64::from(FLOOD) / 1e6, &into);
         other.push(tokio::task::block_in_place(rate));
     }

@@ -1,6 +1,7 @@
 //! The command line, as the binary that people run.
 
 mod addresses;
+mod bad_databases;
 mod codes;
 mod commands;
 mod completions;

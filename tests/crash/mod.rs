@@ -6,6 +6,7 @@
 
 mod api;
 mod bed;
+mod flushes;
 mod kill_loop;
 mod ledger;
 mod orphans;

@@ -49,6 +49,16 @@ impl Server {
         Self::spawn(bed, &["-e", "trace=execve", "-e", &inject])
     }
 
+    /// Starts a process whose every fsync of a file of its data fails.
+    pub(super) fn launch_without_fsync_of(bed: &Bed, file: &str) -> Self {
+        let file = bed.data().join(file);
+        let of = ["-P", file.to_str().expect("a path of a test is UTF-8")];
+        Self::spawn(
+            bed,
+            &[&of[..], &["-e", "trace=fsync", "-e", "inject=fsync:error=EIO"]].concat(),
+        )
+    }
+
     /// Starts a process, under strace where that is told anything.
     fn spawn(bed: &Bed, strace: &[&str]) -> Self {
         let binary = env!("CARGO_BIN_EXE_longhaul");

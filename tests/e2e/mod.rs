@@ -17,6 +17,8 @@ mod limits;
 mod logs;
 mod many;
 mod metrics;
+mod migrate;
+mod outage;
 mod output;
 mod positions;
 mod postgres;

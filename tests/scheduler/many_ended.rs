@@ -109,7 +109,7 @@ async fn jobs_past_their_time_go_under_load_and_no_other_is_touched() {
         retention: Retention::default(),
         logs: LogFiles::new(folder.path().join("attempts")),
         boot_id: "boot".to_owned(),
-        lease: std::time::Duration::from_secs(60),
+        lease: Duration::from_secs(60),
         works: true,
         slots: 1,
         worker_name: "here".to_owned(),
@@ -125,8 +125,7 @@ async fn jobs_past_their_time_go_under_load_and_no_other_is_touched() {
     let mut waits: Vec<_> = ended.expect("all that is past its time goes").concat();
     let took = begun.elapsed();
     waits.sort_unstable();
-    let Seen { removed, commits } = *seen.borrow_and_update();
-    let longest = store.longest_commit();
+    let (Seen { removed, commits }, longest) = (*seen.borrow_and_update(), store.longest_commit());
     print(&format!(
         "pruned {removed} jobs in {took:.1?} beside {} starts (p50 {:.1?}, p99 {:.1?}, max {:.1?}); {commits} \
          commits, the longest took {longest:.1?}",

@@ -10,12 +10,16 @@ mod contract;
 mod ends;
 mod filters;
 mod fleet;
+mod import;
 mod keep;
 mod lists;
 mod model;
+mod outage;
+mod plans;
 mod postgres;
 mod queues;
 mod sqlite;
+mod tls;
 mod tokens;
 mod workers;
 

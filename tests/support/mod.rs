@@ -12,6 +12,7 @@ pub(crate) mod graphql;
 pub(crate) mod kinds;
 pub(crate) mod metrics;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 /// Prints what a run found, past the capture of the test harness.

@@ -5,13 +5,15 @@
 //! run is over. Each test has a schema of its own, empty when it begins.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// What is needed, and how to come by it.
 const MISSING: &str = "the tests need the programs of a PostgreSQL server, 13 or later (Debian: apt-get \
@@ -21,19 +23,34 @@ const MISSING: &str = "the tests need the programs of a PostgreSQL server, 13 or
 /// folder of the programs, and that of the cluster.
 const WATCH: &str = r#"
 trap '' INT TERM HUP
-"$1/initdb" -D "$2/data" -U longhaul -A trust -E UTF8 --locale=C --no-sync --no-instructions >"$2/log" 2>&1 || { cat "$2/log" >&2; rm -rf "$2"; exit 1; }
+if test -n "$FROM"; then
+  "$1/pg_basebackup" -d "$FROM" -D "$2/data" -R -X stream -c fast >"$2/log" 2>&1
+else
+  "$1/initdb" -D "$2/data" -U longhaul -A trust -E UTF8 --locale=C --no-sync --no-instructions >"$2/log" 2>&1
+fi || { cat "$2/log" >&2; rm -rf "$2"; exit 1; }
 cat >"$2/data/pg_hba.conf" <<'END'
+local replication longhaul trust
 local all longhaul trust
 local all all scram-sha-256
 host all longhaul 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 END
-"$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" -c max_connections=400 -c shared_buffers=32MB >>"$2/log" 2>&1 </dev/null &
-until grep -q "^ready" "$2/data/postmaster.pid" 2>/dev/null; do kill -0 $! || { cat "$2/log" >&2; rm -rf "$2"; exit 1; }; sleep 0.05; done
-echo ready
-cat >/dev/null
-kill -QUIT $!
-wait $!
+set -- "$1" "$2" "$3" -c ssl="$(test -e "$2/server.key" && echo on || echo off)" -c ssl_key_file="$2/server.key" -c ssl_cert_file="$2/server.crt"
+serve() {
+  "$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" "$4" "$5" "$6" "$7" "$8" "$9" -c max_connections=400 -c shared_buffers=32MB >>"$2/log" 2>&1 </dev/null &
+  server=$!
+  until grep -Eq "^(ready|standby)" "$2/data/postmaster.pid" 2>/dev/null; do kill -0 $server || { cat "$2/log" >&2; rm -rf "$2"; exit 1; }; sleep 0.05; done
+  echo ready
+}
+serve "$@"
+while read -r order; do
+  case $order in
+    crash) kill -QUIT $server; wait $server; rm -f "$2/data/postmaster.pid"; echo crashed ;;
+    start) serve "$@" ;;
+  esac
+done
+{ kill -CONT $server $(cat "/proc/$server/task/$server/children"); kill -QUIT $server; } 2>/dev/null
+wait $server
 rm -rf "$2"
 "#;
 
@@ -41,41 +58,129 @@ rm -rf "$2"
 pub(crate) struct Cluster {
     folder: PathBuf,
     port: u16,
-    /// Ends with its input.
-    _watch: Child,
+    watch: Mutex<Watch>,
+}
+
+/// The shell that watches over it.
+struct Watch {
+    /// It ends with its input.
+    shell: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Watch {
+    fn hear(&mut self) -> String {
+        let mut said = String::new();
+        self.said.read_line(&mut said).unwrap();
+        said
+    }
 }
 
 /// The one of this run.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Result<Cluster, &str>> = OnceLock::new();
-    CLUSTER.get_or_init(Cluster::start).as_ref().unwrap()
+    CLUSTER.get_or_init(|| Cluster::start(None, None)).as_ref().unwrap()
 }
 
 impl Cluster {
-    fn start() -> Result<Self, &'static str> {
+    fn start(tls: Option<&Path>, from: Option<&Self>) -> Result<Self, &'static str> {
         let programs = programs().ok_or(MISSING)?;
         let folder = tempfile::Builder::new().prefix("longhaul-pg-").tempdir().unwrap().keep();
+        let mut owned = vec![folder.clone()];
+        for name in tls.iter().flat_map(|_| ["server.key", "server.crt"]) {
+            let file = folder.join(name);
+            fs::copy(tls.unwrap().join(name), &file).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            owned.push(file);
+        }
         // Whoever held it has let go by the time it is used; nobody else asks for it in between.
         let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = holder.local_addr().unwrap().port();
         drop(holder);
         let mut watch = Command::new("sh");
         watch.args(["-c", WATCH, "sh"]).arg(&programs).arg(&folder).arg(port.to_string());
+        let from = from
+            .map(|from| format!("host={} port={} user=longhaul", from.folder.display(), from.port));
+        watch.env("FROM", from.unwrap_or_default());
         // It refuses to run as root.
         if fs::metadata(&folder).unwrap().uid() == 0 {
             let (user, group) = unprivileged();
-            chown(&folder, Some(user), Some(group)).unwrap();
+            for path in owned {
+                chown(path, Some(user), Some(group)).unwrap();
+            }
             watch.uid(user).gid(group);
         }
         let watch = watch.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut watch = watch.process_group(0).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(watch.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        if said != "ready\n" {
-            watch.wait().unwrap();
+        let mut shell = watch.process_group(0).spawn().unwrap();
+        let said = BufReader::new(shell.stdout.take().unwrap());
+        let mut watch = Watch { shell, said };
+        if watch.hear() != "ready\n" {
+            watch.shell.wait().unwrap();
             return Err("PostgreSQL did not start: it said why");
         }
-        Ok(Self { folder, port, _watch: watch })
+        Ok(Self { folder, port, watch: Mutex::new(watch) })
+    }
+
+    /// One that a test may stop.
+    pub(crate) fn own() -> Self {
+        Self::start(None, None).unwrap()
+    }
+
+    /// One that follows this one, as a standby.
+    pub(crate) fn standby(&self) -> Self {
+        Self::start(None, Some(self)).unwrap()
+    }
+
+    /// One that speaks TLS, by the key and the certificate `server.key` and `server.crt` in a folder.
+    pub(crate) fn with_tls(folder: &Path) -> Self {
+        Self::start(Some(folder), None).unwrap()
+    }
+
+    /// All that it wrote down.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
+    /// Has the shell do something, until it says that it is done.
+    fn order(&self, order: &str, done: &str) {
+        let mut watch = self.watch.lock().unwrap();
+        watch.shell.stdin.as_mut().unwrap().write_all(format!("{order}\n").as_bytes()).unwrap();
+        assert_eq!(watch.hear().trim_end(), done);
+    }
+
+    /// Ends it as a crash does: nothing is finished, and nobody is told.
+    pub(crate) fn crash(&self) {
+        self.order("crash", "crashed");
+    }
+
+    /// Starts it after a crash; returns once it lets clients in.
+    pub(crate) fn start_again(&self) {
+        self.order("start", "ready");
+    }
+
+    /// Stops it where it stands, with all that serves clients: what is sent to it is taken, and never
+    /// answered.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after that.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap();
+        let send = |pid: &str| {
+            let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+            // One of them may just have ended.
+            let _ = kill_process(pid, signal);
+        };
+        // First the one that would begin others.
+        send(pid);
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        children.split_whitespace().for_each(send);
     }
 
     /// The address of a schema that nobody else uses, made if `is_made`.
@@ -92,6 +197,11 @@ impl Cluster {
         format!("postgres://{user}@{folder}:{}/{database}?connect_timeout=9", self.port)
     }
 
+    /// Its port of the loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The same by TCP.
     pub(crate) fn by_tcp(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
@@ -101,6 +211,12 @@ impl Cluster {
     pub(crate) async fn admin(&self) -> tokio_postgres::Client {
         client(&self.address("longhaul", "postgres")).await
     }
+}
+
+/// The address of a schema by these hosts.
+pub(crate) fn through(hosts: &str, schema: &str) -> String {
+    let options = schema.split_once("&options=").unwrap().1;
+    format!("postgres://longhaul@{hosts}/postgres?options={options}")
 }
 
 /// A connection of the test's own.

@@ -166,6 +166,42 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.keyboard.press("?");
     await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
   },
+  "the palette": async (page) => {
+    await page.goto("/");
+    await expect(page.getByText("No jobs yet.")).toBeVisible();
+    await page.keyboard.press("Control+k");
+    await expect(page.getByRole("dialog", { name: "Go to" }).getByRole("option").first()).toBeVisible();
+    await page.keyboard.type("e");
+    await expect(page.getByRole("option", { name: "Queues" })).toBeVisible();
+  },
+  "what can be undone": async (page, server) => {
+    const gate = await Gate.make(server, "gate");
+    await server.startJob("gated", { pipe: gate.path });
+    await gate.print("begun\n");
+    await server.startJob("script", { script: "true" });
+    await page.goto("/queues/default");
+    await page.getByRole("button", { name: "Cancel …" }).click();
+    await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+  },
+  "ways to copy": async (page, server) => {
+    const id = await server.startJob("script", { script: "echo ERROR no; echo WARN slow >&2" });
+    await server.ended(id);
+    await page.goto(`/jobs/${id}`);
+    await expect(page.locator(".is-error")).toBeVisible();
+    await page.getByRole("button", { name: "Copy as…" }).click();
+    await expect(page.getByRole("dialog").getByRole("tab")).toHaveCount(3);
+  },
+  "a choice of columns": async (page, server) => {
+    await server.ended(await server.startJob("script", { script: "exit 3" }));
+    await page.goto("/");
+    await expect(page.getByRole("row")).toHaveCount(2);
+    if ((page.viewportSize()?.width ?? 0) > 700) {
+      await page.getByText("Columns", { exact: true }).click();
+      for (const name of ["Waited", "Exit", "Worker", "Started by"]) {
+        await page.getByRole("checkbox", { name }).check();
+      }
+    }
+  },
   "an unknown address": async (page) => {
     await page.goto("/nothing");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");

@@ -117,6 +117,38 @@ test("a job tells its past, and another is started with its arguments changed", 
   await expect(page.getByRole("region", { name: "Arguments as JSON" })).toContainText("echo second");
 });
 
+test("an attempt tells when it first printed something, live", async ({ page, server }) => {
+  const gate = await Gate.make(server, "gate");
+  const id = await server.startJob("gated", { pipe: gate.path });
+  await page.goto(`/jobs/${id}`);
+  const attempt = page.getByRole("list", { name: "Attempts" }).getByRole("listitem");
+  await expect(attempt).toContainText("Nothing printed yet");
+  await gate.print("begun\n");
+  await expect(attempt).toContainText(/First output after [\d.]+ m?s/);
+  await gate.close();
+});
+
+test("the columns of the list are chosen, and stay so", async ({ page, server }) => {
+  const id = await server.startJob("script", { script: "exit 3" });
+  await server.ended(id);
+  await page.goto("/");
+  const head = page.getByRole("columnheader");
+  await expect(head).toHaveText(["Selected", "State", "Job", "Queue", "Accepted", "Ran"]);
+  await page.getByText("Columns", { exact: true }).click();
+  await page.getByRole("checkbox", { name: "Queue", exact: true }).uncheck();
+  for (const name of ["Exit", "Worker", "Waited"]) {
+    await page.getByRole("checkbox", { name }).check();
+  }
+  const chosen = ["Selected", "State", "Job", "Accepted", "Waited", "Ran", "Exit", "Worker"];
+  await expect(head).toHaveText(chosen);
+  const row = page.getByRole("row", { name: new RegExp(id.slice(-8)) });
+  await expect(row.getByRole("cell").nth(6)).toHaveText("3");
+  const { workers } = await server.ask<{ workers: { name: string }[] }>("{ workers { name } }");
+  await expect(row.getByRole("cell").nth(7)).toHaveText(workers[0]?.name ?? "");
+  await page.reload();
+  await expect(head).toHaveText(chosen);
+});
+
 test("jobs are found by a label, and canceled and started again many at once", async ({ page, server }) => {
   const gate = await Gate.make(server, "gate");
   const start = (args: object, label: string) =>

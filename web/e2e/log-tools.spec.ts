@@ -199,6 +199,43 @@ test("one stream alone, live, and its download", async ({ page, server }) => {
   expect(Buffer.concat(chunks).toString()).toBe("bad 1\nbad 2\n");
 });
 
+test("the first error is found above all that the page holds, marked and linked to", async ({
+  page,
+  server,
+}) => {
+  const script =
+    "seq 3000; echo '2026 ERROR the cause'; seq 30000; echo 'WARN its effect'; echo 'ERROR later'";
+  const id = await server.startJob("script", { script });
+  expect(await server.ended(id)).toBe(0);
+  await page.goto(`/jobs/${id}`);
+  await expect(lines(page).locator(".is-error")).toHaveText("ERROR later");
+  await expect(lines(page).locator(".is-warning")).toHaveText("WARN its effect");
+  await page.getByRole("button", { name: "First error" }).click();
+  await expect(page.getByText("Line 3,001.")).toBeVisible();
+  await expect(lines(page).locator(".is-linked")).toContainText("ERROR the cause");
+  await expect.poll(() => visible(page, ".is-linked")).toEqual(["3001"]);
+  await expect(page).toHaveURL(/#L3001$/);
+});
+
+test("without a line that tells an error the first on standard error stands for it", async ({
+  page,
+  server,
+}) => {
+  const id = await server.startJob("script", { script: "echo fine; echo odd >&2" });
+  expect(await server.ended(id)).toBe(0);
+  const well = await server.startJob("script", { script: "echo fine" });
+  expect(await server.ended(well)).toBe(0);
+  await page.goto(`/jobs/${id}`);
+  await page.getByRole("button", { name: "First error" }).click();
+  await expect(
+    page.getByText(/^No line tells an error. Line \d is the first on standard error.$/),
+  ).toBeVisible();
+  await expect(lines(page).locator(".is-linked")).toContainText("odd");
+  await page.goto(`/jobs/${well}`);
+  await page.getByRole("button", { name: "First error" }).click();
+  await expect(page.getByText("No line tells an error.", { exact: true })).toBeVisible();
+});
+
 test("times stand beside the lines, by the clock, since the start, since the line before", async ({
   page,
   server,

@@ -37,6 +37,15 @@ test("a queue shows who runs and who waits, and is paused and resumed", async ({
   await expect(queue.getByRole("button", { name: "Pause" })).toBeVisible();
 });
 
+test("a queue's own page counts what it accepted in the last hour", async ({ page, server }) => {
+  await page.goto("/queues/default");
+  const chart = (count: number) =>
+    page.getByRole("img", { name: `${count} jobs accepted in the last hour, by five minutes` });
+  await expect(chart(0)).toBeVisible();
+  await server.ended(await server.startJob("script", { script: "true" }));
+  await expect(chart(1)).toBeVisible();
+});
+
 test("a queue gets another number of slots", async ({ page, server }) => {
   await page.goto("/queues/default");
   await page.getByRole("button", { name: "Set slots" }).click();

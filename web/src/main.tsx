@@ -23,6 +23,7 @@ window.addEventListener("load", () => {
     import("./routes/KindsPage"),
     import("./routes/WorkersPage"),
     import("./routes/TokensPage"),
+    import("./components/Palette"),
   ];
   // What did not come is asked for again when it is opened, and says so there.
   void Promise.allSettled(rest);

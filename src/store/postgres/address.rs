@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::open::OpenError;
@@ -50,6 +50,10 @@ impl Address {
             None => !config.get_hosts().iter().all(is_here),
             Some(_) => return Err(OpenError::TlsMode),
         };
+        // Of several hosts the one that writes: after a failover that is another one.
+        if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1 {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         config.ssl_mode(if tls { SslMode::Require } else { SslMode::Disable });
         config
             .application_name("longhaul")
@@ -149,6 +153,14 @@ mod tests {
         }
         let good = Address::parse("postgres://u:secret@127.0.0.1:5/d?connect_timeout=3").unwrap();
         assert_eq!(good.to_string(), "u@127.0.0.1:5/d");
+    }
+
+    #[test]
+    fn of_several_hosts_the_one_that_writes_is_taken() {
+        let wanted = |url| Address::parse(url).unwrap().config.get_target_session_attrs();
+        let several = "postgres://u@a.example,b.example/d?sslmode=disable";
+        assert_eq!(wanted(several), TargetSessionAttrs::ReadWrite);
+        assert_eq!(wanted("postgres://u@localhost/d"), TargetSessionAttrs::Any);
     }
 
     #[test]

@@ -16,6 +16,19 @@ pub(super) enum Failure {
     /// No connection was free in time, or none could be made.
     #[error("no connection to the database: {0}")]
     NoConnection(String),
+    /// Nothing was heard of a statement in time: it may have been done.
+    #[error("the database has not answered for {0} s")]
+    NoAnswer(u64),
+    /// The database knows less than it had acknowledged: another copy of it answers.
+    #[error(
+        "the database has lost what it had acknowledged: its last event is {found}, and {known} was told"
+    )]
+    Behind {
+        /// The last event that it knows.
+        found: i64,
+        /// The last one that it had acknowledged.
+        known: i64,
+    },
     /// The connection was lost while a COMMIT was under way.
     #[error("the connection was lost at a commit: {0}")]
     Unknown(String),
@@ -92,20 +105,26 @@ impl Failure {
     /// What a failed COMMIT is: only what PostgreSQL says of the transaction itself tells that it was
     /// rolled back. A session that is ended from elsewhere may have committed before it says so.
     pub(super) fn of_commit(self) -> Self {
-        let Self::Sql(error) = &self else { return self };
-        if error.code().is_some_and(is_rolled_back) {
+        let (Self::Sql(_) | Self::NoAnswer(_)) = &self else { return self };
+        let said = if let Self::Sql(error) = &self { error.code() } else { None };
+        if said.is_some_and(|state| is_rolled_back(state) || of_state(state) == Reach::Broken) {
             self
         } else {
             Self::Unknown(self.to_string())
         }
     }
 
+    /// Whether what it was about was stored can be found out later.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+
     /// How far it reaches.
     pub(super) fn reach(&self) -> Reach {
         match self {
             Self::Sql(error) => error.code().map_or(Reach::ForNow, of_state),
-            Self::NoConnection(_) => Reach::ForNow,
-            Self::Unknown(_) | Self::Taken => Reach::Broken,
+            Self::NoConnection(_) | Self::NoAnswer(_) => Reach::ForNow,
+            Self::Unknown(_) | Self::Taken | Self::Behind { .. } => Reach::Broken,
             Self::Json(_) | Self::Value(_) | Self::Law(_) | Self::Guard { .. } => Reach::Alone,
         }
     }

@@ -68,6 +68,13 @@ impl Follow {
         }
     }
 
+    /// The sink is handed all up to this event of our own, which the tally may hold long since.
+    pub(super) fn told(&self, event: i64) {
+        if let Some(told) = &mut self.lock().told {
+            *told = (*told).max(event);
+        }
+    }
+
     /// Somebody else committed something before this event.
     pub(super) fn lacks(&self, event: i64) -> bool {
         let known = self.lock();

@@ -16,7 +16,7 @@ use crate::store::CommitSink;
 use crate::store::tally::Tally;
 
 /// How long somebody may take to let go of the database.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the thread works with.
 #[derive(Clone)]
@@ -47,8 +47,18 @@ impl Held {
         if !taken.map_err(|error| OpenError::of(&error, &shown))? {
             return Err(OpenError::InUse(shown));
         }
-        let tally = read::tally(&session).await;
-        let (tally, counted) = tally.map_err(|e| OpenError::Sql(e.to_string()))?;
+        Self::of(session, base).await
+    }
+
+    /// One that has it already.
+    pub(super) async fn of(session: Session, base: &Base) -> Result<Self, OpenError> {
+        let failed = |failure| {
+            if let Failure::Sql(error) = &failure {
+                return OpenError::of(error, &base.address.to_string());
+            }
+            OpenError::Sql(failure.to_string())
+        };
+        let (tally, counted) = read::tally(&session).await.map_err(failed)?;
         base.follow.counted(counted);
         Ok(Self { session, tally })
     }

@@ -5,6 +5,7 @@
 //! - `write` says what each write does inside that transaction.
 //! - `keep` says what is kept of jobs that ended.
 //! - `fleet` is what several servers share: `heart` keeps this one's lease, `follow` reads what others did.
+//! - [`import`] takes over what an SQLite file holds.
 //! - `readers`, `read`, `ends` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
 //!
@@ -12,12 +13,15 @@
 //! that. It speaks no SQL that is newer than PostgreSQL 13.
 
 mod address;
+mod away;
 mod ends;
 mod failure;
 mod fleet;
 mod follow;
 mod heart;
 mod held;
+pub mod import;
+pub mod inspect;
 mod keep;
 mod list;
 mod open;

@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::error::{Error, SqlState};
 
 use super::failure::told;
+use super::session::ANSWER_WITHIN;
 
 /// The migrations by number, from 1.
 const MIGRATIONS: [&str; 2] =
@@ -17,7 +19,7 @@ const MIGRATIONS: [&str; 2] =
 
 /// The schema that this program writes.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "they are few")]
-const KNOWN: i32 = MIGRATIONS.len() as i32;
+pub(super) const KNOWN: i32 = MIGRATIONS.len() as i32;
 
 /// PostgreSQL 13.
 const OLDEST: i32 = 130_000;
@@ -104,6 +106,9 @@ pub enum OpenError {
          that of Longhaul"
     )]
     Foreign(String),
+    /// What was there is there no more.
+    #[error("the schema `{0}` of the database has the tables of Longhaul no more")]
+    Gone(String),
     /// Another server works on it for the same data folder.
     #[error(
         "another Longhaul server works on the database at {0} with a copy of this data folder: \
@@ -119,6 +124,12 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Nothing was heard for so long.
+    pub(super) fn silent(address: &str, within: Duration) -> Self {
+        let error = format!("no answer within {} s", within.as_secs());
+        Self::Unreachable { address: address.to_owned(), error }
+    }
+
     /// What a failed try to connect to `address`, or the first statements there, mean.
     pub(super) fn of(error: &Error, address: &str) -> Self {
         let (address, said) = (address.to_owned(), told(error));
@@ -144,28 +155,10 @@ impl OpenError {
     }
 }
 
-/// Checks the database and brings its schema up to date.
+/// Checks the database, and brings its schema up to date.
 pub(super) async fn ready(client: &Client, address: &str) -> Result<(), OpenError> {
     let sql = |error: Error| OpenError::of(&error, address);
-    let row = client
-        .query_one(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                    current_setting('server_encoding'), current_schema()::text, pg_is_in_recovery()",
-            &[],
-        )
-        .await
-        .map_err(sql)?;
-    if row.get::<_, i32>(0) < OLDEST {
-        return Err(OpenError::OldServer(row.get(1)));
-    }
-    let encoding: String = row.get(2);
-    if encoding != "UTF8" {
-        return Err(OpenError::Encoding(encoding));
-    }
-    let schema = row.get::<_, Option<String>>(3).ok_or(OpenError::NoSchema)?;
-    if row.get(4) {
-        return Err(OpenError::Standby(address.to_owned()));
-    }
+    let schema = look(client, address).await?;
     // Whoever starts on a schema that is as it should be waits for nobody.
     if version(client, &schema).await.map_err(sql)?? == Some(KNOWN) {
         return Ok(());
@@ -181,9 +174,48 @@ pub(super) async fn ready(client: &Client, address: &str) -> Result<(), OpenErro
     }
 }
 
+/// Checks that the database is still ours to write: a primary, with the schema that this program writes.
+/// Changes nothing: where the schema is gone, another database answers.
+pub(super) async fn still(client: &Client, address: &str) -> Result<(), OpenError> {
+    let sql = |error: Error| OpenError::of(&error, address);
+    let schema = look(client, address).await?;
+    match version(client, &schema).await.map_err(sql)?? {
+        Some(KNOWN) => Ok(()),
+        Some(_) | None => Err(OpenError::Gone(schema)),
+    }
+}
+
+/// Checks the database, whatever it holds; the name of the schema to work in.
+pub(super) async fn look(client: &Client, address: &str) -> Result<String, OpenError> {
+    let asked = client.query_one(
+        "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                current_setting('server_encoding'), current_schema()::text, pg_is_in_recovery()",
+        &[],
+    );
+    let Ok(row) = timeout(ANSWER_WITHIN, asked).await else {
+        return Err(OpenError::silent(address, ANSWER_WITHIN));
+    };
+    let row = row.map_err(|error| OpenError::of(&error, address))?;
+    if row.get::<_, i32>(0) < OLDEST {
+        return Err(OpenError::OldServer(row.get(1)));
+    }
+    let encoding: String = row.get(2);
+    if encoding != "UTF8" {
+        return Err(OpenError::Encoding(encoding));
+    }
+    let schema = row.get::<_, Option<String>>(3).ok_or(OpenError::NoSchema)?;
+    if row.get(4) {
+        return Err(OpenError::Standby(address.to_owned()));
+    }
+    Ok(schema)
+}
+
 /// The schema's number; `None` where there is none. An error where it is none that can be brought up to
 /// date.
-async fn version(client: &Client, schema: &str) -> Result<Result<Option<i32>, OpenError>, Error> {
+pub(super) async fn version(
+    client: &Client,
+    schema: &str,
+) -> Result<Result<Option<i32>, OpenError>, Error> {
     // Not by `to_regclass`: that remembers that there was none, also once somebody else has made one.
     let sql = "SELECT EXISTS (
         SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -203,7 +235,7 @@ async fn version(client: &Client, schema: &str) -> Result<Result<Option<i32>, Op
 
 /// Something stands in the schema. Asked only where no version does, under the lock: between the two
 /// questions somebody else may have migrated.
-async fn is_foreign(client: &Client, schema: &str) -> Result<bool, Error> {
+pub(super) async fn is_foreign(client: &Client, schema: &str) -> Result<bool, Error> {
     let sql = "SELECT EXISTS (
         SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
         WHERE nspname = $1
@@ -211,8 +243,8 @@ async fn is_foreign(client: &Client, schema: &str) -> Result<bool, Error> {
     Ok(client.query_one(sql, &[&schema]).await?.get(0))
 }
 
-/// Inside of a transaction.
-async fn migrate(client: &Client, schema: &str) -> Result<Result<(), OpenError>, Error> {
+/// Brings the schema up to date, inside of a transaction.
+pub(super) async fn migrate(client: &Client, schema: &str) -> Result<Result<(), OpenError>, Error> {
     let lock = "SELECT pg_advisory_xact_lock(1279804482, hashtext($1))";
     client.execute(lock, &[&schema]).await?;
     // Somebody else may have done it while we waited.

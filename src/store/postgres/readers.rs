@@ -2,15 +2,20 @@
 //!
 //! An answer of several statements is one transaction that repeats its reads, so each answer is one
 //! moment; it begins after the call, so it sees every commit that was answered before.
+//!
+//! Whatever is asked has a deadline here too. A connection of which an answer is still to come, since it is
+//! late or nobody waits for it any more, is lent to nobody else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime,
     Transaction,
 };
+use tokio::time::timeout;
+use tokio_postgres::error::Error;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{IsolationLevel, Row};
 
@@ -21,6 +26,8 @@ use super::session::{CONNECT_WITHIN, Parameters, READ_SETTINGS};
 
 /// How long a read waits for a connection.
 const LENT_WITHIN: Duration = Duration::from_secs(10);
+/// Until a question must be answered. Longer than what the server itself gives one, which tells more.
+const ANSWER_WITHIN: Duration = Duration::from_secs(16);
 
 /// The connections that read.
 pub(super) struct Readers {
@@ -28,8 +35,54 @@ pub(super) struct Readers {
     answered: AtomicU64,
 }
 
+/// A connection, lent for the time of one answer.
+pub(super) struct Lent {
+    /// `None` only while it is dropped.
+    client: Option<Client>,
+    asked: Asked,
+}
+
+/// Whether an answer is still to come.
+#[derive(Default)]
+struct Asked(AtomicBool);
+
 /// One moment of the store.
-pub(super) struct Moment<'a>(Transaction<'a>);
+pub(super) struct Moment<'a> {
+    transaction: Transaction<'a>,
+    asked: &'a Asked,
+}
+
+impl Asked {
+    /// What `question` answers, within its time.
+    async fn answered<T>(
+        &self,
+        question: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
+        self.0.store(true, Ordering::Relaxed);
+        let answer = timeout(ANSWER_WITHIN, question).await;
+        let answer = answer.map_err(|_| Failure::NoAnswer(ANSWER_WITHIN.as_secs()))?;
+        self.0.store(false, Ordering::Relaxed);
+        Ok(answer?)
+    }
+}
+
+impl Lent {
+    fn parts(&mut self) -> Result<(&mut Client, &Asked), Failure> {
+        let gone = || Failure::NoConnection("it was given back".to_owned());
+        Ok((self.client.as_mut().ok_or_else(gone)?, &self.asked))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.asked.0.load(Ordering::Relaxed)
+            && let Some(client) = self.client.take()
+        {
+            // It ends with this.
+            drop(Client::take(client));
+        }
+    }
+}
 
 impl Readers {
     /// Makes room for `count` connections, at least one. Each is made when it is needed.
@@ -54,15 +107,13 @@ impl Readers {
     }
 
     /// A connection. Others wait while all are lent.
-    pub(super) async fn lend(&self) -> Result<Client, Failure> {
+    pub(super) async fn lend(&self) -> Result<Lent, Failure> {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        let lent = self.pool.get().await;
-        lent.map_err(|error| {
-            if let PoolError::Backend(error) = error {
-                return Failure::Sql(error);
-            }
-            Failure::NoConnection(error.to_string())
-        })
+        match self.pool.get().await {
+            Ok(client) => Ok(Lent { client: Some(client), asked: Asked::default() }),
+            Err(PoolError::Backend(error)) => Err(Failure::Sql(error)),
+            Err(error) => Err(Failure::NoConnection(error.to_string())),
+        }
     }
 
     /// All rows of one statement.
@@ -71,8 +122,10 @@ impl Readers {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Failure> {
-        let client = self.lend().await?;
-        Ok(client.query(&client.prepare_cached(sql).await?, parameters).await?)
+        let mut lent = self.lend().await?;
+        let (client, asked) = lent.parts()?;
+        let question = async { client.query(&client.prepare_cached(sql).await?, parameters).await };
+        asked.answered(question).await
     }
 
     /// The row of one statement, where there is one.
@@ -81,8 +134,11 @@ impl Readers {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, Failure> {
-        let client = self.lend().await?;
-        Ok(client.query_opt(&client.prepare_cached(sql).await?, parameters).await?)
+        let mut lent = self.lend().await?;
+        let (client, asked) = lent.parts()?;
+        let question =
+            async { client.query_opt(&client.prepare_cached(sql).await?, parameters).await };
+        asked.answered(question).await
     }
 
     /// How many questions were answered.
@@ -98,10 +154,11 @@ impl Readers {
 
 impl<'a> Moment<'a> {
     /// Begins one; it ends when it is dropped.
-    pub(super) async fn begin(client: &'a mut Client) -> Result<Self, Failure> {
+    pub(super) async fn begin(lent: &'a mut Lent) -> Result<Self, Failure> {
+        let (client, asked) = lent.parts()?;
         let level = IsolationLevel::RepeatableRead;
-        let begun = client.build_transaction().isolation_level(level).read_only(true).start();
-        Ok(Self(begun.await?))
+        let begun = client.build_transaction().isolation_level(level).read_only(true);
+        Ok(Self { transaction: asked.answered(begun.start()).await?, asked })
     }
 
     /// All rows of a statement that is made for this once.
@@ -110,7 +167,7 @@ impl<'a> Moment<'a> {
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, Failure> {
-        Ok(self.0.query_typed(sql, parameters).await?)
+        self.asked.answered(self.transaction.query_typed(sql, parameters)).await
     }
 
     /// All rows.
@@ -119,7 +176,10 @@ impl<'a> Moment<'a> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Failure> {
-        Ok(self.0.query(&self.0.prepare_cached(sql).await?, parameters).await?)
+        let transaction = &self.transaction;
+        let question =
+            async { transaction.query(&transaction.prepare_cached(sql).await?, parameters).await };
+        self.asked.answered(question).await
     }
 
     /// The row, where there is one.
@@ -128,6 +188,10 @@ impl<'a> Moment<'a> {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, Failure> {
-        Ok(self.0.query_opt(&self.0.prepare_cached(sql).await?, parameters).await?)
+        let transaction = &self.transaction;
+        let question = async {
+            transaction.query_opt(&transaction.prepare_cached(sql).await?, parameters).await
+        };
+        self.asked.answered(question).await
     }
 }

@@ -39,6 +39,9 @@ pub enum CopyError {
     /// It was told to stop.
     #[error("it was interrupted")]
     Stopped,
+    /// Somebody else reads it.
+    #[error("another process reads the database")]
+    Busy,
     /// A statement failed.
     #[error(transparent)]
     Sql(rusqlite::Error),
@@ -124,7 +127,7 @@ WHERE attempt > 0
   AND has_folder IS NOT 0
 ORDER BY accept_no";
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;

@@ -4,7 +4,8 @@
 //! - [`open`] readies the file: pragmas, migrations, refusals.
 //! - `writer` owns the one connection that writes and commits whatever waits together.
 //! - `write` says what each write does inside that transaction.
-//! - [`copy`] makes a consistent copy of the file, for a backup.
+//! - [`copy`] makes a consistent copy of the file, for a backup; `export` reads all of it, for another
+//!   backend.
 //! - `checkpoint` copies the log into the file, beside the writer.
 //! - `keep` says what is kept of jobs that ended.
 //! - `tally` counts what waits, so that an acceptance need not.
@@ -16,6 +17,7 @@
 mod checkpoint;
 pub mod copy;
 mod ends;
+pub(super) mod export;
 mod failure;
 mod keep;
 mod list;

@@ -2,7 +2,7 @@
 
 import { Dialog } from "@base-ui/react/dialog";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { tinykeys } from "tinykeys";
 
 const PAGES = [
@@ -19,11 +19,40 @@ const SEQUENCE_MS = 1_000;
 /** Elements of a page that the keys go to. */
 const ROW = "main [data-row]";
 const SEARCH = "main [data-search]";
+const UNDO = "[data-undo]";
 const FIND = (which: "next" | "previous") => `main [data-find=${which}]`;
 
-export function Keys() {
+/** Loaded after the page (main.tsx), so that it opens also while the server is away. */
+const Palette = lazy(async () => ({ default: (await import("./Palette")).Palette }));
+const PALETTE_KEYS = /Mac|iP(hone|ad|od)/.test(navigator.platform) ? "⌘K" : "Ctrl K";
+
+export function Keys({ isAdmin }: { isAdmin: boolean }) {
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  const [palette, setPalette] = useState<"never" | "open" | "closed">("never");
+  const openHelp = useCallback(() => setHelpOpen(true), []);
+  const openPalette = useCallback(() => setPalette("open"), []);
+  useKeys(openHelp, openPalette);
+  return (
+    <>
+      <button type="button" className="keys-button palette-button" onClick={openPalette}>
+        Go to <kbd>{PALETTE_KEYS}</kbd>
+      </button>
+      <Help isOpen={isHelpOpen} onOpen={setHelpOpen} />
+      {palette !== "never" && (
+        <Suspense>
+          <Palette
+            isAdmin={isAdmin}
+            isOpen={palette === "open"}
+            onOpen={(isWanted) => setPalette(isWanted ? "open" : "closed")}
+          />
+        </Suspense>
+      )}
+    </>
+  );
+}
+
+function useKeys(openHelp: () => void, openPalette: () => void): void {
   const navigate = useNavigate();
-  const [isOpen, setOpen] = useState(false);
   const go = useRef(navigate);
   go.current = navigate;
 
@@ -37,7 +66,7 @@ export function Keys() {
       }
     };
     const search = unlessBusy(() => document.querySelector<HTMLElement>(SEARCH)?.focus());
-    const help = unlessBusy(() => setOpen(true));
+    const help = unlessBusy(openHelp);
     // A `g` that was typed into a field begins nothing.
     const second = (act: () => void) => {
       if (performance.now() - begun.current <= SEQUENCE_MS) {
@@ -50,6 +79,7 @@ export function Keys() {
     return tinykeys(
       window,
       {
+        "$mod+k": unlessBusy(openPalette, true),
         ...Object.fromEntries(pages.map(([keys, act]) => [keys, unlessBusy(act)])),
         g: unlessBusy(() => {
           begun.current = performance.now();
@@ -59,6 +89,7 @@ export function Keys() {
         o: unlessBusy(() => alone(() => current()?.click())),
         n: unlessBusy(() => document.querySelector<HTMLElement>(FIND("next"))?.click()),
         "Shift+N": unlessBusy(() => document.querySelector<HTMLElement>(FIND("previous"))?.click()),
+        u: unlessBusy(() => [...document.querySelectorAll<HTMLElement>(UNDO)].at(-1)?.click()),
         // Which of them needs Shift is the keyboard's to say.
         "/": search,
         "Shift+/": search,
@@ -67,10 +98,13 @@ export function Keys() {
       },
       { timeout: SEQUENCE_MS },
     );
-  }, []);
+  }, [openHelp, openPalette]);
+}
 
+/** The list of the keys. */
+function Help({ isOpen, onOpen }: { isOpen: boolean; onOpen(isOpen: boolean): void }) {
   return (
-    <Dialog.Root open={isOpen} onOpenChange={setOpen}>
+    <Dialog.Root open={isOpen} onOpenChange={onOpen}>
       <Dialog.Trigger className="keys-button" aria-label="Keys">
         ?
       </Dialog.Trigger>
@@ -79,10 +113,12 @@ export function Keys() {
         <Dialog.Popup className="dialog">
           <Dialog.Title>Keys</Dialog.Title>
           <dl className="keys">
+            <Key keys={PALETTE_KEYS} does="to a page, a kind, a queue or a job by its id" />
             <Key keys="/" does="search" />
             <Key keys="j k" does="to the next and the one before in a list" />
             <Key keys="o" does="open it" />
             <Key keys="n N" does="to the next match in a log, and the one before" />
+            <Key keys="u" does="undo what was just asked for" />
             {PAGES.map(({ key, name }) => (
               <Key key={key} keys={`g ${key}`} does={name} />
             ))}
@@ -108,13 +144,13 @@ function Key({ keys, does }: { keys: string; does: string }) {
   );
 }
 
-/** Keys are for the page only while nobody types, and no dialog is open over it. */
-function unlessBusy(act: () => void): (event: KeyboardEvent) => void {
+/** Keys are for the page only while nobody types, but for those that write nothing, and no dialog is open over it. */
+function unlessBusy(act: () => void, writesNothing = false): (event: KeyboardEvent) => void {
   return (event) => {
     const target = event.target as HTMLElement;
     const isTyping = target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
     if (
-      isTyping ||
+      (isTyping && !writesNothing) ||
       event.repeat ||
       document.querySelector('[role="dialog"], [role="alertdialog"]') !== null
     ) {

@@ -61,6 +61,10 @@ function row(id: string, seq: number, place = 0) {
     reasonText: null,
     attempt: seq,
     maxAttempts: 1,
+    exitCode: seq,
+    signal: null,
+    startedBy: null,
+    worker: null,
     labels: [],
     progress: {
       __typename: "Progress",
@@ -81,15 +85,13 @@ function live(id: string, seq: number, place = 0) {
     position: place,
     eligibleAt: null,
   };
-  const { kind, queue, createdAt, maxAttempts, labels, ...common } = row(id, seq, place);
+  const { kind, queue, createdAt, maxAttempts, startedBy, labels, ...common } = row(id, seq, place);
   return {
     ...common,
     terminal: false,
     reason: null,
     cancelRequestedAt: null,
     cancelNote: null,
-    exitCode: seq,
-    signal: null,
     result: null,
     wait,
     estimate: null,

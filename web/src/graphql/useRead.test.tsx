@@ -36,6 +36,7 @@ function at(seq: number): typeof job {
     exitCode: seq > 1 ? 0 : null,
     signal: null,
     attempt: 1,
+    worker: null,
     result: null,
     wait: null,
     progress: null,
@@ -58,16 +59,7 @@ function named<Rest extends object>(type: string, rest: Rest) {
 }
 
 /** As much of it as a list says. */
-function rowOf({
-  args,
-  terminal,
-  reason,
-  exitCode,
-  signal,
-  result,
-  wait,
-  ...row
-}: typeof job): JobRowFragment {
+function rowOf({ args, terminal, reason, result, wait, ...row }: typeof job): JobRowFragment {
   return row;
 }
 

@@ -4,6 +4,7 @@ import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { Keys } from "../components/Keys";
 import { SignIn } from "../components/SignIn";
+import { Undo } from "../features/undo/Undo";
 import { access, useAccess } from "../graphql/access";
 import { host } from "../graphql/address";
 import { connection, readUncached, useCaller, useConnection, useRecoveries } from "../graphql/client";
@@ -48,7 +49,7 @@ export function Frame() {
             Forget the token
           </button>
         )}
-        {!isAsked && <Keys />}
+        {!isAsked && <Keys isAdmin={isAdmin(answer)} />}
         {!isAsked && <Live state={state} version={server?.version ?? null} />}
       </header>
       {!isAsked && <Lost state={state} />}
@@ -64,6 +65,7 @@ export function Frame() {
           <Outlet />
         </div>
       </main>
+      <Undo />
     </>
   );
 }

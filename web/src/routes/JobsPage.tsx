@@ -9,9 +9,11 @@ import { Export } from "../features/jobs/Export";
 import { Filters } from "../features/jobs/Filters";
 import { JobsTable } from "../features/jobs/JobsTable";
 import { type List, MAX_BEYOND, unseen } from "../features/jobs/list";
-import { firstPage, isFiltered, type JobsSearch } from "../features/jobs/search";
+import { firstPage, isFiltered, type JobsSearch, jobFilter } from "../features/jobs/search";
 import { useJobs } from "../features/jobs/useJobs";
 import { useRowProgress } from "../features/jobs/useRow";
+import { CopyAs } from "../features/ways/CopyAs";
+import { listWays } from "../features/ways/ways";
 import "../features/jobs/jobs.css";
 import { ChoicesDocument, type ChoicesQuery } from "../graphql/generated";
 import { useRead } from "../graphql/useRead";
@@ -61,6 +63,10 @@ export function JobsPage() {
     <>
       <div className="page-head">
         <h1>Jobs</h1>
+        <CopyAs
+          title="This list by other ways"
+          choices={[{ name: "List", of: (target) => listWays(target, jobFilter(search)) }]}
+        />
         <Link to="/start" className="button primary end" search={{ kind: search.kind }}>
           Start a job
         </Link>

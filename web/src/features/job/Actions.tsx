@@ -13,6 +13,8 @@ import {
 } from "../../graphql/generated";
 import { KeyKeeper } from "../../graphql/key";
 import type { Problem } from "../../graphql/problem";
+import { CopyAs } from "../ways/CopyAs";
+import { lookWays, startWays } from "../ways/ways";
 import type { Past } from "./usePast";
 
 interface Props {
@@ -60,11 +62,23 @@ export function Actions({ job, can, isCurrent }: ActionsProps) {
             Start with other arguments
           </Link>
         )}
+        <CopyAs title="This job by other ways" choices={waysOf(job)} />
       </div>
       {isCurrent && <Lacking job={job} can={can} />}
       {failed !== null && <ProblemNote {...failed} />}
     </>
   );
+}
+
+/** Each start by these is another job: they have no key. */
+function waysOf(job: JobWholeFragment): Parameters<typeof CopyAs>[0]["choices"] {
+  const { kind, args } = job;
+  const labels = job.labels.map(({ key, value }) => ({ key, value }));
+  const input = { kind: kind.name, args, ...(labels.length > 0 && { labels }) };
+  return [
+    { name: "Look at it", of: (target) => lookWays(target, job.id) },
+    { name: "Start the same again", of: (target) => startWays(target, input) },
+  ];
 }
 
 /** Where the state would allow it, what is missing is the right. */

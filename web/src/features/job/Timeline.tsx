@@ -1,9 +1,11 @@
 // What happened to a job, in order, each with the time that had passed; and its attempts.
 
+import { useEffect, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
 import { sentence } from "../../components/sentence";
-import type { JobChange } from "../../graphql/generated";
+import { FirstLineDocument, type JobChange } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
+import { useFresh } from "../../graphql/useFresh";
 import { bytes, clockTime, count, duration, exactTime } from "../../time/format";
 import { useNow } from "../../time/now";
 import type { Past } from "./usePast";
@@ -18,6 +20,10 @@ const WORDS: Partial<Record<JobChange, string>> = {
   UPDATED: "Changed",
 };
 
+/** Of so many attempts, the latest, it is asked when they first printed something; and of an open one so often. */
+const MAX_ASKED = 5;
+const LOOK_EVERY_MS = 5_000;
+
 export function Timeline({ past, problem }: { past: Past | null; problem: Problem | null }) {
   return (
     <section className="card" aria-labelledby="timeline-title">
@@ -28,7 +34,7 @@ export function Timeline({ past, problem }: { past: Past | null; problem: Proble
       {past?.events.pageInfo.hasNextPage === true && (
         <p className="note">More happened since. The API has all of it.</p>
       )}
-      {past !== null && past.attempts.length > 0 && <Attempts attempts={past.attempts} />}
+      {past !== null && past.attempts.length > 0 && <Attempts id={past.id} attempts={past.attempts} />}
     </section>
   );
 }
@@ -57,25 +63,79 @@ function Events({ events }: { events: Past["events"]["nodes"] }) {
   );
 }
 
-function Attempts({ attempts }: { attempts: Past["attempts"] }) {
-  const now = useNow();
+function Attempts({ id, attempts }: { id: string; attempts: Past["attempts"] }) {
   return (
     <ol className="attempts" aria-label="Attempts">
-      {attempts.map(({ number, startedAt, endedAt, reasonText, worker, usage }) => (
-        <li key={number}>
-          <strong>Attempt {count(number)}</strong> {endedAt === null ? "has been open for " : "took "}
-          {duration((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt))}
-          {worker !== null && ` on ${worker.name}`}
-          {reasonText === null ? "." : `: ${sentence(reasonText)}`}
-          {usage !== null && (
-            <span className="note usage">
-              {duration(usage.cpuMs)} of processor time
-              {usage.peakMemoryBytes !== null && `, ${bytes(usage.peakMemoryBytes)} of memory`},{" "}
-              {bytes(usage.logBytes)} printed
-            </span>
-          )}
-        </li>
+      {attempts.map((attempt, index) => (
+        <Attempt
+          key={attempt.number}
+          id={id}
+          attempt={attempt}
+          isRecent={attempts.length - index <= MAX_ASKED}
+        />
       ))}
     </ol>
+  );
+}
+
+interface AttemptProps {
+  id: string;
+  attempt: Past["attempts"][number];
+  /** Is it one of those whose first words are asked for? */
+  isRecent: boolean;
+}
+
+function Attempt({ id, attempt, isRecent }: AttemptProps) {
+  const now = useNow();
+  const { number, startedAt, endedAt, reasonText, worker, usage } = attempt;
+  const start = Date.parse(startedAt);
+  const end = endedAt === null ? now : Date.parse(endedAt);
+  return (
+    <li>
+      <strong>Attempt {count(number)}</strong> {endedAt === null ? "has been open for " : "took "}
+      {duration(end - start)}
+      {worker !== null && ` on ${worker.name}`}
+      {reasonText === null ? "." : `: ${sentence(reasonText)}`}
+      {isRecent && <FirstOutput id={id} number={number} start={start} end={end} isOpen={endedAt === null} />}
+      {usage !== null && (
+        <span className="note usage">
+          {duration(usage.cpuMs)} of processor time
+          {usage.peakMemoryBytes !== null && `, ${bytes(usage.peakMemoryBytes)} of memory`},{" "}
+          {bytes(usage.logBytes)} printed
+        </span>
+      )}
+    </li>
+  );
+}
+
+interface FirstOutputProps {
+  id: string;
+  number: number;
+  start: number;
+  end: number;
+  isOpen: boolean;
+}
+
+/** When an attempt first said something, in words and as the part of its time before that. */
+function FirstOutput({ id, number, start, end, isOpen }: FirstOutputProps) {
+  const now = useNow();
+  const [isKnown, setKnown] = useState(false);
+  // Nothing tells that the first line came: while it has not, it is looked for.
+  const pulse = isKnown ? -1 : isOpen ? Math.floor(now / LOOK_EVERY_MS) : 0;
+  const { data } = useFresh(FirstLineDocument, () => ({ id, attempt: number }), `${id} ${number}`, pulse);
+  const at = data?.job?.log?.nodes[0]?.at;
+  useEffect(() => setKnown(at !== undefined), [at]);
+  if (at === undefined) {
+    return data?.job?.log && <span className="note usage">Nothing printed{isOpen && " yet"}</span>;
+  }
+  const silent = Math.max(0, Date.parse(at) - start);
+  const share = end > start ? Math.min(100, (100 * silent) / (end - start)) : 0;
+  return (
+    <>
+      <span className="note usage">First output after {duration(silent)}</span>
+      <span className="spent" aria-hidden="true">
+        <span style={{ width: `${share}%` }} />
+      </span>
+    </>
   );
 }

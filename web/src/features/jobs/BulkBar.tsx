@@ -3,21 +3,15 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { useRef, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
-import { act, readUncached } from "../../graphql/client";
-import {
-  BulkCancelDocument,
-  BulkPageDocument,
-  BulkRetryDocument,
-  type JobFilter,
-  type JobState,
-} from "../../graphql/generated";
+import { readUncached } from "../../graphql/client";
+import { BulkPageDocument, type JobFilter, type JobState } from "../../graphql/generated";
 import { newKey } from "../../graphql/key";
 import type { Problem } from "../../graphql/problem";
 import { count } from "../../time/format";
 import { runBulk, type Tally } from "./bulk";
+import { type Action, actOn, one, pagesOf, pause } from "./bulkServer";
+import { Columns } from "./Columns";
 import { type JobsSearch, jobFilter } from "./search";
-
-type Action = "cancel" | "retry";
 
 const STATES: Record<Action, readonly JobState[]> = {
   cancel: ["QUEUED", "RUNNING"],
@@ -39,9 +33,6 @@ const WORDS: Record<Action, { open: string; title: string; done: string; none: s
     text: "For each a new job with the same arguments is started.",
   },
 };
-/** Jobs of a page that is asked for. */
-const PAGE = 100;
-
 interface Props {
   search: JobsSearch;
   selected: ReadonlySet<string>;
@@ -56,6 +47,7 @@ export function BulkBar({ search, selected, onDone }: Props) {
       </span>
       <BulkAction action="cancel" search={search} selected={selected} onDone={onDone} />
       <BulkAction action="retry" search={search} selected={selected} onDone={onDone} />
+      <Columns />
     </section>
   );
 }
@@ -115,7 +107,7 @@ function BulkAction({ action, search, selected, onDone }: ActionProps) {
       act: (id) => actOn(action, id, run),
       report: (tally) => setPhase({ name: "working", total, tally }),
       isStopped: () => isStopped.current,
-      pause: (millis) => new Promise((resolve) => setTimeout(resolve, millis)),
+      pause,
     });
     setPhase({ name: "done", tally });
     onDone();
@@ -203,37 +195,4 @@ function number(total: number | null): string {
     return "more than 10,000 jobs";
   }
   return total === 1 ? "1 job" : `${count(total)} jobs`;
-}
-
-async function actOn(action: Action, id: string, run: string): Promise<Problem | null> {
-  // A repeated start makes no second job.
-  const { problem } =
-    action === "cancel"
-      ? await act(BulkCancelDocument, { id })
-      : await act(BulkRetryDocument, { id, idempotencyKey: `${run}-${id}` });
-  return problem;
-}
-
-async function* one(ids: readonly string[]) {
-  yield ids;
-}
-
-/** All that match, newest first. What is started meanwhile is newer than the first page, and is left alone. */
-async function* pagesOf(filter: JobFilter): AsyncGenerator<readonly string[]> {
-  let after: string | null = null;
-  for (;;) {
-    const { data }: Awaited<ReturnType<typeof page>> = await page(filter, after);
-    if (data === null) {
-      return;
-    }
-    yield data.jobs.nodes.map((job) => job.id);
-    if (!data.jobs.pageInfo.hasNextPage || data.jobs.pageInfo.endCursor === null) {
-      return;
-    }
-    after = data.jobs.pageInfo.endCursor;
-  }
-}
-
-function page(filter: JobFilter, after: string | null) {
-  return readUncached(BulkPageDocument, { filter, first: PAGE, after });
 }

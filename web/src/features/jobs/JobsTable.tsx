@@ -6,6 +6,7 @@ import { StateWord } from "../../components/StateWord";
 import { Time } from "../../components/Time";
 import { duration } from "../../time/format";
 import { useNow } from "../../time/now";
+import { COLUMN_WORDS, type Column, useColumns } from "./columns";
 import type { List, Row } from "./list";
 import { labelText } from "./search";
 import { useRow } from "./useRow";
@@ -19,6 +20,7 @@ interface Props {
 }
 
 export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
+  const [columns] = useColumns();
   return (
     <table className="jobs">
       <caption className="hidden-words">Jobs, newest first</caption>
@@ -29,13 +31,11 @@ export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
           </th>
           <th scope="col">State</th>
           <th scope="col">Job</th>
-          <th scope="col" className="wide">
-            Queue
-          </th>
-          <th scope="col">Accepted</th>
-          <th scope="col" className="wide">
-            Ran
-          </th>
+          {columns.map((column) => (
+            <th key={column} scope="col" className={column === "accepted" ? undefined : "wide"}>
+              {COLUMN_WORDS[column]}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody
@@ -47,6 +47,7 @@ export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
           <JobRow
             key={row.id}
             listed={row}
+            columns={columns}
             isGone={list.gone.has(row.id)}
             isSelected={selected.has(row.id)}
             onSelect={onSelect}
@@ -59,12 +60,13 @@ export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
 
 interface RowProps {
   listed: Row;
+  columns: readonly Column[];
   isGone: boolean;
   isSelected: boolean;
   onSelect(id: string, isOn: boolean): void;
 }
 
-function JobRow({ listed, isGone, isSelected, onSelect }: RowProps) {
+function JobRow({ listed, columns, isGone, isSelected, onSelect }: RowProps) {
   const row = useRow(listed);
   return (
     <tr className={isGone ? "gone" : undefined}>
@@ -98,15 +100,43 @@ function JobRow({ listed, isGone, isSelected, onSelect }: RowProps) {
         )}
         {row.reasonText !== null && row.state !== "SUCCEEDED" && <div className="note">{row.reasonText}</div>}
       </td>
-      <td className="wide">{row.queue.name}</td>
-      <td>
-        <Time at={row.createdAt} />
-      </td>
-      <td className="wide number">
-        <Ran row={row} />
-      </td>
+      {columns.map((column) => (
+        <td key={column} className={column === "accepted" ? undefined : "wide number"}>
+          <Cell column={column} row={row} />
+        </td>
+      ))}
     </tr>
   );
+}
+
+function Cell({ column, row }: { column: Column; row: Row }) {
+  switch (column) {
+    case "queue":
+      return row.queue.name;
+    case "accepted":
+      return <Time at={row.createdAt} />;
+    case "waited":
+      return <Waited row={row} />;
+    case "ran":
+      return <Ran row={row} />;
+    case "exit":
+      return row.signal ?? row.exitCode ?? "–";
+    case "worker":
+      return row.worker?.name ?? "–";
+    case "startedBy":
+      return row.startedBy ?? "–";
+  }
+}
+
+/** Until it started, or ended without that. Of an attempt after the first it can't be told. */
+function Waited({ row }: { row: Row }) {
+  const now = useNow();
+  const started = row.state === "QUEUED" ? null : row.startedAt;
+  if (row.attempt > 1) {
+    return "–";
+  }
+  const until = started ?? row.endedAt;
+  return duration((until === null ? now : Date.parse(until)) - Date.parse(row.createdAt));
 }
 
 function Ran({ row }: { row: Row }) {

@@ -30,6 +30,10 @@ function job(number: number, state: JobState = "QUEUED", seq = 1): Row {
     reasonText: null,
     attempt: 0,
     maxAttempts: 1,
+    exitCode: null,
+    signal: null,
+    startedBy: null,
+    worker: null,
     labels: [],
     progress: null,
   };

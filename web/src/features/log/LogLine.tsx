@@ -4,6 +4,7 @@ import { memo, useMemo } from "react";
 import { count, exactTime } from "../../time/format";
 import { pieces } from "./ansi";
 import { type Line, leftOutBefore } from "./buffer";
+import { levelOf } from "./level";
 import { lineLink } from "./lineLink";
 import { marked } from "./marks";
 import type { Span } from "./match";
@@ -34,6 +35,7 @@ export const LogLine = memo(function LogLine({
   spans = NO_SPANS,
 }: Props) {
   const text = useMemo(() => pieces(line.text), [line.text]);
+  const level = useMemo(() => levelOf(text.pieces.map((piece) => piece.text).join("")), [text]);
   const parts = useMemo(() => marked(text.pieces, spans), [text, spans]);
   const stream = STREAMS[line.stream] ?? { short: line.stream, long: line.stream };
   const leftOut = isWhole ? leftOutBefore(line, previous) : 0;
@@ -57,7 +59,7 @@ export const LogLine = memo(function LogLine({
       <span className="log-stream" title={stream.long}>
         {stream.short}
       </span>
-      <span className="log-text">
+      <span className={level === null ? "log-text" : `log-text is-${level}`}>
         {isNewAttempt && <span className="log-note">attempt {attempt}</span>}
         {leftOut > 0 && (
           <span className="log-note">{count(leftOut)} lines before this one were left out</span>

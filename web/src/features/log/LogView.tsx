@@ -34,7 +34,7 @@ export function LogView({ id, isWaiting, startOf }: Props) {
   const scroll = useScroll(feed, state, settings.wrap);
   const linked = useLineLink(id, link, isWhole, { feed, state, scroll });
   const find = useFind(id, stream, state, scroll);
-  const [unsaved, setUnsaved] = useState<Problem | null>(null);
+  const [failed, setFailed] = useState<Problem | null>(null);
   const isLost = useConnection().phase === "lost";
   return (
     <section className="log" aria-labelledby="log-title">
@@ -50,7 +50,8 @@ export function LogView({ id, isWaiting, startOf }: Props) {
         scroll={scroll}
         stream={stream}
         onStream={setStream}
-        onProblem={setUnsaved}
+        onLine={(line) => linked.set(line, false)}
+        onProblem={setFailed}
       />
       {state.droppedBytes > 0 && (
         <p className="note">
@@ -58,7 +59,7 @@ export function LogView({ id, isWaiting, startOf }: Props) {
         </p>
       )}
       <Missing linked={linked} />
-      {unsaved !== null && <ProblemNote what="The log could not be downloaded" problem={unsaved} />}
+      {failed !== null && <ProblemNote what="That could not be done with the log" problem={failed} />}
       {state.problem !== null && (
         <ProblemNote
           what="The log could not be read"

@@ -5,7 +5,8 @@ import type { LogStream } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
 import { count } from "../../time/format";
 import { Download } from "./Download";
-import { MAX_FOUND } from "./finder";
+import { FirstError } from "./FirstError";
+import { type Found, MAX_FOUND } from "./finder";
 import { type Settings, TIMES, useSettings } from "./settings";
 import type { Find } from "./useFind";
 import type { Scroll } from "./useScroll";
@@ -29,10 +30,12 @@ interface Props {
   scroll: Scroll;
   stream: LogStream | null;
   onStream(stream: LogStream | null): void;
+  /** A line that was looked for, to be marked. */
+  onLine(line: Found): void;
   onProblem(problem: Problem | null): void;
 }
 
-export function Tools({ id, find, scroll, stream, onStream, onProblem }: Props) {
+export function Tools({ id, find, scroll, stream, onStream, onLine, onProblem }: Props) {
   const [settings, set] = useSettings();
   return (
     <div className="log-tools">
@@ -73,6 +76,8 @@ export function Tools({ id, find, scroll, stream, onStream, onProblem }: Props) 
       >
         Follow
       </button>
+      {/* In one stream alone other lines are not there to be shown. */}
+      {stream === null && <FirstError id={id} scroll={scroll} onFound={onLine} onProblem={onProblem} />}
       <Download id={id} stream={stream} onProblem={onProblem} />
     </div>
   );

@@ -16,7 +16,7 @@ export interface Linked {
   missing: "beyond" | "left out" | null;
   problem: Problem | null;
   /** Makes this line the one that the address names; `isRange`: all from the one that it was. */
-  set(line: Line, isRange: boolean): void;
+  set(line: Pick<Line, "attempt" | "number">, isRange: boolean): void;
 }
 
 /** The link that the present address holds. */

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import { listen, readUncached, uncached, useCaller, useRecoveries } from "../../graphql/client";
 import {
+  LogLevelsDocument,
   LogNumbersDocument,
   LogPageDocument,
   LogSearchDocument,
@@ -13,6 +14,7 @@ import { fromServer, type Problem } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
 import { LogFeed, type LogState, type Place, type Source } from "./feed";
 import type { Texts } from "./finder";
+import type { Levels } from "./firstError";
 import type { Numbers } from "./locate";
 
 /** Reads and follows the log of the job `id`, or one stream of it; from its end, but where somebody asks for a line first. */
@@ -90,6 +92,15 @@ function sourceOf(id: string, stream: LogStream | null): Source {
 export function textsOf(id: string, stream: LogStream | null): Texts {
   return async (place) => {
     const { data, problem } = await readUncached(LogSearchDocument, { id, stream, ...all(place) });
+    const log = data?.job?.log;
+    return log ? { lines: log.nodes, hasNewer: log.pageInfo.hasNextPage } : absent(problem);
+  };
+}
+
+/** The lines of a log with what tells how grave they are. */
+export function levelsOf(id: string): Levels {
+  return async (place) => {
+    const { data, problem } = await readUncached(LogLevelsDocument, { id, ...all(place) });
     const log = data?.job?.log;
     return log ? { lines: log.nodes, hasNewer: log.pageInfo.hasNextPage } : absent(problem);
   };

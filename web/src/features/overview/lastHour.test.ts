@@ -19,6 +19,11 @@ test("the parts follow each other without a hole", () => {
   }
 });
 
+test("of one queue, where one is named", () => {
+  expect(parts(noon).b3).not.toHaveProperty("queues");
+  expect(parts(noon, "slow").b3).toMatchObject({ queues: ["slow"] });
+});
+
 test("only first attempts that began in the hour tell a wait, oldest first", () => {
   const job = (id: string, started: number | null, attempt: number) => ({
     id,

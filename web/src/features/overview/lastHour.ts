@@ -11,11 +11,12 @@ export function hourBefore(now: number): number {
   return Math.floor(now / MINUTE_MS + 1) * MINUTE_MS - PARTS * PART_MS;
 }
 
-/** The filters that count what was accepted in each part. */
-export function parts(since: number): ThroughputQueryVariables {
+/** The filters that count what was accepted in each part, of all queues or of one. */
+export function parts(since: number, queue?: string): ThroughputQueryVariables {
   const filters = Array.from({ length: PARTS }, (_, part): [string, JobFilter] => [
     `b${part}`,
     {
+      ...(queue !== undefined && { queues: [queue] }),
       createdAfter: new Date(since + part * PART_MS).toISOString(),
       createdBefore: new Date(since + (part + 1) * PART_MS).toISOString(),
     },

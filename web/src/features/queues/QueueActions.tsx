@@ -12,6 +12,35 @@ import {
   SetQueueSlotsDocument,
 } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
+import { notices } from "../undo/notices";
+
+/** Pausing and resuming, each of which undoes the other. */
+async function pauseQueue(name: string, note: string | null): Promise<Answer<unknown>> {
+  const answer = await act(PauseQueueDocument, { name, note });
+  if (answer.problem === null && answer.data?.pauseQueue.changed === true) {
+    const undo = async () => (await act(ResumeQueueDocument, { name })).problem;
+    notices.offer({ words: `The queue ${name} is paused.`, undo });
+  }
+  return answer;
+}
+
+async function resumeQueue(name: string, note: string | null): Promise<Answer<unknown>> {
+  const answer = await act(ResumeQueueDocument, { name });
+  if (answer.problem === null && answer.data?.resumeQueue.changed === true) {
+    const undo = async () => (await act(PauseQueueDocument, { name, note })).problem;
+    notices.offer({ words: `The queue ${name} is resumed.`, undo });
+  }
+  return answer;
+}
+
+async function setSlots(name: string, slots: number, before: number): Promise<Answer<unknown>> {
+  const answer = await act(SetQueueSlotsDocument, { name, slots });
+  if (answer.problem === null && answer.data?.setQueueSlots.changed === true) {
+    const undo = async () => (await act(SetQueueSlotsDocument, { name, slots: before })).problem;
+    notices.offer({ words: `The queue ${name} has ${slots === 1 ? "1 slot" : `${slots} slots`}.`, undo });
+  }
+  return answer;
+}
 
 interface Props {
   queue: QueueRowFragment;
@@ -22,7 +51,7 @@ export function QueueActions({ queue }: Props) {
   const [isBusy, setBusy] = useState(false);
   const resume = async () => {
     setBusy(true);
-    setFailed((await act(ResumeQueueDocument, { name: queue.name })).problem);
+    setFailed((await resumeQueue(queue.name, queue.pausedNote)).problem);
     setBusy(false);
   };
   return (
@@ -51,7 +80,7 @@ function Pause({ queue }: Props) {
       text="Running jobs finish; no other starts until it is resumed. Jobs are still accepted, and wait."
       confirm="Pause the queue"
       what="The queue could not be paused"
-      onConfirm={() => act(PauseQueueDocument, { name: queue.name, note: note === "" ? null : note })}
+      onConfirm={() => pauseQueue(queue.name, note === "" ? null : note)}
     >
       <label>
         Note (optional)
@@ -62,7 +91,7 @@ function Pause({ queue }: Props) {
 }
 
 function SetSlots({ queue }: Props) {
-  const [slots, setSlots] = useState<number | null>(queue.slots);
+  const [slots, setTyped] = useState<number | null>(queue.slots);
   return (
     <Question
       open="Set slots"
@@ -70,13 +99,13 @@ function SetSlots({ queue }: Props) {
       text="It holds over a restart. Fewer than run now: none is stopped, and none starts until there is room. The worker's own slots still hold."
       confirm="Set the slots"
       what="The slots could not be set"
-      onOpen={() => setSlots(queue.slots)}
-      onConfirm={() => act(SetQueueSlotsDocument, { name: queue.name, slots: slots ?? queue.slots })}
+      onOpen={() => setTyped(queue.slots)}
+      onConfirm={() => setSlots(queue.name, slots ?? queue.slots, queue.slots)}
     >
       <NumberField.Root
         id={`slots-${queue.name}`}
         value={slots}
-        onValueChange={setSlots}
+        onValueChange={setTyped}
         min={0}
         max={10_000}
         className="number-field"

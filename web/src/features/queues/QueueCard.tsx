@@ -3,9 +3,13 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { Time } from "../../components/Time";
-import { QueueLineDocument, type QueueRowFragment } from "../../graphql/generated";
+import { QueueLineDocument, type QueueRowFragment, ThroughputDocument } from "../../graphql/generated";
 import { useFresh } from "../../graphql/useFresh";
 import { count, duration } from "../../time/format";
+import { serverNow, useNow } from "../../time/now";
+import { Accepted } from "../overview/Accepted";
+import { hourBefore, parts } from "../overview/lastHour";
+import "../overview/overview.css";
 import { NextUp } from "./NextUp";
 import { QueueActions } from "./QueueActions";
 import { Slots } from "./Slots";
@@ -60,8 +64,20 @@ export function QueueCard({ queue, pulse, waiting, isListed }: Props) {
           {stats.failedLastHour > 0 && `, ${count(stats.failedLastHour)} failed`}
         </Figure>
       </dl>
-      <NextUp queue={name} line={line} />
+      {!isListed && <LastHour name={name} pulse={pulse} />}
+      <NextUp queue={name} line={line} waiting={isListed ? null : stats.waiting + stats.notBefore} />
     </section>
+  );
+}
+
+/** What was accepted into it. */
+function LastHour({ name, pulse }: { name: string; pulse: number }) {
+  const since = hourBefore(useNow());
+  const { data } = useFresh(ThroughputDocument, () => parts(hourBefore(serverNow()), name), name, pulse);
+  return (
+    <div className="queue-hour">
+      <Accepted since={since} throughput={data} />
+    </div>
   );
 }
 

@@ -8,8 +8,8 @@ import { ArgsForm, hasFields } from "./ArgsForm";
 import { ArgsJson, parsed } from "./ArgsJson";
 import { FormBoundary } from "./FormBoundary";
 import { Place } from "./Place";
+import { Same } from "./Same";
 import { useStart } from "./useStart";
-import { Ways } from "./Ways";
 
 type Mode = "form" | "json";
 
@@ -68,7 +68,7 @@ export function StartForm({ kind, draft, onDraft }: Props) {
         </ArgsJson>
       )}
       {current !== undefined && <Place kind={kind} args={current} />}
-      <Ways input={current === undefined ? null : start.requestOf(current)} withToken={token !== null} />
+      <Same input={current === undefined ? null : start.requestOf(current)} withToken={token !== null} />
     </>
   );
 }

@@ -3,6 +3,8 @@
 //!
 //! It changes nothing. Where a server runs it asks that one; else it looks at what one would find.
 
+mod database;
+
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +13,7 @@ use std::path::Path;
 use rustix::fs::{Access, access, statvfs};
 use serde_json::{Value, json};
 
-use crate::config::{Config, Environment, Overrides, Server};
+use crate::config::{Config, Database, Environment, Overrides, Server};
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 
 use super::client::{Client, ClientError};
@@ -47,6 +49,9 @@ pub(super) async fn run(context: &Context, overrides: &Overrides) -> Result<u8, 
         Ok(config) => {
             findings.extend(configuration(config));
             findings.extend(folder(&config.server));
+            if let Database::Postgres(url) = &config.server.database {
+                findings.extend(database::look(url).await);
+            }
         }
         Err(error) => findings.push(Finding("configuration", Grade::Wrong, error.to_string())),
     }
@@ -130,16 +135,13 @@ fn folder(server: &Server) -> Vec<Finding> {
         let grade = if free < ROOM { Grade::Warning } else { Grade::Good };
         findings.push(Finding("disk", grade, format!("{} MiB are free", free >> 20)));
     }
-    findings.push(if server.database.is_postgres() {
-        let text = "PostgreSQL: whether it can be used, a start of the server says".to_owned();
-        Finding("database", Grade::Good, text)
-    } else {
-        database(&data.join("longhaul.db"))
-    });
+    if !server.database.is_postgres() {
+        findings.push(sqlite(&data.join("longhaul.db")));
+    }
     findings
 }
 
-fn database(file: &Path) -> Finding {
+fn sqlite(file: &Path) -> Finding {
     use std::io::Read as _;
     let mut head = Vec::new();
     match fs::File::open(file).and_then(|file| file.take(16).read_to_end(&mut head)) {

@@ -12,38 +12,48 @@
 //!   under it: they become visible in their order, and no cursor passes over one that commits late.
 //! - What others committed is taken in before anything of its own is written (follow.rs).
 //! - A connection that is lost before a COMMIT is made again, and nothing was stored; one that is lost at
-//!   a COMMIT leaves nobody who knows, and nothing is written any more (P13).
+//!   a COMMIT leaves its writes in doubt, and nothing is written before it is known what became of them. Where
+//!   nobody can know, nothing is written any more (P13).
 //!
 //! # Concurrency
 //!
 //! The thread owns the connection and the tally. At most [`MAX_PENDING`] writes wait; further
 //! callers wait for room. A write that was handed over is done even if its caller goes away.
 
+mod outage;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until};
 
-use super::failure::{Failure, Reach};
-use super::held::{Base, Held, known_numbers};
-use super::open::OpenError;
-use super::pending::{Pending, Waiting};
-use super::write::{Operation, Tx};
+use crate::domain::event::Commit;
 use crate::store::meter::Meter;
+use crate::store::postgres::away::{self, Doubt};
+use crate::store::postgres::failure::{Failure, Reach};
+use crate::store::postgres::held::{Base, Held, known_numbers};
+use crate::store::postgres::open::OpenError;
+use crate::store::postgres::pending::{Pending, Waiting};
+use crate::store::postgres::write::{Operation, Tx};
 use crate::store::{CommitSink, Health, StoreError, health};
+use outage::Away;
 
 /// The most writes that share a transaction.
 const MAX_BATCH: usize = 256;
 /// The most writes that are handed over and not yet answered.
 const MAX_PENDING: usize = 4 * MAX_BATCH;
-/// How often a store that refuses asks whether it still must.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How often who has nothing to write looks whether it could.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Takes the lock of the schema, which every transaction that writes holds.
-const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(1279804484, hashtext(current_schema()))";
+pub(super) const LOCK: &str =
+    "SELECT pg_advisory_xact_lock(1279804484, hashtext(current_schema()))";
+/// A transaction with it.
+pub(super) const BEGIN: &str =
+    "BEGIN; SELECT pg_advisory_xact_lock(1279804484, hashtext(current_schema()))";
 
 /// The door to the thread. Dropping it waits until all that was handed over is done.
 pub(super) struct Writer {
@@ -75,8 +85,8 @@ impl Writer {
         let work = async move || match Held::take(&base).await {
             Ok(held) => {
                 drop(opened.send(Ok(())));
-                let held = Some(held);
-                Desk { base, held, on_commit, meter, health, longest: counted, receiver }
+                let (held, away, last_event, longest) = (Some(held), None, 0, counted);
+                Desk { base, held, away, last_event, on_commit, meter, health, longest, receiver }
                     .run()
                     .await;
             }
@@ -142,8 +152,11 @@ impl Drop for Writer {
 /// What the thread owns.
 struct Desk {
     base: Base,
-    /// `None`: the connection is lost, and another one is not made yet.
+    /// `None`: it is away, or the store is broken.
     held: Option<Held>,
+    away: Option<Away>,
+    /// The last event that was acknowledged, as far as one was since the start.
+    last_event: i64,
     on_commit: CommitSink,
     meter: Arc<Meter>,
     health: watch::Sender<Health>,
@@ -165,21 +178,39 @@ impl Desk {
     /// All that waits, at least one; `None` once nobody can hand over anything.
     async fn next_batch(&mut self) -> Option<Vec<Box<dyn Pending>>> {
         let mut batch = Vec::new();
+        let mut look_at = Instant::now() + LOOK_EVERY;
+        let follow = Arc::clone(&self.base.follow);
         loop {
-            if !matches!(*self.health.borrow(), Health::Refusing(_)) {
-                let follow = Arc::clone(&self.base.follow);
-                tokio::select! {
-                    count = self.receiver.recv_many(&mut batch, MAX_BATCH) => {
-                        return (count > 0).then_some(batch);
+            let next = self.receiver.recv_many(&mut batch, MAX_BATCH);
+            match (&mut self.away, &self.held) {
+                (Some(away), _) => tokio::select! {
+                    back = &mut away.coming => {
+                        let put_off = self.come_back(back);
+                        if !put_off.is_empty() {
+                            return Some(put_off);
+                        }
+                    }
+                    count = next, if away.is_told => return (count > 0).then_some(batch),
+                    () = sleep_until(away.tell_at), if !away.is_told => self.tell_away(),
+                },
+                // None goes first: whoever always writes has to hear of settings, too.
+                (None, Some(held)) => tokio::select! {
+                    count = next => return (count > 0).then_some(batch),
+                    () = held.session.gone() => {
+                        self.go_away(&Failure::NoConnection("it was lost".to_owned()), None);
                     }
                     () = follow.more.notified() => self.look().await,
+                    () = sleep_until(look_at) => {
+                        look_at = Instant::now() + LOOK_EVERY;
+                        if let Err(failure) = away::look(&held.session).await {
+                            self.go_away(&failure, None);
+                        }
+                    }
+                },
+                (None, None) => {
+                    let count = next.await;
+                    return (count > 0).then_some(batch);
                 }
-                continue;
-            }
-            let next = self.receiver.recv_many(&mut batch, MAX_BATCH);
-            match timeout(PROBE_EVERY, next).await {
-                Ok(count) => return (count > 0).then_some(batch),
-                Err(_) => self.probe().await,
             }
         }
     }
@@ -189,9 +220,12 @@ impl Desk {
             // These were never attempted: nothing of them is stored.
             return self.fail_all(batch, || StoreError::Unavailable(why.clone()));
         }
-        let Err(Rollback { failure, began }) = self.transact(&mut batch).await else {
+        let Err(Rollback { failure, began, in_doubt }) = self.transact(&mut batch).await else {
             return batch.into_iter().for_each(Pending::answer);
         };
+        if let Some((commit, last_event)) = in_doubt {
+            return self.go_away(&failure, Some(Doubt { batch, commit, last_event }));
+        }
         let reach = failure.reach();
         let is_open = self.held.as_ref().is_some_and(|held| !held.session.is_closed());
         if reach != Reach::Broken && began && is_open && batch.len() > 1 {
@@ -202,20 +236,26 @@ impl Desk {
         }
         match reach {
             Reach::Alone => tracing::error!(error = %failure, "a write was rolled back"),
-            Reach::ForNow => self.become_refusing(&failure),
+            Reach::ForNow => self.go_away(&failure, None),
             Reach::Broken => self.become_broken(&failure),
         }
-        self.fail_all(batch, || failure.of_write());
+        // A connection that was lost while nobody used it is often made again at once.
+        match &mut self.away {
+            Some(away) if !began && !away.is_told => away.put_off.extend(batch),
+            _ => self.fail_all(batch, || failure.of_write()),
+        }
     }
 
-    /// Does the batch in one transaction, which is either durable and told, or rolled back.
+    /// Does the batch in one transaction, which is either durable and told, or rolled back, or in doubt.
     async fn transact(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), Rollback> {
         let since = Instant::now();
-        let not_begun = |failure| Rollback { failure, began: false };
-        let (follow, sink) = (Arc::clone(&self.base.follow), Arc::clone(&self.on_commit));
-        let home = Arc::clone(&self.base.home);
-        let Held { session, tally } = self.begin().await.map_err(not_begun)?;
-        let numbers = known_numbers(session, tally, &follow, &sink).await;
+        let not_begun = |failure| Rollback { failure, began: false, in_doubt: None };
+        let (follow, home) = (Arc::clone(&self.base.follow), Arc::clone(&self.base.home));
+        let Some(Held { session, tally }) = &mut self.held else {
+            return Err(not_begun(Failure::NoConnection("it is away".to_owned())));
+        };
+        session.batch(BEGIN).await.map_err(not_begun)?;
+        let numbers = known_numbers(session, tally, &follow, &self.on_commit).await;
         let mut tx = Tx::new(session, tally, home);
         let done = match numbers {
             Ok(numbers) => {
@@ -224,79 +264,64 @@ impl Desk {
             }
             Err(failure) => Err(failure),
         };
-        let (commit, last, is_news) = tx.into_commit();
+        let (commit, last_event, is_news) = tx.into_commit();
         let done = match done {
             Ok(()) => session.batch("COMMIT").await.map_err(Failure::of_commit),
             Err(failure) => Err(failure),
         };
         if let Err(failure) = done {
             tally.roll_back();
-            if session.batch("ROLLBACK").await.is_err() {
-                self.held = None;
+            if failure.is_in_doubt() {
+                return Err(Rollback {
+                    failure,
+                    began: true,
+                    in_doubt: Some((commit, last_event)),
+                });
             }
-            return Err(Rollback { failure, began: true });
+            if session.batch("ROLLBACK").await.is_err() {
+                session.lose();
+            }
+            return Err(Rollback { failure, began: true, in_doubt: None });
         }
         tally.commit();
-        follow.committed(last);
+        follow.committed(last_event);
         let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.longest.fetch_max(took, Ordering::Relaxed);
         self.meter.commits.add(since.elapsed());
         self.meter.writes.add(batch.len() as u64);
-        self.become_serving();
-        if !commit.is_empty() {
-            sink(&commit);
-        }
+        self.tell(last_event, &commit);
         if is_news {
-            self.base.committed.send_replace(last);
+            self.base.committed.send_replace(last_event);
         }
         Ok(())
     }
 
+    /// Tells what is durable.
+    fn tell(&mut self, last_event: i64, commit: &Commit) {
+        self.last_event = self.last_event.max(last_event);
+        if !commit.is_empty() {
+            (self.on_commit)(commit);
+        }
+    }
+
     /// Takes in what others did, outside of a transaction.
     async fn look(&mut self) {
-        if !self.base.follow.is_on() {
+        let Some(Held { session, tally }) = &mut self.held else { return };
+        let (follow, sink) = (&self.base.follow, &self.on_commit);
+        if !follow.is_on() {
             return;
         }
-        let (follow, sink) = (Arc::clone(&self.base.follow), Arc::clone(&self.on_commit));
-        let looked = match self.held().await {
-            Ok(Held { session, tally }) => match follow.catch_up(session, tally, &sink).await {
-                Ok(()) => follow.look_at_settings(session, &sink).await,
-                Err(failure) => Err(failure),
-            },
+        let looked = match follow.catch_up(session, tally, sink).await {
+            Ok(()) => follow.look_at_settings(session, sink).await,
             Err(failure) => Err(failure),
         };
-        if let Err(failure) = looked {
-            tracing::warn!(error = %failure, "what other servers do is not known for now");
-        }
-    }
-
-    /// The session, with a transaction. One that was lost while nobody used it is made again at once.
-    async fn begin(&mut self) -> Result<&mut Held, Failure> {
-        if let Err(failure) = self.held().await?.session.batch(BEGIN).await {
-            if failure.reach() != Reach::ForNow {
-                return Err(failure);
+        match looked {
+            Ok(()) => {}
+            Err(failure) if failure.reach() == Reach::Alone => {
+                tracing::warn!(error = %failure, "what other servers do is not known for now");
             }
-            self.held = None;
-            self.held().await?.session.batch(BEGIN).await?;
+            Err(failure) => self.go_away(&failure, None),
         }
-        self.held().await
-    }
-
-    /// The session, made again where it is lost.
-    async fn held(&mut self) -> Result<&mut Held, Failure> {
-        if self.held.as_ref().is_some_and(|held| held.session.is_closed()) {
-            tracing::warn!("the connection to the database is lost");
-            self.held = None;
-        }
-        if self.held.is_none() {
-            self.held = Some(match Held::take(&self.base).await {
-                Ok(held) => held,
-                // What it did cannot be known from here: recovery must begin again.
-                Err(OpenError::InUse(_)) => return Err(Failure::Taken),
-                Err(error) => return Err(Failure::NoConnection(error.to_string())),
-            });
-        }
-        self.held.as_mut().ok_or_else(|| Failure::NoConnection("there is none".to_owned()))
     }
 
     fn fail_all(&self, batch: Vec<Box<dyn Pending>>, error: impl Fn() -> StoreError) {
@@ -304,27 +329,6 @@ impl Desk {
         for write in batch {
             write.fail(error());
         }
-    }
-
-    /// Looks whether the database takes writes again.
-    async fn probe(&mut self) {
-        let looked = match self.held().await {
-            Ok(held) => held.session.batch("SELECT 1").await,
-            Err(failure) => Err(failure),
-        };
-        match looked {
-            Ok(()) => self.become_serving(),
-            Err(failure) if failure.reach() == Reach::Broken => self.become_broken(&failure),
-            Err(_) => {}
-        }
-    }
-
-    fn become_serving(&self) {
-        health::serve(&self.health);
-    }
-
-    fn become_refusing(&self, failure: &Failure) {
-        health::refuse(&self.health, failure, "the database takes them again");
     }
 
     fn become_broken(&self, failure: &Failure) {
@@ -349,9 +353,11 @@ async fn apply_all(batch: &mut [Box<dyn Pending>], tx: &mut Tx<'_>) -> Result<()
     tx.flush().await
 }
 
-/// Nothing of the batch was stored, unless the failure says that nobody knows.
+/// Nothing of the batch was stored, unless it is in doubt.
 struct Rollback {
     failure: Failure,
     /// The transaction had begun, so that a part of the batch may be what failed.
     began: bool,
+    /// It may have been stored all the same: what it made true then, and the last event of that.
+    in_doubt: Option<(Commit, i64)>,
 }

@@ -1,0 +1,177 @@
+//! What is taken over: each table with its columns, by the same names on both sides, in an order in which
+//! nothing comes before what it belongs to.
+
+use super::cell::Kind::{self, Big, Bytes, Flag, Free, Id, Int, Text};
+
+/// A table.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [(&'static str, Kind)],
+}
+
+/// All of them; `probe` of SQLite holds nothing.
+pub(super) const TABLES: [Table; 13] = [
+    Table { name: "jobs", columns: JOBS },
+    Table { name: "job_args", columns: &[("job", Big), ("args", Text)] },
+    Table { name: "job_results", columns: &[("job", Big), ("result", Text)] },
+    Table { name: "job_labels", columns: &[("key", Free), ("value", Free), ("job", Big)] },
+    Table { name: "attempts", columns: ATTEMPTS },
+    Table { name: "job_events", columns: EVENTS },
+    Table { name: "job_logs", columns: &[("job", Big), ("number", Big), ("frames", Bytes)] },
+    Table { name: "queues", columns: QUEUES },
+    Table { name: "workers", columns: WORKERS },
+    Table { name: "tokens", columns: TOKENS },
+    Table { name: "doomed_folders", columns: &[("job", Id)] },
+    Table { name: "removed_jobs", columns: REMOVED },
+    Table { name: "feed_gap", columns: &[("id", Int), ("no", Big)] },
+];
+
+const JOBS: &[(&str, Kind)] = &[
+    ("accept_no", Big),
+    ("id", Id),
+    ("kind", Text),
+    ("queue", Text),
+    ("state", Text),
+    ("seq", Big),
+    ("created_at", Big),
+    ("not_before", Big),
+    ("delayed_until", Big),
+    ("delay", Text),
+    ("started_at", Big),
+    ("cancel_requested_at", Big),
+    ("cancel_note", Free),
+    ("ended_at", Big),
+    ("reason", Text),
+    ("reason_text", Free),
+    ("exit_code", Int),
+    ("signal", Int),
+    ("attempt", Big),
+    ("open_fence", Big),
+    ("max_attempts", Big),
+    ("failures", Big),
+    ("losses", Big),
+    ("timeout_ms", Big),
+    ("has_result", Flag),
+    ("args_bytes", Big),
+    ("idempotency_key", Free),
+    ("fingerprint", Bytes),
+    ("retry_of", Id),
+    ("labels", Text),
+    ("worker", Id),
+    ("worker_name", Text),
+    ("cpu_ms", Big),
+    ("peak_memory_bytes", Big),
+    ("log_bytes", Big),
+    ("started_by", Text),
+    ("canceled_by", Text),
+    ("kept_log_bytes", Big),
+    ("has_folder", Flag),
+];
+
+const ATTEMPTS: &[(&str, Kind)] = &[
+    ("fence", Big),
+    ("job", Big),
+    ("number", Big),
+    ("key", Text),
+    ("worker", Id),
+    ("boot_id", Text),
+    ("argv", Text),
+    ("policy", Text),
+    ("started_at", Big),
+    ("spawned", Flag),
+    ("interrupted", Flag),
+    ("ended_at", Big),
+    ("reason", Text),
+    ("reason_text", Free),
+    ("exit_code", Int),
+    ("signal", Int),
+    ("cpu_ms", Big),
+    ("peak_memory_bytes", Big),
+    ("log_bytes", Big),
+];
+
+const EVENTS: &[(&str, Kind)] = &[
+    ("no", Big),
+    ("job", Big),
+    ("seq", Big),
+    ("at", Big),
+    ("change", Text),
+    ("state", Text),
+    ("state_before", Text),
+    ("attempt", Big),
+];
+
+const QUEUES: &[(&str, Kind)] = &[
+    ("name", Text),
+    ("file_slots", Big),
+    ("slots_override", Big),
+    ("paused_at", Big),
+    ("pause_note", Free),
+    ("paused_by", Text),
+    ("last_claim_at", Big),
+];
+
+const WORKERS: &[(&str, Kind)] = &[
+    ("no", Big),
+    ("id", Id),
+    ("name", Text),
+    ("version", Text),
+    ("slots", Big),
+    ("started_at", Big),
+    ("last_seen_at", Big),
+];
+
+const TOKENS: &[(&str, Kind)] = &[
+    ("no", Big),
+    ("id", Bytes),
+    ("name", Text),
+    ("hash", Bytes),
+    ("scopes", Text),
+    ("created_at", Big),
+    ("created_by", Text),
+    ("parent", Bytes),
+    ("expires_at", Big),
+    ("revoked_at", Big),
+    ("last_used_at", Big),
+];
+
+/// Those of `jobs` as they were, but for what only a kept job needs.
+const REMOVED: &[(&str, Kind)] = &[
+    ("no", Big),
+    ("removed_at", Big),
+    ("accept_no", Big),
+    ("id", Id),
+    ("kind", Text),
+    ("queue", Text),
+    ("state", Text),
+    ("seq", Big),
+    ("created_at", Big),
+    ("not_before", Big),
+    ("delayed_until", Big),
+    ("delay", Text),
+    ("started_at", Big),
+    ("cancel_requested_at", Big),
+    ("cancel_note", Free),
+    ("ended_at", Big),
+    ("reason", Text),
+    ("reason_text", Free),
+    ("exit_code", Int),
+    ("signal", Int),
+    ("attempt", Big),
+    ("open_fence", Big),
+    ("max_attempts", Big),
+    ("failures", Big),
+    ("losses", Big),
+    ("timeout_ms", Big),
+    ("has_result", Flag),
+    ("idempotency_key", Free),
+    ("retry_of", Id),
+    ("labels", Text),
+    ("worker", Id),
+    ("worker_name", Text),
+    ("cpu_ms", Big),
+    ("peak_memory_bytes", Big),
+    ("log_bytes", Big),
+    ("started_by", Text),
+    ("canceled_by", Text),
+];

@@ -1,0 +1,51 @@
+// A first visit is quick on a slow machine: what it takes is printed.
+
+import { ms, report } from "./support/report";
+import { expect, test } from "./support/test";
+
+/** The processor is made slower by this. */
+const SLOWER = 4;
+/** Beside other tests on the same machine: alone it is to be 1,000 (`npm run measure`). */
+const MAX_MS = process.env.LONGHAUL_ALONE === undefined ? 20_000 : 1_000;
+
+/** What each page is opened for. */
+const PAGES = {
+  "/": "main .jobs [data-row]",
+  "/overview": "main .counters",
+  "/start?kind=gated": "main .args input",
+};
+
+for (const [path, wanted] of Object.entries(PAGES)) {
+  test(`${path} is there, and answers, within a second on a machine of a quarter of the speed`, async ({
+    page,
+    server,
+  }) => {
+    for (let i = 0; i < 20; i += 1) {
+      await server.ended(await server.startJob("script", { script: "true" }));
+    }
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setCPUThrottlingRate", { rate: SLOWER });
+    await page.addInitScript((wanted) => {
+      const watch = new MutationObserver(() => {
+        if (document.querySelector(wanted) !== null) {
+          watch.disconnect();
+          // Drawn, and no task left that was there before: the next one that comes is the reader's.
+          requestAnimationFrame(() =>
+            setTimeout(() => Object.assign(window, { interactiveAt: performance.now() })),
+          );
+        }
+      });
+      watch.observe(document, { subtree: true, childList: true });
+    }, wanted);
+    await page.goto(path);
+    const at = await page.waitForFunction(
+      () => (window as unknown as { interactiveAt?: number }).interactiveAt,
+    );
+    const interactive = Number(await at.jsonValue());
+    // It answers a key.
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
+    report(`${path.padEnd(18)} interactive after ${ms(interactive)}, the processor ${SLOWER} times slower`);
+    expect(interactive).toBeLessThan(MAX_MS);
+  });
+}
