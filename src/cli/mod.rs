@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod estimate;
 mod exit;
+mod filter;
 mod healthcheck;
 mod ids;
 mod init;

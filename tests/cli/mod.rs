@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bad_databases;
+mod bulk;
 mod codes;
 mod commands;
 mod completions;
