@@ -38,6 +38,7 @@ mod start;
 mod status;
 mod status_line;
 mod token;
+mod token_row;
 mod typed;
 mod wait;
 mod workers;
