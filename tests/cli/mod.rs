@@ -16,6 +16,7 @@ mod not_started;
 mod postgres;
 mod pty;
 mod scripted;
+mod settings;
 mod status_line;
 mod terminal;
 mod tokens;
