@@ -8,6 +8,7 @@ mod keep;
 mod limits;
 mod many_ended;
 mod model;
+mod quiet;
 mod reasons;
 mod recent;
 mod recovery;
