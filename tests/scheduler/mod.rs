@@ -12,6 +12,7 @@ mod quiet;
 mod reasons;
 mod recent;
 mod recovery;
+mod remembered;
 mod retry;
 mod rig;
 mod shutdown;
