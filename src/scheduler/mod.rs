@@ -30,6 +30,7 @@ mod ranked;
 pub mod raw_log;
 mod recent;
 mod recovery;
+mod remembered;
 mod shutdown;
 mod slots;
 mod tokens;
@@ -172,6 +173,7 @@ impl Scheduler {
         spawn_vital(&core, "the dispatcher", dispatcher.run());
         let keeper = Keeper::new(Arc::clone(&core));
         spawn_vital(&core, "what keeps ended jobs", keeper.run());
+        spawn_vital(&core, "what remembers jobs", remembered::remember(Arc::clone(&core)));
         Ok(Self { core, found })
     }
 
