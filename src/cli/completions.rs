@@ -10,11 +10,14 @@ use clap::{Args, CommandFactory as _, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
-use super::client::{Client, Credentials};
+use super::client::{Client, ClientError, Credentials, read};
 use super::exit::{DONE, FAILED, Failure};
-use super::operations::{JOB_IDS, KINDS};
+use super::ids::SMALL;
+use super::model::{JobId, Named, Page};
+use super::operations::{JOB_IDS, KINDS, QUEUES};
 use super::typed::{self, WholeWords};
 use super::{Cli, endpoint, output};
 
@@ -68,39 +71,76 @@ pub(super) fn answer(arguments: &[OsString]) -> bool {
 pub(super) fn jobs(current: &OsStr) -> Vec<CompletionCandidate> {
     let start = current.to_string_lossy().to_ascii_lowercase();
     let filter = if start.is_empty() { json!({}) } else { json!({"text": start}) };
-    let page = ask(|client| async move {
-        client.field(JOB_IDS, &json!({"filter": filter}), "jobs").await.ok()
+    let jobs = ask(|client| async move {
+        let variables = json!({"filter": filter, "first": SMALL});
+        let page: Page = read(JOB_IDS, &client.field(JOB_IDS, &variables, "jobs").await?)?;
+        page.nodes.iter().map(|row| read(JOB_IDS, row)).collect::<Result<Vec<JobId>, _>>()
     });
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let rows = page.as_ref().and_then(|page| page["nodes"].as_array()).into_iter().flatten();
-    rows.filter(|row| text(&row["id"]).starts_with(&start))
-        .map(|row| {
-            let help = format!("{} {}", text(&row["kind"]["name"]), text(&row["state"]));
-            CompletionCandidate::new(text(&row["id"])).help(Some(help.into()))
-        })
-        .collect()
+    let jobs = jobs.into_iter().filter(|job| job.id.starts_with(&start));
+    jobs.map(|job| {
+        let help = output::one_line(&format!("{} {}", job.kind.name, job.state));
+        CompletionCandidate::new(job.id).help(Some(help.into()))
+    })
+    .collect()
+}
+
+/// A kind, as its candidate shows it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+struct Described {
+    name: String,
+    description: Option<String>,
 }
 
 /// The kinds that begin as `current` does.
 pub(super) fn kinds(current: &OsStr) -> Vec<CompletionCandidate> {
     let start = current.to_string_lossy();
-    let kinds = ask(|client| async move { client.field(KINDS, &json!({}), "kinds").await.ok() });
-    let rows = kinds.as_ref().and_then(Value::as_array).into_iter().flatten();
-    rows.filter_map(|kind| {
-        let name = kind["name"].as_str().filter(|name| name.starts_with(&*start))?;
-        let help = kind["description"].as_str().map(|text| output::one_line(text).into());
-        Some(CompletionCandidate::new(name).help(help))
-    })
-    .collect()
+    let kinds: Vec<Described> =
+        ask(|client| async move { read(KINDS, &client.field(KINDS, &json!({}), "kinds").await?) });
+    let kinds = kinds.into_iter().filter(|kind| kind.name.starts_with(&*start));
+    kinds
+        .map(|kind| {
+            let help = kind.description.map(|text| output::one_line(&text).into());
+            CompletionCandidate::new(kind.name).help(help)
+        })
+        .collect()
 }
 
-/// Asks the server that the line would ask once it is complete.
-fn ask<F: Future<Output = Option<Value>>>(question: impl FnOnce(Client) -> F) -> Option<Value> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let endpoint = endpoint(&typed::global(&arguments)).ok()?;
-    let credentials = Credentials::of_environment(|name| std::env::var(name).ok()).ok()?;
-    let client = Client::new(endpoint, credentials);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    let asked = async { tokio::time::timeout(PATIENCE, question(client)).await };
-    runtime.block_on(asked).ok().flatten()
+/// The queues that begin as `current` does.
+pub(super) fn queues(current: &OsStr) -> Vec<CompletionCandidate> {
+    let start = current.to_string_lossy();
+    let queues: Vec<Named> = ask(|client| async move {
+        read(QUEUES, &client.field(QUEUES, &json!({}), "queues").await?)
+    });
+    let names = queues.into_iter().map(|queue| queue.name);
+    names.filter(|name| name.starts_with(&*start)).map(CompletionCandidate::new).collect()
+}
+
+/// Asks the server that the line would ask once it is complete; nothing, where it does not answer as expected.
+fn ask<T, F: Future<Output = Result<Vec<T>, ClientError>>>(
+    question: impl FnOnce(Client) -> F,
+) -> Vec<T> {
+    let asked = || {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let endpoint = endpoint(&typed::global(&arguments)).ok()?;
+        let credentials = Credentials::of_environment(|name| std::env::var(name).ok()).ok()?;
+        let client = Client::new(endpoint, credentials);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let asked = async { tokio::time::timeout(PATIENCE, question(client)).await };
+        runtime.block_on(asked).ok()?.ok()
+    };
+    asked().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::operations::selected;
+    use super::*;
+
+    #[test]
+    fn candidates_are_what_their_documents_select() {
+        selected::<JobId>(JOB_IDS, "/jobs/nodes/0");
+        selected::<Described>(KINDS, "/kinds/0");
+        selected::<Named>(QUEUES, "/queues/0");
+    }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::client::{Client, read};
 use super::completions;
 use super::exit::{FAILED, Failure, USAGE};
+use super::filter::{Condition, condition, filter};
 use super::model::{JobId, Page};
 use super::operations::JOB_IDS;
 
@@ -17,6 +18,10 @@ use super::operations::JOB_IDS;
 const WHOLE: usize = 36;
 /// So many of those that a beginning fits are shown.
 const SHOWN: usize = 5;
+/// So many rows a page, where a few are looked for.
+pub(super) const SMALL: u32 = 20;
+/// The same where all are, unless the server allows fewer.
+const LARGE: u32 = 100;
 /// The states of a job that has not ended.
 pub(super) const OPEN: [&str; 3] = ["QUEUED", "RUNNING", "CANCELING"];
 
@@ -24,7 +29,7 @@ pub(super) const OPEN: [&str; 3] = ["QUEUED", "RUNNING", "CANCELING"];
 #[derive(Debug, Args)]
 pub(super) struct Selection {
     /// The ids of the jobs, or beginnings of ids that fit one job only
-    #[arg(value_name = "ID", required_unless_present_any = ["all", "kinds"], add = ArgValueCompleter::new(completions::jobs))]
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "kinds", "conditions"], add = ArgValueCompleter::new(completions::jobs))]
     ids: Vec<String>,
     /// All jobs that have not ended
     #[arg(long, conflicts_with = "ids")]
@@ -32,20 +37,39 @@ pub(super) struct Selection {
     /// All jobs of this kind that have not ended; may be given again
     #[arg(long = "kind", value_name = "KIND", conflicts_with_all = ["ids", "all"], add = ArgValueCompleter::new(completions::kinds))]
     kinds: Vec<String>,
+    /// All jobs that have not ended and fit: state=, kind=, queue=, label=KEY=VALUE, since= or text=, as
+    /// `longhaul list` has them for options; all that is given must hold
+    #[arg(long = "filter", value_name = "NAME=VALUE", value_parser = condition, conflicts_with_all = ["ids", "all"])]
+    conditions: Vec<Condition>,
+}
+
+/// What a selection means.
+#[derive(Debug)]
+pub(super) enum Chosen {
+    /// What was written: ids, or beginnings of ids.
+    Ids(Vec<String>),
+    /// What was found, the oldest first.
+    Jobs(Vec<JobId>),
 }
 
 impl Selection {
-    /// What was written, or the ids of what was chosen, the oldest first.
+    /// What was written, or looked for.
+    pub(super) async fn chosen(&self, client: &Client) -> Result<Chosen, Failure> {
+        if !self.all && self.kinds.is_empty() && self.conditions.is_empty() {
+            return Ok(Chosen::Ids(self.ids.clone()));
+        }
+        let filter = filter(&self.conditions, &self.kinds)?;
+        let mut jobs = matching(client, &filter, LARGE, |_| true, usize::MAX).await?;
+        jobs.reverse();
+        Ok(Chosen::Jobs(jobs))
+    }
+
+    /// What was written, or the ids of what was found.
     pub(super) async fn given(&self, client: &Client) -> Result<Vec<String>, Failure> {
-        if !self.all && self.kinds.is_empty() {
-            return Ok(self.ids.clone());
-        }
-        let mut filter = json!({"states": OPEN});
-        if !self.all {
-            filter["kinds"] = json!(self.kinds);
-        }
-        let jobs = matching(client, &filter, |_| true, usize::MAX).await?;
-        Ok(jobs.into_iter().rev().map(|job| job.id).collect())
+        Ok(match self.chosen(client).await? {
+            Chosen::Ids(ids) => ids,
+            Chosen::Jobs(jobs) => jobs.into_iter().map(|job| job.id).collect(),
+        })
     }
 }
 
@@ -69,7 +93,7 @@ pub(super) async fn resolve(client: &Client, given: &str) -> Result<String, Fail
     let start = given.to_ascii_lowercase();
     // The server's `text` finds parts of kinds and labels, too.
     let fits = |job: &JobId| job.id.starts_with(&start);
-    let mut jobs = matching(client, &json!({"text": start}), fits, SHOWN + 1).await?;
+    let mut jobs = matching(client, &json!({"text": start}), SMALL, fits, SHOWN + 1).await?;
     match jobs.len() {
         0 => Err(unknown(given)),
         1 => Ok(jobs.remove(0).id),
@@ -98,14 +122,22 @@ fn ambiguous(given: &str, jobs: &[JobId]) -> Failure {
 pub(super) async fn matching(
     client: &Client,
     filter: &Value,
+    mut first: u32,
     fits: impl Fn(&JobId) -> bool,
     enough: usize,
 ) -> Result<Vec<JobId>, Failure> {
     let (mut jobs, mut seen) = (Vec::new(), BTreeSet::new());
     let mut after = Value::Null;
     loop {
-        let variables = json!({"filter": filter, "after": after});
-        let page: Page = read(JOB_IDS, &client.field(JOB_IDS, &variables, "jobs").await?)?;
+        let variables = json!({"filter": filter, "first": first, "after": after});
+        let page: Page = match client.field(JOB_IDS, &variables, "jobs").await {
+            Ok(page) => read(JOB_IDS, &page)?,
+            Err(error) => {
+                let fewer = error.most("first").filter(|&fewer| fewer > 0 && fewer < first);
+                first = fewer.ok_or(error)?;
+                continue;
+            }
+        };
         for row in &page.nodes {
             let job: JobId = read(JOB_IDS, row)?;
             if fits(&job) && seen.insert(job.id.clone()) {

@@ -32,7 +32,7 @@ pub(super) struct ListArgs {
     #[arg(long, add = ArgValueCompleter::new(completions::kinds))]
     kind: Vec<String>,
     /// Only those of this queue; may be given again
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(completions::queues))]
     queue: Vec<String>,
     /// Only those with this label; may be given again
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
@@ -121,7 +121,7 @@ fn show(rows: &[Value], form: Form) -> Result<(), Failure> {
         output::say("no jobs");
         return Ok(());
     }
-    let counts = counts(&jobs);
+    let counts = counts(&jobs.iter().map(|job| job.state.as_str()).collect::<Vec<_>>());
     if form == Form::Wide {
         let titles = [
             "ID", "STATE", "KIND", "QUEUE", "CREATED", "STARTED", "ENDED", "ATTEMPT", "EXIT",
@@ -160,14 +160,14 @@ fn wide(job: Job) -> Vec<String> {
 }
 
 /// Like `12 jobs: 4 running, 6 queued, 2 failed`.
-fn counts(jobs: &[Job]) -> String {
+pub(super) fn counts(states: &[&str]) -> String {
     let names = ["RUNNING", "CANCELING", "QUEUED", "FAILED", "CANCELED", "SUCCEEDED"];
-    let count = |name: &str| jobs.iter().filter(|job| job.state == name).count();
+    let count = |name: &str| states.iter().filter(|&&state| state == name).count();
     let counts = names.iter().map(|name| (count(name), name.to_lowercase()));
     let parts: Vec<_> =
         counts.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect();
-    let noun = if jobs.len() == 1 { "job" } else { "jobs" };
-    format!("{} {noun}: {}", jobs.len(), parts.join(", "))
+    let noun = if states.len() == 1 { "job" } else { "jobs" };
+    format!("{} {noun}: {}", states.len(), parts.join(", "))
 }
 
 /// Up to `limit` jobs, and whether there are more.

@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::clock::{Clock as _, SystemClock};
 
 use super::client::read;
+use super::completions;
 use super::exit::{DONE, Failure, USAGE};
-use super::model::{Job, Page};
+use super::model::{Job, Named, Page};
 use super::operations::{Operation, PAUSE_QUEUE, QUEUED_JOBS, QUEUES, RESUME_QUEUE};
 use super::progress_line::rough;
 use super::{Context, output};
@@ -51,6 +53,7 @@ struct Changed {
 #[derive(Debug, Args)]
 pub(super) struct QueueArgs {
     /// The queue [default: all]
+    #[arg(add = ArgValueCompleter::new(completions::queues))]
     name: Option<String>,
     /// At most so many of the jobs that wait in a queue
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100))]
@@ -127,12 +130,22 @@ fn cells(row: &Value) -> Result<Vec<String>, Failure> {
     Ok(vec![place, job.id, job.kind.name, job.created_at, starts, reason])
 }
 
+/// Which queue.
+#[derive(Debug, Args)]
+struct Which {
+    /// The queue
+    #[arg(default_value = "default", add = ArgValueCompleter::new(completions::queues))]
+    queue: String,
+    /// Every queue, one after the other
+    #[arg(long, conflicts_with = "queue")]
+    all: bool,
+}
+
 /// What `pause` takes.
 #[derive(Debug, Args)]
 pub(super) struct PauseArgs {
-    /// The queue
-    #[arg(default_value = "default")]
-    queue: String,
+    #[command(flatten)]
+    which: Which,
     /// Why, for a person
     #[arg(long)]
     note: Option<String>,
@@ -141,35 +154,65 @@ pub(super) struct PauseArgs {
 /// What `resume` takes.
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
-    /// The queue
-    #[arg(default_value = "default")]
-    queue: String,
+    #[command(flatten)]
+    which: Which,
 }
 
-/// Pauses a queue.
+/// Pauses a queue, or all.
 pub(super) async fn pause(context: &Context, args: &PauseArgs) -> Result<u8, Failure> {
-    let variables = json!({"name": args.queue, "note": args.note});
-    let payload = context.client.field(PAUSE_QUEUE, &variables, "pauseQueue").await?;
-    show(context, PAUSE_QUEUE, &payload)
+    let variables = |name: &str| json!({"name": name, "note": args.note});
+    each(context, &args.which, PAUSE_QUEUE, "pauseQueue", variables).await
 }
 
-/// Resumes a queue.
+/// Resumes a queue, or all.
 pub(super) async fn resume(context: &Context, args: &ResumeArgs) -> Result<u8, Failure> {
-    let variables = json!({"name": args.queue});
-    let payload = context.client.field(RESUME_QUEUE, &variables, "resumeQueue").await?;
-    show(context, RESUME_QUEUE, &payload)
+    let variables = |name: &str| json!({"name": name});
+    each(context, &args.which, RESUME_QUEUE, "resumeQueue", variables).await
 }
 
-fn show(context: &Context, operation: Operation, payload: &Value) -> Result<u8, Failure> {
-    let queue = &payload["queue"];
-    let Changed { name, paused } = read(operation, queue)?;
-    if context.json {
-        output::document(queue)?;
-    } else {
-        let state = if paused { "paused" } else { "open" };
-        output::line(&format!("{name}  {state}"))?;
+/// Does it with every queue that is meant, also after one with which it fails; ends as the first of those.
+async fn each(
+    context: &Context,
+    which: &Which,
+    operation: Operation,
+    field: &str,
+    variables: impl Fn(&str) -> Value,
+) -> Result<u8, Failure> {
+    let client = &context.client;
+    if !which.all {
+        let mut payload = client.field(operation, &variables(&which.queue), field).await?;
+        if let Some(row) = show(context, operation, payload["queue"].take())? {
+            output::document(&row)?;
+        }
+        return Ok(DONE);
     }
-    Ok(DONE)
+    let queues = client.field(QUEUES, &json!({}), "queues").await?;
+    let (mut rows, mut code) = (Vec::new(), DONE);
+    for Named { name } in read::<Vec<Named>>(QUEUES, &queues)? {
+        match client.field(operation, &variables(&name), field).await {
+            Ok(mut payload) => rows.extend(show(context, operation, payload["queue"].take())?),
+            Err(error) => {
+                let failure = Failure::from(error);
+                output::say(&format!("{failure}\n  queue: {name}"));
+                code = if code == DONE { failure.code } else { code };
+            }
+        }
+    }
+    if context.json {
+        output::document(&rows)?;
+    }
+    Ok(code)
+}
+
+/// Tells of a queue that was changed; for a program the row is handed back.
+fn show(context: &Context, operation: Operation, row: Value) -> Result<Option<Value>, Failure> {
+    let Changed { name, paused } = read(operation, &row)?;
+    if context.json {
+        return Ok(Some(row));
+    }
+    let state = if paused { "paused" } else { "open" };
+    output::line(&format!("{name}  {state}"))?;
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 
-use super::client::ClientError;
-use super::exit::{DONE, FAILED, Failure, USAGE};
+use super::client::{ClientError, read};
+use super::exit::{FAILED, Failure, USAGE};
 use super::ids::resolve;
 use super::operations::{CREATE_TOKEN, REVOKE_TOKEN, SHARE_JOB, TOKENS};
-use super::output::{one_line, say};
-use super::{Context, not_started, output};
+use super::token_row::{self, All, Revoked, Row, meant};
+use super::{Context, completions, not_started};
 use crate::config::value::positive_duration;
 use crate::config::{Config, Environment, Overrides};
 use crate::domain::clock::Timestamp;
@@ -57,7 +58,8 @@ pub(super) struct RevokeArgs {
 /// What `share` takes.
 #[derive(Debug, Args)]
 pub(super) struct ShareArgs {
-    /// The job's id
+    /// The job's id, or the beginning of one
+    #[arg(add = ArgValueCompleter::new(completions::jobs))]
     id: String,
     /// How long it lasts, like `2h` [default: a day]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
@@ -86,7 +88,7 @@ pub(super) async fn share(context: &Context, args: &ShareArgs) -> Result<u8, Fai
     let id = resolve(&context.client, &args.id).await?;
     let variables = json!({"id": id, "expiresAt": end(args.expires)?});
     let made = context.client.once(SHARE_JOB, &variables, "shareJob").await?;
-    show_made(context, &made)
+    token_row::made(context, SHARE_JOB, &made)
 }
 
 /// Why the server did not do it.
@@ -122,28 +124,24 @@ async fn asked(context: &Context, command: &TokenCommand) -> Result<u8, Refused>
                 "name": args.name.as_str(), "scopes": words, "expiresAt": end(args.expires)?,
             });
             let made = client.once(CREATE_TOKEN, &json!({"input": input}), "createToken").await?;
-            Ok(show_made(context, &made)?)
+            Ok(token_row::made(context, CREATE_TOKEN, &made)?)
         }
         TokenCommand::List => {
             let tokens = client.field(TOKENS, &json!({}), "tokens").await?;
-            Ok(show_all(context, &tokens)?)
+            Ok(token_row::list(context, &tokens)?)
         }
         TokenCommand::Revoke(args) => {
-            let mut data = client.execute(TOKENS, &json!({})).await?;
-            let mut ids = meant(&args.tokens, &data["tokens"].take())?;
+            let All { viewer, tokens } = read(TOKENS, &client.execute(TOKENS, &json!({})).await?)?;
+            let mut ids = meant(&args.tokens, &tokens)?;
             // Our own goes last, or the others would be out of our reach.
-            ids.sort_by_key(|id| data["viewer"]["id"] == id.as_str());
-            let mut revoked = Vec::new();
+            ids.sort_by_key(|id| viewer.as_ref().is_some_and(|viewer| viewer.id == *id));
+            let mut revoked = Revoked::default();
             for id in ids {
                 let variables = json!({"id": id});
                 let mut payload = client.field(REVOKE_TOKEN, &variables, "revokeToken").await?;
-                let token = payload["token"].take();
-                if !context.json {
-                    show_revoked(&token)?;
-                }
-                revoked.push(token);
+                revoked.show(context, payload["token"].take())?;
             }
-            Ok(end_revoked(context, &revoked)?)
+            Ok(revoked.end(context)?)
         }
     }
 }
@@ -160,7 +158,7 @@ async fn offline(
         not_started::Given { data: config.server.data.clone(), listen: config.server.listen };
     let has_file = config.server.data.join("longhaul.db").exists();
     if matches!(command, TokenCommand::List) && !config.server.database.is_postgres() && !has_file {
-        return show_all(context, &json!([]));
+        return token_row::list(context, &json!([]));
     }
     let server = &config.server;
     let tokens = OfflineTokens::open(&server.data, &server.database, &config.limits)
@@ -174,24 +172,21 @@ async fn offline(
             let wanted = wanted.map_err(|error| Failure::new(USAGE, error.to_string()))?;
             let created = tokens.create(args.name.clone(), wanted, expires_at).await;
             let (token, secret) = created.map_err(refused)?;
-            show_made(context, &json!({"token": value(&token), "secret": secret}))
+            let made = json!({"token": value(&token), "secret": secret});
+            token_row::made(context, CREATE_TOKEN, &made)
         }
         TokenCommand::List => {
             let all = tokens.list().await.map_err(refused)?;
-            show_all(context, &all.iter().map(value).collect())
+            token_row::list(context, &all.iter().map(value).collect())
         }
         TokenCommand::Revoke(args) => {
             let all: Value = tokens.list().await.map_err(refused)?.iter().map(value).collect();
-            let mut revoked = Vec::new();
-            for id in meant(&args.tokens, &all)? {
+            let mut revoked = Revoked::default();
+            for id in meant(&args.tokens, &read::<Vec<Row>>(TOKENS, &all)?)? {
                 let id: TokenId = id.parse().expect("the id of a token that was listed");
-                let token = value(&tokens.revoke(id).await.map_err(refused)?.0);
-                if !context.json {
-                    show_revoked(&token)?;
-                }
-                revoked.push(token);
+                revoked.show(context, value(&tokens.revoke(id).await.map_err(refused)?.0))?;
             }
-            end_revoked(context, &revoked)
+            revoked.end(context)
         }
     }
 }
@@ -230,122 +225,4 @@ fn ends_at(lasts: Option<Duration>) -> Result<Option<Timestamp>, Failure> {
     let Some(lasts) = lasts else { return Ok(None) };
     let at = TimeDelta::from_std(lasts).ok().and_then(|lasts| now().checked_add_signed(lasts));
     at.map(Some).ok_or_else(|| Failure::new(USAGE, "`--expires` is further off than a date can be"))
-}
-
-/// The ids of the tokens that ids and names mean.
-fn meant(words: &[String], all: &Value) -> Result<Vec<String>, Failure> {
-    let all = all.as_array().map_or(&[][..], Vec::as_slice);
-    let mut ids = Vec::new();
-    for word in words {
-        let is_meant =
-            |token: &&Value| token["id"] == word.as_str() || token["name"] == word.as_str();
-        let found: Vec<_> = all.iter().filter(is_meant).collect();
-        if found.is_empty() {
-            let message = format!("no token has the id or the name `{word}`");
-            return Err(Failure::new(USAGE, message).hint("see `longhaul token list`"));
-        }
-        // One that was named by its id is told of also where it is worth nothing already.
-        let by_id = found.iter().any(|token| token["id"] == word.as_str());
-        let live = found.into_iter().filter(|token| by_id || token["revokedAt"].is_null());
-        ids.extend(live.filter_map(|token| token["id"].as_str().map(str::to_owned)));
-    }
-    Ok(ids)
-}
-
-fn show_made(context: &Context, made: &Value) -> Result<u8, Failure> {
-    if context.json {
-        output::document(made)?;
-        return Ok(DONE);
-    }
-    let token = &made["token"];
-    // The secret alone is the data: a script takes it as it is.
-    output::line(made["secret"].as_str().unwrap_or_default())?;
-    say(&format!(
-        "longhaul: token {} of {} may {}{}; it is shown this once",
-        text(&token["id"]),
-        text(&token["name"]),
-        words(token),
-        token["expiresAt"].as_str().map(|at| format!(", until {at}")).unwrap_or_default(),
-    ));
-    Ok(DONE)
-}
-
-fn show_all(context: &Context, tokens: &Value) -> Result<u8, Failure> {
-    if context.json {
-        output::document(tokens)?;
-        return Ok(DONE);
-    }
-    let rows: Vec<Vec<String>> = tokens.as_array().into_iter().flatten().map(row).collect();
-    if rows.is_empty() {
-        say("longhaul: there are no tokens, so nobody is asked for one");
-    } else {
-        let titles = ["ID", "NAME", "SCOPES", "STATE", "CREATED", "LAST USED"];
-        output::table(&titles, &rows)?;
-    }
-    Ok(DONE)
-}
-
-/// One after the other: should the next one fail, this one is done.
-fn show_revoked(token: &Value) -> Result<(), Failure> {
-    output::line(&format!("{}  {}  revoked", text(&token["id"]), text(&token["name"])))
-}
-
-fn end_revoked(context: &Context, revoked: &[Value]) -> Result<u8, Failure> {
-    if context.json {
-        output::document(&revoked)?;
-    } else if revoked.is_empty() {
-        say("longhaul: all of them were revoked before");
-    }
-    Ok(DONE)
-}
-
-fn row(token: &Value) -> Vec<String> {
-    let state = match (&token["revokedAt"], &token["expiresAt"], &token["live"]) {
-        (Value::String(at), _, _) => format!("revoked {at}"),
-        (_, Value::String(at), Value::Bool(false)) => format!("expired {at}"),
-        (_, Value::String(at), _) => format!("until {at}"),
-        _ => "live".to_owned(),
-    };
-    vec![
-        text(&token["id"]),
-        text(&token["name"]),
-        words(token),
-        state,
-        text(&token["createdAt"]),
-        token["lastUsedAt"].as_str().unwrap_or("never").to_owned(),
-    ]
-}
-
-fn words(token: &Value) -> String {
-    let scopes = token["scopes"].as_array().into_iter().flatten();
-    scopes.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-}
-
-fn text(value: &Value) -> String {
-    one_line(value.as_str().unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_means_all_its_live_tokens_and_an_id_one() {
-        let token = |id: &str, name: &str, revoked: Value| json!({"id": id, "name": name, "revokedAt": revoked});
-        let all = json!([
-            token("a1", "ci", Value::Null),
-            token("a2", "ci", json!("2026-01-01T00:00:00Z")),
-            token("a3", "ci", Value::Null),
-            token("b1", "ann", Value::Null),
-        ]);
-        let meant = |words: &[&str]| {
-            let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
-            meant(&words, &all).map_err(|failure| (failure.code, failure.to_string()))
-        };
-        assert_eq!(meant(&["ci"]).unwrap(), ["a1", "a3"]);
-        assert_eq!(meant(&["a2", "ann"]).unwrap(), ["a2", "b1"]);
-        let (code, message) = meant(&["bob"]).unwrap_err();
-        assert_eq!(code, USAGE);
-        assert!(message.contains("no token has the id or the name `bob`"), "{message}");
-    }
 }

@@ -103,7 +103,8 @@ pub(super) fn global(arguments: &[OsString]) -> Global {
         if !matches!(name.as_str(), "--server" | "--data" | "--config") {
             continue;
         }
-        let Some(value) = value.or_else(|| words.next().map(std::borrow::Cow::into_owned)) else {
+        // The shell would have put the home folder in its place, but only where the word begins with it.
+        let Some(value) = value.or_else(|| words.next().map(|word| at_home(&word))) else {
             break;
         };
         match name.as_str() {
@@ -113,6 +114,15 @@ pub(super) fn global(arguments: &[OsString]) -> Global {
         }
     }
     global
+}
+
+/// The path that a shell makes of `~` and what follows.
+fn at_home(word: &str) -> String {
+    let home = || Some(std::env::home_dir()?.to_string_lossy().into_owned());
+    match word.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Some(rest) => home().map_or_else(|| word.to_owned(), |home| home + rest),
+        None => word.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +164,11 @@ mod tests {
             ["http://h:1", "", ""]
         );
         assert_eq!(told(&["--data=d", "run", "--config", "=", "c", ""]), ["", "d", "c"]);
+        let home = std::env::home_dir().unwrap().display().to_string();
+        let at_home = ["run", "--data", "~", "--config", "~/c", ""];
+        assert_eq!(told(&at_home), ["", home.as_str(), &format!("{home}/c")]);
+        // No shell puts a folder in the place of these.
+        assert_eq!(told(&["--data=~/d", "run", "--config", "~me/c", ""]), ["", "~/d", "~me/c"]);
         assert_eq!(told(&["run", "--server"]), ["", "", ""]);
         assert_eq!(told(&["run", "demo", "--", "--data", "d"]), ["", "", ""]);
     }

@@ -100,7 +100,7 @@ async fn ended(context: &Context, args: &WaitArgs) -> Result<Vec<(Job, Value)>, 
 }
 
 /// One job, once it has ended; until then the line shows where it is.
-async fn end(
+pub(super) async fn end(
     context: &Context,
     id: &str,
     quiet: bool,

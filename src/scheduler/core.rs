@@ -172,6 +172,8 @@ pub(super) struct Core {
     pub(super) stopping: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) barriers: mpsc::Sender<Barrier>,
+    /// What estimates rest on is known as far as it is read before anybody is told one.
+    pub(super) remembered: watch::Sender<bool>,
     /// The part that panicked first.
     pub(super) failed: watch::Sender<Option<&'static str>>,
     phase: AtomicU8,
@@ -223,6 +225,7 @@ impl Core {
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             barriers,
+            remembered: watch::Sender::new(false),
             failed: watch::Sender::new(None),
             phase: AtomicU8::new(Phase::Serving as u8),
         }

@@ -171,6 +171,8 @@ impl Core {
         upto: Option<AcceptNo>,
     ) -> Option<Arc<Pass>> {
         let gate = self.gates.get(queue)?;
+        // The sender is ours.
+        let _ = self.remembered.subscribe().wait_for(|is_known| *is_known).await;
         let mut latest = gate.pass.lock().await;
         let fresh = latest.as_ref().filter(|pass| pass.is_fresh());
         if let Some(pass) =

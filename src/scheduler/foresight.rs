@@ -30,7 +30,9 @@ const TOLD: usize = 10_000;
 pub(super) struct Foresight {
     queues: HashMap<QueueName, Known>,
     pub(super) history: History,
-    /// What the arguments of jobs say, of those that were accepted by this server and have not ended.
+    /// The runs that this server heard of, until those before it are known.
+    heard: Option<Vec<(JobId, Traits, f64)>>,
+    /// What the arguments of jobs say, of those that have not ended.
     args: HashMap<JobId, (u64, u64)>,
     /// The kinds that are declared: jobs of others wait outside the lines.
     kinds: HashSet<u64>,
@@ -75,10 +77,11 @@ impl Foresight {
     /// Knows nothing but what is declared.
     pub(super) fn new(catalog: &Catalog) -> Self {
         let kinds = catalog.kinds.keys().map(|kind| Traits::key(kind.as_str())).collect();
-        Self { kinds, ..Self::default() }
+        Self { kinds, heard: Some(Vec::new()), ..Self::default() }
     }
 
-    /// Brings in what an earlier server left waiting. Who asked for it, and how, is not read for that.
+    /// Brings in what an earlier server left waiting. Who asked for it, and how, is [remembered](Self::remember)
+    /// later.
     pub(super) fn load_waiting(&mut self, waiting: &[Waiting]) {
         for job in waiting {
             let traits = Traits {
@@ -104,6 +107,36 @@ impl Foresight {
         self.queue(&job.queue).running.insert(fence, runner);
     }
 
+    /// Takes in all that is known of the runs before this server began, in the order of their ends, in the
+    /// place of what was known of them.
+    pub(super) fn remember_runs(&mut self, runs: &[(JobId, Traits, f64)]) {
+        let heard = self.heard.take().unwrap_or_default();
+        let since: HashSet<JobId> = heard.iter().map(|&(job, ..)| job).collect();
+        let mut history = History::default();
+        let before = runs.iter().copied().filter(|(job, ..)| !since.contains(job));
+        for (_, traits, seconds) in before.chain(heard) {
+            history.add(traits, seconds);
+        }
+        self.history = history;
+    }
+
+    /// Takes in what the row and the arguments of a job say that was accepted before this server began, where it
+    /// has not ended since.
+    pub(super) fn remember(&mut self, job: &Job, args: (u64, u64)) {
+        let traits = Self::traits_with(job, args);
+        let known = self.queue(&job.queue);
+        let mut is_there = false;
+        if let Some(waiter) = known.waiting.get_mut(&job.accepted) {
+            (waiter.traits, waiter.timeout, is_there) = (traits, job.timeout, true);
+        }
+        for runner in known.running.values_mut().filter(|runner| runner.job.id == job.id) {
+            (runner.traits, is_there) = (traits, true);
+        }
+        if is_there {
+            self.args.insert(job.id, args);
+        }
+    }
+
     /// Takes in a run of before this server began, as its row has it.
     pub(super) fn load_run(&mut self, job: &Job) {
         if let (Some(from), Some(to)) = (job.started_at, job.ended_at)
@@ -124,7 +157,11 @@ impl Foresight {
     }
 
     pub(super) fn traits(&self, job: &Job) -> Traits {
-        let (args, size) = self.args.get(&job.id).copied().unwrap_or_default();
+        Self::traits_with(job, self.args.get(&job.id).copied().unwrap_or_default())
+    }
+
+    /// With what its arguments say.
+    pub(super) fn traits_with(job: &Job, (args, size): (u64, u64)) -> Traits {
         Traits {
             kind: Traits::key(job.kind.as_str()),
             caller: Traits::key(&job.started_by.as_ref().map(CallerName::as_str)),
@@ -166,6 +203,7 @@ impl Foresight {
         let ended = self.queue(&job.queue).follow(job, traits, is_taken);
         if let Some(run) = ended.filter(|_| is_own_end(change)) {
             self.history.add(traits, run.as_secs_f64());
+            self.heard.iter_mut().for_each(|heard| heard.push((job.id, traits, run.as_secs_f64())));
         }
         if job.state.is_terminal() {
             self.args.remove(&job.id);

@@ -31,6 +31,7 @@ mod ranked;
 pub mod raw_log;
 mod recent;
 mod recovery;
+mod remembered;
 mod shutdown;
 mod slots;
 mod tokens;
@@ -191,6 +192,7 @@ impl Scheduler {
         spawn_vital(&core, "the dispatcher", dispatcher.run());
         let keeper = Keeper::new(Arc::clone(&core));
         spawn_vital(&core, "what keeps ended jobs", keeper.run());
+        spawn_vital(&core, "what remembers jobs", remembered::remember(Arc::clone(&core)));
         if core.store.fleet().is_some() {
             spawn_vital(&core, "what looks after other workers", Arc::clone(&core).keep_company());
         }

@@ -188,7 +188,8 @@ pub(super) fn ran_to_its_end(job: &Job) -> bool {
     }
 }
 
-async fn last(
+/// So many of those that come last in an order, the last one first.
+pub(super) async fn last(
     store: &dyn Reader,
     filter: JobFilter,
     order: JobOrder,

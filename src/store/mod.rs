@@ -36,6 +36,7 @@ mod queue;
 pub mod sqlite;
 mod tally;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -224,6 +225,17 @@ pub trait Reader: Send + Sync {
 
     /// A job's arguments. They never change.
     async fn args(&self, id: JobId) -> Result<Option<Value>, StoreError>;
+
+    /// The arguments of many jobs, of those that are there and can be read.
+    async fn args_of(&self, jobs: Vec<JobId>) -> HashMap<JobId, Value> {
+        let mut found = HashMap::new();
+        for id in jobs {
+            if let Ok(Some(args)) = self.args(id).await {
+                found.insert(id, args);
+            }
+        }
+        found
+    }
 
     /// A job's result. Once there, it never changes.
     async fn result(&self, id: JobId) -> Result<Option<Value>, StoreError>;

@@ -9,6 +9,7 @@ mod filters;
 mod jobs;
 mod labels;
 mod large;
+mod pushes;
 mod refusals;
 mod routes;
 mod shared;

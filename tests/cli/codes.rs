@@ -72,6 +72,9 @@ async fn each_end_has_its_code() {
     ] {
         let output = ask(&server, arguments).await;
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", words(&output));
+        // By this line a script tells our failures from those of a job.
+        let is_ours = words(&output).lines().any(|line| line.starts_with("longhaul: "));
+        assert_eq!(is_ours, code == 2, "{arguments:?}: {}", words(&output));
     }
     let id = String::from_utf8(ask(&server, &["start", "long"]).await.stdout).unwrap();
     let full = ask(&server, &["start", "long"]).await;
@@ -81,6 +84,7 @@ async fn each_end_has_its_code() {
     assert!(shown.contains("1 waiting, paused\n") && shown.contains(id.trim()), "{shown}");
     let late = ask(&server, &["wait", id.trim(), "--timeout", "10ms"]).await;
     assert_eq!(late.status.code(), Some(124), "{}", words(&late));
+    assert!(words(&late).starts_with("longhaul: gave up "), "{}", words(&late));
     // All but its last mark fits no other job: those before it were made earlier.
     let beginning = &id.trim()[..35];
     let canceled = ask(&server, &["cancel", beginning]).await;
@@ -107,6 +111,27 @@ async fn each_end_has_its_code() {
     let file = server.folder().join("bad.toml");
     let arguments = ["doctor", "--config", file.to_str().unwrap()];
     assert_eq!(longhaul(&arguments).output().unwrap().status.code(), Some(78));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_job_ends_as_it_did() {
+    // P9
+    let server = Server::start(CONFIG).await;
+    for (arguments, code) in [
+        (&["start", "end", "code=0"][..], 0),
+        (&["start", "end", "code=7"], 7),
+        (&["start", "end", "code=3"], 0),
+        (&["start", "killed"], 137),
+        (&["start", "ended"], 143),
+        (&["start", "slow"], 124),
+        (&["start", "absent"], 1),
+    ] {
+        let started = ask(&server, arguments).await;
+        let id = String::from_utf8(started.stdout).unwrap();
+        let output = ask(&server, &["wait", id.trim()]).await;
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", words(&output));
+        assert_eq!(words(&output), "", "it is the job's own end");
+    }
 }
 
 /// `run`, in its first second: the job that it has started, and the rest of its words.

@@ -27,6 +27,9 @@ fn a_shell_is_told_live_ids_and_kinds() {
     let kinds = json!({"kinds": [{"name": "demo"}, {"name": "fail"}]});
     let server = Scripted::start().data("Kinds", kinds);
     assert_eq!(ask(&server, &["longhaul", "run", "de"]).0, "demo");
+    let queues = json!({"queues": [{"name": "default"}, {"name": "films"}]});
+    let server = Scripted::start().data("Queues", queues);
+    assert_eq!(ask(&server, &["longhaul", "pause", "f"]).0, "films");
     // A server that answers nothing useful is no candidate and no word.
     let server = Scripted::start().reply("Kinds", Reply::Page);
     assert_eq!(ask(&server, &["longhaul", "run", "de"]), (String::new(), String::new()));
@@ -34,6 +37,11 @@ fn a_shell_is_told_live_ids_and_kinds() {
 
 /// What a real Bash offers for a line whose last word is being typed, its words cut as Bash cuts them.
 fn offered(line: &str) -> String {
+    offered_at("/nonexistent", line)
+}
+
+/// The same to who has this home folder.
+fn offered_at(home: &str, line: &str) -> String {
     let binary = longhaul(&[]).get_program().to_owned();
     let folder = Path::new(&binary).parent().unwrap();
     let script = r#"
@@ -48,7 +56,7 @@ fn offered(line: &str) -> String {
     let output = Command::new("bash")
         .args(["-c", script, "bash", line])
         .env_clear()
-        .envs([("PATH", path.as_str()), ("HOME", "/nonexistent")])
+        .envs([("PATH", path.as_str()), ("HOME", home)])
         .output()
         .unwrap();
     assert_eq!(stderr(&output), "");
@@ -60,6 +68,7 @@ fn bash_is_told_of_the_server_that_stands_on_the_line() {
     let kinds = json!({"kinds": [{"name": "demo"}, {"name": "fail"}]});
     let server = Scripted::start()
         .data("JobIds", ids(&[ONE]))
+        .data("Kinds", kinds.clone())
         .data("Kinds", kinds.clone())
         .data("Kinds", kinds.clone())
         .data("Kinds", kinds);
@@ -75,4 +84,7 @@ fn bash_is_told_of_the_server_that_stands_on_the_line() {
     let config = folder.path().join("longhaul.toml");
     std::fs::write(&config, format!("[server]\ndata = {:?}\n", folder.path())).unwrap();
     assert_eq!(offered(&format!("longhaul --config {} run fa", config.display())), "fail");
+    // The home folder, which the shell leaves as it is typed.
+    let home = folder.path().to_str().unwrap();
+    assert_eq!(offered_at(home, "longhaul --config ~/longhaul.toml run fa"), "fail");
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bad_databases;
+mod bulk;
 mod codes;
 mod commands;
 mod completions;
@@ -15,6 +16,7 @@ mod not_started;
 mod postgres;
 mod pty;
 mod scripted;
+mod settings;
 mod status_line;
 mod terminal;
 mod tokens;

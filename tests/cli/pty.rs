@@ -44,6 +44,7 @@ impl Pty {
             .args(["--server", server.url()])
             .env_clear()
             .envs(self.environment.iter().copied())
+            .stdin(Stdio::from(end()))
             .stdout(Stdio::from(end()))
             .stderr(Stdio::from(end()))
             .spawn()
@@ -55,6 +56,11 @@ impl Pty {
         let mut child = self.spawn(server, arguments);
         let code = child.wait().unwrap().code();
         (code, self.shown())
+    }
+
+    /// Types this on it.
+    pub(super) fn typed(&self, text: &str) {
+        assert_eq!(rustix::io::write(&self.terminal, text.as_bytes()).unwrap(), text.len());
     }
 
     /// What it was sent up to these words; the rest comes with the next call.

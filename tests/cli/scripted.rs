@@ -2,7 +2,7 @@
 //! `graphql-transport-ws` sessions that can break off in the middle as a real one does only when
 //! it is killed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Far beyond what any command takes.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -46,6 +46,10 @@ pub(crate) enum Step {
     Complete,
     /// Nothing more until the client goes away.
     Hang,
+    /// Opens this gate, by which sessions follow each other.
+    Open(&'static str),
+    /// Waits until this gate is open.
+    Pass(&'static str),
 }
 
 #[derive(Default)]
@@ -56,9 +60,12 @@ struct Script {
     asked: Vec<Value>,
     /// What `/readyz` answers.
     readiness: Option<(u16, &'static str)>,
+    /// Those that are open.
+    gates: HashSet<&'static str>,
 }
 
-type Shared = Arc<(Mutex<Script>, Condvar)>;
+/// The script, who waits for a question, and who for a gate.
+type Shared = Arc<(Mutex<Script>, Condvar, Notify)>;
 
 /// A running scripted server.
 pub(crate) struct Scripted {
@@ -120,6 +127,11 @@ impl Scripted {
         self
     }
 
+    /// Opens a gate.
+    pub(crate) fn open(&self, gate: &'static str) {
+        open(&self.script, gate);
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -134,7 +146,7 @@ impl Scripted {
 
     /// Returns when this operation was asked for.
     pub(crate) fn wait_for(&self, operation: &str) {
-        let (script, heard) = &*self.script;
+        let (script, heard, _) = &*self.script;
         let unheard =
             |script: &mut Script| !script.asked.iter().any(|a| a["operationName"] == operation);
         let script = script.lock().unwrap();
@@ -156,11 +168,28 @@ impl Drop for Scripted {
 
 /// Notes what was asked.
 fn note(script: &Shared, asked: Value) -> MutexGuard<'_, Script> {
-    let (script, heard) = &**script;
+    let (script, heard, _) = &**script;
     let mut script = script.lock().unwrap();
     script.asked.push(asked);
     heard.notify_all();
     script
+}
+
+fn open(script: &Shared, gate: &'static str) {
+    let (script, _, opened) = &**script;
+    script.lock().unwrap().gates.insert(gate);
+    opened.notify_waiters();
+}
+
+async fn pass(script: &Shared, gate: &'static str) {
+    let (script, _, opened) = &**script;
+    loop {
+        let opened = opened.notified();
+        if script.lock().unwrap().gates.contains(gate) {
+            return;
+        }
+        opened.await;
+    }
 }
 
 async fn answer(State(script): State<Shared>, Json(request): Json<Value>) -> Response {
@@ -230,6 +259,8 @@ async fn play(mut socket: WebSocket, script: Shared) -> Option<()> {
             }
             Step::Complete => send(&mut socket, &json!({"id": id, "type": "complete"})).await?,
             Step::Hang => while socket.recv().await?.is_ok() {},
+            Step::Open(gate) => open(&script, gate),
+            Step::Pass(gate) => pass(&script, gate).await,
         }
     }
     Some(())

@@ -8,7 +8,7 @@ use super::scripted::{Reply, Scripted, Step};
 use super::{against, job, longhaul, stderr, stdout, succeeded};
 
 pub(super) const ONE: &str = "019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77";
-const TWO: &str = "019ab3c0-5a51-7c3e-8f00-3b6f2c1d9e77";
+pub(super) const TWO: &str = "019ab3c0-5a51-7c3e-8f00-3b6f2c1d9e77";
 
 pub(super) fn ids(ids: &[&str]) -> Value {
     let row = |id: &&str| json!({"id": id, "state": "QUEUED", "kind": {"name": "demo"}});
@@ -49,7 +49,7 @@ fn a_selection_needs_no_ids() {
         .data("JobIds", ids(&[TWO, ONE]))
         .data("CancelJob", ended.clone())
         .data("CancelJob", ended);
-    let output = against(&server, &["cancel", "--kind", "demo"]);
+    let output = against(&server, &["cancel", "--kind", "demo", "--confirm", "2"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let filter = json!({"states": ["QUEUED", "RUNNING", "CANCELING"], "kinds": ["demo"]});
     assert_eq!(server.asked("JobIds")[0]["filter"], filter);

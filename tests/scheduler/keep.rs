@@ -25,7 +25,7 @@ use super::rig::{Rig, life, plain};
 use crate::support::appears::changes_until;
 use crate::support::deadline::within;
 
-fn keeping(jobs: u64) -> Retention {
+pub(super) fn keeping(jobs: u64) -> Retention {
     Retention { jobs, ..Retention::default() }
 }
 
@@ -36,18 +36,18 @@ async fn run(rig: &mut Rig) -> JobId {
     id
 }
 
-async fn end(rig: &mut Rig, id: JobId) {
+pub(super) async fn end(rig: &mut Rig, id: JobId) {
     assert_eq!(rig.spawned().await, id);
     rig.runner.begin(id).await;
     rig.ends(id, 0, JobState::Succeeded).await;
 }
 
-fn folder_of(data: &Path, job: JobId) -> PathBuf {
+pub(super) fn folder_of(data: &Path, job: JobId) -> PathBuf {
     data.join("attempts").join(job.to_string())
 }
 
 /// Writes the log of a first attempt, as its shim does.
-fn print(data: &Path, job: JobId, text: &str) {
+pub(super) fn print(data: &Path, job: JobId, text: &str) {
     let length = u32::try_from(text.len()).unwrap();
     let header = FrameHeader {
         stream: 0,
@@ -75,15 +75,15 @@ async fn log(rig: &Rig, job: &Arc<Job>) -> Result<LogPage, LogError> {
 }
 
 /// Hears of jobs that go, from its making on.
-struct Removals(broadcast::Receiver<Arc<Change>>);
+pub(super) struct Removals(broadcast::Receiver<Arc<Change>>);
 
 impl Removals {
-    fn of(rig: &Rig) -> Self {
+    pub(super) fn of(rig: &Rig) -> Self {
         Self(rig.handle.bus().feed())
     }
 
     /// The next ones.
-    async fn next(&mut self, count: usize) -> Vec<JobId> {
+    pub(super) async fn next(&mut self, count: usize) -> Vec<JobId> {
         let gone = async {
             let mut gone = Vec::new();
             while gone.len() < count {
@@ -178,7 +178,7 @@ fn what_ended_too_long_ago_goes_but_not_before_its_key_is_a_day_old() {
 }
 
 /// Waits until the folder of a job has gone.
-async fn moved(data: &Path, job: JobId) {
+pub(super) async fn moved(data: &Path, job: JobId) {
     let (attempts, folder) = (data.join("attempts"), folder_of(data, job));
     let wait = move || changes_until(&attempts, "the folder goes", || !folder.exists());
     tokio::task::spawn_blocking(wait).await.unwrap();

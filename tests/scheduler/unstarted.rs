@@ -1,16 +1,15 @@
 //! Jobs that this server cannot start keep their slots for a pause that grows, and for no longer than
 //! anybody needs them (P10).
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::state::{EndReason, JobState};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::rig::{Rig, plain};
 use crate::support::gated::{Seen, ended};
+use crate::support::paused::{stand_still, within_real_time};
 
 /// So many starts fail, and the next one does not.
 const FAILURES: u32 = 10;
@@ -18,28 +17,6 @@ const FAILURES: u32 = 10;
 /// The next so many starts fail.
 fn break_starts(rig: &Rig, times: usize) {
     *rig.runner.refuse.lock().unwrap() = vec![ended(EndReason::NotStarted); times];
-}
-
-/// Time stands still until this is dropped: it goes on by itself only where no thread works.
-fn stand_still() -> mpsc::Sender<()> {
-    let (sender, receiver) = mpsc::channel();
-    tokio::task::spawn_blocking(move || receiver.recv());
-    sender
-}
-
-/// Waits for something by the clock on the wall: the runtime's would leap to the deadline.
-async fn within_real_time<T>(what: &str, event: impl Future<Output = T>) -> T {
-    let (over, passed) = oneshot::channel();
-    let (_came, waiting) = mpsc::channel::<()>();
-    std::thread::spawn(move || {
-        if waiting.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ = over.send(());
-        }
-    });
-    tokio::select! {
-        value = event => value,
-        Ok(()) = passed => panic!("{what} never came"),
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use longhaul::store::{AcceptLimits, Cancel, StartError};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::bed::{Bed, WIDE, at, done, job, key, labels, queue};
+use super::bed::{Bed, WIDE, at, done, fresh_id, job, key, labels, queue};
 
 /// P1, P6: the answer is the row, the event its first; the order of the arguments' keys is kept.
 pub(crate) async fn an_accepted_job_is_told_as_it_is_stored(bed: Bed) {
@@ -44,6 +44,15 @@ pub(crate) async fn labels_are_kept_with_their_job(bed: Bed) {
     let bed = bed.reopened();
     assert_eq!(bed.job(with).await.labels, labelled);
     assert!(bed.job(without).await.labels.is_empty());
+}
+
+/// Of those that are there.
+pub(crate) async fn arguments_of_many_are_read_together(bed: Bed) {
+    let new = |text: &str| NewJob { args: json!({ "text": text }), ..job() };
+    let (one, two) = (bed.start(new("1")).await.id, bed.start(new("2")).await.id);
+    let args = bed.store.args_of(vec![one, fresh_id(), two]).await;
+    let wanted = [(one, json!({"text": "1"})), (two, json!({"text": "2"}))];
+    assert_eq!(args, wanted.into());
 }
 
 /// P14: JSON may bring a NUL, which not every database takes for a text, and two keys are two.

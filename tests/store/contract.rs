@@ -8,6 +8,7 @@ macro_rules! honours_the_contract {
             accept::an_accepted_job_is_told_as_it_is_stored,
             accept::labels_are_kept_with_their_job,
             accept::any_text_is_kept,
+            accept::arguments_of_many_are_read_together,
             accept::acceptance_numbers_are_drawn_in_commit_order,
             accept::one_key_makes_one_job_however_many_ask_at_once,
             accept::a_key_with_other_content_is_refused,

@@ -11,6 +11,7 @@ pub(crate) mod gated;
 pub(crate) mod graphql;
 pub(crate) mod kinds;
 pub(crate) mod metrics;
+pub(crate) mod paused;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod server;

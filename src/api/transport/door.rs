@@ -236,7 +236,7 @@ impl<E: Executor> Door<E> {
         move |told| match told {
             Told::Error(errors) => meter.told_all(errors),
             Told::Next(response) => meter.told_all(&response.errors),
-            // Written once for many.
+            // Written once for many, and never with an error: that ends it.
             Told::Shared(_) | Told::Last(_) | Told::Complete => {}
         }
     }

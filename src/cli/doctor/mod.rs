@@ -11,12 +11,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Database, Environment, Overrides, Server};
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 
-use super::client::{Client, ClientError};
+use super::client::{Client, ClientError, read};
 use super::exit::{CONFIGURATION, DONE, FAILED, Failure};
 use super::operations::SERVER;
 use super::{Context, output};
@@ -176,12 +177,22 @@ fn clock(now: Timestamp) -> Finding {
     }
 }
 
+/// A server, as it tells of itself.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+struct Itself {
+    version: String,
+    now: String,
+    store: String,
+}
+
 /// The server that runs, or the port that one would listen on.
 async fn server(
     client: &Client,
     asked: Result<Value, ClientError>,
     config: Option<&Config>,
 ) -> Vec<Finding> {
+    let asked = asked.and_then(|server| read::<Itself>(SERVER, &server));
     let server = match asked {
         Ok(server) => server,
         Err(ClientError::NoServer { .. }) => return config.into_iter().map(port).collect(),
@@ -195,22 +206,24 @@ async fn server(
         Ok((false, why)) => Finding("readiness", Grade::Wrong, why.trim().to_owned()),
         Err(error) => Finding("readiness", Grade::Wrong, error.to_string()),
     });
-    let theirs =
-        server["now"].as_str().and_then(|now| chrono::DateTime::parse_from_rfc3339(now).ok());
-    if let Some(theirs) = theirs {
-        let apart = (theirs.to_utc() - SystemClock.now()).num_milliseconds();
-        let grade = if apart.abs() > APART_MS { Grade::Warning } else { Grade::Good };
-        let text = format!("that of the server is {apart} ms from this one");
-        findings.push(Finding("clock", grade, text));
-    }
+    findings.push(match chrono::DateTime::parse_from_rfc3339(&server.now) {
+        Ok(theirs) => {
+            let apart = (theirs.to_utc() - SystemClock.now()).num_milliseconds();
+            let grade = if apart.abs() > APART_MS { Grade::Warning } else { Grade::Good };
+            Finding("clock", grade, format!("that of the server is {apart} ms from this one"))
+        }
+        Err(error) => {
+            let text = format!("the server's `{}` is no instant: {error}", server.now);
+            Finding("clock", Grade::Wrong, text)
+        }
+    });
     findings
 }
 
-fn version(server: &Value) -> Finding {
+fn version(Itself { version: theirs, store, .. }: &Itself) -> Finding {
     let ours = env!("CARGO_PKG_VERSION");
-    let theirs = server["version"].as_str().unwrap_or_default();
     if theirs == ours {
-        Finding("server", Grade::Good, format!("version {theirs}, on {}", server["store"]))
+        Finding("server", Grade::Good, format!("version {theirs}, on {store}"))
     } else {
         let text = format!("it is version {theirs}, and this command is version {ours}");
         Finding("server", Grade::Warning, text)
@@ -231,7 +244,13 @@ fn port(config: &Config) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use super::super::operations::selected;
     use super::*;
+
+    #[test]
+    fn a_server_is_what_its_document_selects() {
+        selected::<Itself>(SERVER, "/server");
+    }
 
     #[test]
     fn a_clock_from_before_this_program_is_wrong() {

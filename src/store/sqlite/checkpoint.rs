@@ -151,7 +151,98 @@ pub(super) fn failed(failure: &Failure, health: &watch::Sender<Health>) -> bool 
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
     use super::*;
+
+    /// A file with a log of more pages than are left alone, and the connection that wrote it.
+    fn written() -> (TempDir, PathBuf, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("longhaul.db");
+        let conn = open::writer(&path).unwrap();
+        conn.execute_batch("CREATE TABLE blobs (blob)").unwrap();
+        for _ in 0..11 {
+            write(&conn);
+        }
+        assert_eq!(Log::look(&conn).unwrap().work(), Work::Beside);
+        (folder, path, conn)
+    }
+
+    /// Commits a hundred pages.
+    fn write(conn: &Connection) {
+        conn.execute("INSERT INTO blobs VALUES (zeroblob(100 * 4096))", []).unwrap();
+    }
+
+    fn serving() -> (watch::Sender<Health>, watch::Receiver<Health>) {
+        watch::channel(Health::Serving)
+    }
+
+    #[test]
+    fn the_log_is_copied_while_somebody_writes() {
+        let (_folder, path, conn) = written();
+        let (health, seen) = serving();
+        let copier = Checkpointer::spawn(&path, health).unwrap();
+        copier.after_commit(&conn).unwrap();
+        conn.execute_batch("BEGIN IMMEDIATE; DELETE FROM blobs").unwrap();
+        // What was asked for is done before it ends.
+        drop(copier);
+        let beside = open::copier(&path).unwrap();
+        let log = Log::look(&beside).unwrap();
+        assert!(log.pages >= 1_100 && log.left() == 0, "{log:?}");
+        conn.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(*seen.borrow(), Health::Serving);
+    }
+
+    #[test]
+    fn a_log_that_is_copied_begins_anew() {
+        let (_folder, path, conn) = written();
+        let copier = Checkpointer::spawn(&path, serving().0).unwrap();
+        copier.after_commit(&conn).unwrap();
+        drop(copier);
+        write(&conn);
+        let log = Log::look(&conn).unwrap();
+        assert!(log.pages < 200, "{log:?}");
+    }
+
+    #[test]
+    fn the_writer_copies_what_little_came_meanwhile() {
+        let (_folder, path, conn) = written();
+        // Who reads keeps the log from beginning anew.
+        let reader = open::reader(&path).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM blobs").unwrap();
+        assert_eq!(Log::copy(&conn).unwrap().left(), 0);
+        conn.execute_batch("INSERT INTO blobs VALUES (1)").unwrap();
+        reader.execute_batch("ROLLBACK").unwrap();
+        assert!(Log::look(&conn).unwrap().left() > 0);
+        let copier = Checkpointer::spawn(&path, serving().0).unwrap();
+        copier.after_commit(&conn).unwrap();
+        assert_eq!(Log::look(&conn).unwrap().left(), 0);
+    }
+
+    #[test]
+    fn the_writer_copies_a_log_that_grew_too_long() {
+        let (_folder, path, conn) = written();
+        for _ in 0..30 {
+            write(&conn);
+        }
+        let copier = Checkpointer::spawn(&path, serving().0).unwrap();
+        copier.after_commit(&conn).unwrap();
+        let log = Log::look(&conn).unwrap();
+        assert!(log.pages >= TOO_MANY && log.left() == 0, "{log:?}");
+    }
+
+    #[test]
+    fn who_closes_last_finds_nobody_who_copies() {
+        let (folder, path, conn) = written();
+        let copier = Checkpointer::spawn(&path, serving().0).unwrap();
+        copier.after_commit(&conn).unwrap();
+        drop(copier);
+        drop(conn);
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["longhaul.db"], "a log is left");
+    }
 
     #[test]
     fn who_copies_the_log_is_told_by_how_much_is_left() {

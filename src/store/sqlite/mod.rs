@@ -31,6 +31,7 @@ mod tally;
 mod write;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,6 +145,14 @@ impl Reader for SqliteStore {
 
     async fn args(&self, id: JobId) -> Result<Option<Value>, StoreError> {
         self.readers.read(move |conn| read::json(conn, read::ARGS, id)).await
+    }
+
+    async fn args_of(&self, jobs: Vec<JobId>) -> HashMap<JobId, Value> {
+        let found = self.readers.read(move |conn| {
+            let args = |id: JobId| Some((id, read::json(conn, read::ARGS, id).ok()??));
+            Ok(jobs.into_iter().filter_map(args).collect())
+        });
+        found.await.unwrap_or_default()
     }
 
     async fn result(&self, id: JobId) -> Result<Option<Value>, StoreError> {

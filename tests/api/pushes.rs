@@ -1,0 +1,119 @@
+//! When the pushes of `jobStatus` come, by a clock that only the test moves: places at most once an interval and
+//! no later, states at once.
+
+use std::time::Duration;
+
+use longhaul::domain::clock::from_unix_millis;
+use serde_json::{Value, json};
+use tokio::time::advance;
+
+use super::bed::{Server, serve};
+use super::socket::Subscription;
+use crate::support::gated::exit;
+use crate::support::paused::{stand_still, within_real_time};
+
+const EVERY: Duration = Duration::from_millis(200);
+const ALMOST: Duration = Duration::from_millis(199);
+const STATUS: &str = "subscription($id: ID!) { jobStatus(id: $id) {
+    seq change state coalesced wait { position } estimate { startAt } } }";
+
+/// A server whose one slot is taken, with so many that wait, of whom the last is followed.
+async fn last_of(waiting: usize) -> (Server, Vec<String>, Subscription) {
+    let server = serve().await;
+    server.start("work").await;
+    let _running = server.spawned().await;
+    let mut ids = Vec::new();
+    for _ in 0..waiting {
+        ids.push(server.start("work").await);
+    }
+    let mut stream = server.subscribe(STATUS, json!({"id": ids.last()})).await;
+    let snapshot = next(&mut stream).await;
+    assert_eq!((&snapshot["change"], place(&snapshot)), (&json!("SNAPSHOT"), waiting));
+    (server, ids, stream)
+}
+
+async fn next(stream: &mut Subscription) -> Value {
+    within_real_time("a message", stream.value()).await
+}
+
+fn place(status: &Value) -> usize {
+    status["wait"]["position"].as_u64().unwrap().try_into().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_pushed_once_an_interval_and_no_later() {
+    let _still = stand_still();
+    let (server, ids, mut stream) = last_of(5).await;
+    // Of three moves in an interval the last is told, when it is over.
+    for id in &ids[..2] {
+        server.cancel(id).await;
+    }
+    advance(ALMOST).await;
+    server.cancel(&ids[2]).await;
+    advance(Duration::from_millis(1)).await;
+    let moved = next(&mut stream).await;
+    assert_eq!((&moved["change"], place(&moved)), (&json!("POSITION"), 2), "{moved}");
+    // After a quiet time one is told at once.
+    advance(EVERY).await;
+    server.cancel(&ids[3]).await;
+    let moved = next(&mut stream).await;
+    assert_eq!((&moved["change"], place(&moved)), (&json!("POSITION"), 1), "{moved}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_never_waits_for_the_interval() {
+    // P7
+    let _still = stand_still();
+    let (server, ids, mut stream) = last_of(2).await;
+    advance(EVERY).await;
+    server.cancel(&ids[0]).await;
+    assert_eq!(place(&next(&mut stream).await), 1);
+    // From here on no time passes, though a place was told a moment ago.
+    server.cancel(&ids[1]).await;
+    let ended = next(&mut stream).await;
+    assert_eq!((&ended["change"], &ended["state"]), (&json!("ENDED"), &json!("CANCELED")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_pushed_once_an_interval_and_its_attempts_end_at_once() {
+    let _still = stand_still();
+    let server = serve().await;
+    let id = server.start("again").await;
+    let running = server.spawned().await;
+    let mut begins = server.subscribe(STATUS, json!({ "id": id })).await;
+    while next(&mut begins).await["state"] != "RUNNING" {}
+    let query =
+        "subscription($id: ID!) { jobStatus(id: $id) { change coalesced progress { percent } } }";
+    let mut stream = server.subscribe(query, json!({ "id": id })).await;
+    assert_eq!(next(&mut stream).await["change"], "SNAPSHOT");
+    let mut heard = server.scheduler.handle().bus().watch(running.job);
+    for percent in [10.0, 20.0, 30.0] {
+        running.progress(percent, from_unix_millis(0)).await;
+        within_real_time("progress", heard.next()).await;
+    }
+    // Whoever has something to do has done it when this is answered.
+    server.data("{ server { version } }", json!({})).await;
+    advance(EVERY).await;
+    let said = next(&mut stream).await;
+    assert_eq!(said, json!({"change": "PROGRESS", "coalesced": 2, "progress": {"percent": 30.0}}));
+    running.end_as(exit(1)).await;
+    assert_eq!(next(&mut stream).await["change"], "RETRYING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_estimate_is_pushed_once_there_is_one() {
+    let _still = stand_still();
+    let server = serve().await;
+    server.start("work").await;
+    let running = server.spawned().await;
+    let (_, last) = (server.start("work").await, server.start("work").await);
+    let mut stream = server.subscribe(STATUS, json!({ "id": last })).await;
+    let snapshot = next(&mut stream).await;
+    assert_eq!(snapshot["estimate"], Value::Null, "no run has ended yet");
+    running.end().await;
+    let _running = server.spawned().await;
+    advance(EVERY).await;
+    let moved = next(&mut stream).await;
+    assert_eq!(place(&moved), 1, "{moved}");
+    assert!(moved["estimate"]["startAt"].is_string(), "{moved}");
+}
