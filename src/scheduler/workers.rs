@@ -78,7 +78,7 @@ impl Handle {
                 is_live: true,
                 is_draining: core.fleet.is_draining() || !self.is_accepting(),
                 busy: core.worker.usage().1,
-                kinds: core.catalog.kinds.keys().cloned().collect(),
+                kinds: core.catalog.kinds.keys().filter(|_| core.fleet.works()).cloned().collect(),
             };
         }
         let members = core.fleet.members();

@@ -22,6 +22,7 @@
 //! Every method may be called from any task. Dropping the future of a write does not undo it: no
 //! request owns a transaction.
 
+mod claim;
 pub mod error;
 pub mod filter;
 pub mod fleet;
@@ -43,16 +44,17 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::domain::attempt::{Attempt, AttemptEnd, Policy};
+use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Commit, Event};
-use crate::domain::id::{AcceptNo, AttemptKey, EventNo, Fence, JobId, WorkerId};
+use crate::domain::id::{AcceptNo, EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::{Job, NewJob};
 use crate::domain::kind::QueueSpec;
 use crate::domain::names::{CallerName, KindName, QueueName};
 use crate::domain::token::{Maker, Token, TokenId};
-use crate::domain::worker::{Worker, WorkerName};
+use crate::domain::worker::Worker;
 
+pub use claim::{Claim, ClaimRequest, Plan, Planner};
 pub use error::{CancelError, QueueError, StartError, StoreError, TokenError};
 pub use fleet::{Fleet, JoinError, Picture};
 pub use keep::Keep;
@@ -100,62 +102,6 @@ pub struct AcceptLimits {
     pub max_waiting: u64,
     /// The most bytes of the arguments of all QUEUED jobs.
     pub waiting_args_bytes: u64,
-}
-
-/// What makes a claim's command line, inside the transaction that claims.
-pub trait Planner: Send + Sync {
-    /// The command line and the policy of an attempt of `kind` with `args`, or why none can be
-    /// made from the configuration now in force.
-    fn plan(&self, kind: &KindName, args: &Value) -> Result<Plan, String>;
-
-    /// A fresh key for an attempt.
-    fn attempt_key(&self) -> AttemptKey;
-}
-
-/// What an attempt is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The command line.
-    pub argv: Vec<String>,
-    /// What its end will mean.
-    pub policy: Policy,
-}
-
-/// A request for jobs to run.
-#[derive(Clone)]
-pub struct ClaimRequest {
-    /// The queues to claim from, in this order, and how many of each at most. One that is paused
-    /// in the store, or was never declared, gives nothing.
-    pub queues: Vec<(QueueName, u32)>,
-    /// The kinds that this worker takes; jobs of others are passed over.
-    pub kinds: Arc<[KindName]>,
-    /// Makes the command lines.
-    pub planner: Arc<dyn Planner>,
-    /// Who claims.
-    pub worker: WorkerName,
-    /// The boot of this machine.
-    pub boot_id: Arc<str>,
-    /// Jobs that this worker holds for delayed, and that are due: those that another worker brought into
-    /// line are told as promoted, too.
-    pub due: Vec<AcceptNo>,
-    /// Now: what was delayed until then comes into line first, in all queues. The instant of a
-    /// claim is this or the queue's previous one, whichever is later.
-    pub now: Timestamp,
-}
-
-/// A job that was given a slot.
-#[derive(Clone)]
-pub struct Claim {
-    /// The job as of the claim.
-    pub job: Arc<Job>,
-    /// Its arguments.
-    pub args: Value,
-    /// Marks the attempt's processes.
-    pub key: AttemptKey,
-    /// Tells this claim from every other.
-    pub fence: Fence,
-    /// What to run, or why nothing can be (its `argv` is stored empty then).
-    pub plan: Result<Plan, String>,
 }
 
 /// The end of an attempt.

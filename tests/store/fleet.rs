@@ -207,7 +207,7 @@ async fn who_drains_claims_nothing() {
 #[tokio::test]
 async fn the_jobs_of_the_dead_are_given_back() {
     let (url, a, b) = two().await;
-    let lease = Duration::from_millis(240);
+    let lease = Duration::from_secs(1);
     let _a = join(&a, worker("a"), MINUTE).await.unwrap();
     a.start_one().await;
     a.start_one().await;
@@ -216,19 +216,28 @@ async fn the_jobs_of_the_dead_are_given_back() {
     let mut leases = join(&b, worker("b"), lease).await.unwrap();
     assert_eq!(fleet(&b).reap(at(9)).await.unwrap(), [], "it is not steady yet");
     let begun = since_boot();
-    while since_boot() < begun + 2 * lease {
+    let mut renewed = async || {
         assert!(matches!(within(leases.recv()).await, Some(Lease::Renewed(_))));
+    };
+    while since_boot() < begun + 2 * lease {
+        renewed().await;
     }
     assert_eq!(fleet(&b).reap(at(9)).await.unwrap(), [], "it lives");
     // From here on nobody renews the lease of the first.
     let a = a.reopened();
-    let dead = async |ago: i64| {
+    let silent = async |ago: i64| {
         let sql = "UPDATE workers SET last_seen_at = last_seen_at - $1 WHERE name = 'a'";
         client(&url).await.execute(sql, &[&ago]).await.unwrap();
-        within(fleet(&b).reap(at(9))).await.unwrap()
     };
-    assert_eq!(dead(61_000).await, [], "the margin is not over");
-    let reaped = dead(4_500).await;
+    silent(61_000).await;
+    assert_eq!(fleet(&b).reap(at(9)).await.unwrap(), [], "the margin is not over");
+    silent(4_500).await;
+    // A machine that was busy for a moment makes it begin its whole lease again.
+    let mut reaped = Vec::new();
+    while reaped.is_empty() {
+        renewed().await;
+        reaped = within(fleet(&b).reap(at(9))).await.unwrap();
+    }
     assert_eq!(reaped.iter().map(|(w, jobs)| (&*w.name, *jobs)).collect::<Vec<_>>(), [("a", 2)]);
     for claim in &claims {
         let row = b.job(claim.job.id).await;

@@ -123,6 +123,23 @@ async fn a_database_that_lost_what_it_had_acknowledged_ends_the_store() {
     is(&bed, |health| matches!(health, Health::Broken(why) if why.contains("has lost"))).await;
 }
 
+/// P1, P13: the same where another server has written since, so that no number is missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_in_the_place_of_one_that_was_acknowledged_ends_the_store() {
+    let (bed, proxy, direct) = behind().await;
+    bed.start_one().await;
+    let lost = bed.start_one().await;
+    proxy.go(Way::CutForGood { at: "BEGIN" });
+    assert!(bed.try_start(job()).await.is_err());
+    let person = client(&direct).await;
+    let id = uuid::Uuid::from_u128(7);
+    let sql = "UPDATE jobs SET id = $1 WHERE accept_no = $2";
+    assert_eq!(person.execute(sql, &[&id, &lost.accepted.0]).await.unwrap(), 1);
+    proxy.go(Way::Open);
+    is(&bed, |health| matches!(health, Health::Broken(why) if why.contains("is another one")))
+        .await;
+}
+
 /// A database that came back as something else: nothing is made there, and nothing written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_another_one_by_now_is_not_written() {

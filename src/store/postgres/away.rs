@@ -44,14 +44,28 @@ pub(super) struct Lost {
     pub(super) backend: Backend,
     /// The last event that was acknowledged.
     pub(super) last_event: i64,
+    /// The last one of our own, as far as there was one since the start.
+    pub(super) last_own: Option<EventMark>,
     /// What tells whether the last transaction was committed.
     pub(super) mark: Option<Mark>,
 }
 
+/// An event, by its number, its job and its seq.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EventMark(i64, uuid::Uuid, i64);
+
+impl EventMark {
+    /// The last one of this commit.
+    pub(super) fn of(commit: &Commit) -> Option<Self> {
+        let event = &commit.changes.last()?.event;
+        Some(Self(event.no.0, uuid(event.job.as_bytes()), event.seq.0))
+    }
+}
+
 /// What a transaction stored last.
 pub(super) enum Mark {
-    /// An event, by its number, its job and its seq.
-    Event(i64, uuid::Uuid, i64),
+    /// An event.
+    Event(EventMark),
     /// A token, and when it was revoked.
     Token(Vec<u8>, Option<i64>),
     /// A job that is delayed no more.
@@ -68,10 +82,9 @@ pub(super) struct Back {
 impl Mark {
     /// What tells of this commit; `None` where nobody has to hear of it.
     pub(super) fn of(commit: &Commit) -> Option<Self> {
-        let Commit { changes, promoted, tokens, is_foreign: _, has_settings: _ } = commit;
-        if let Some(change) = changes.last() {
-            let event = &change.event;
-            return Some(Self::Event(event.no.0, uuid(event.job.as_bytes()), event.seq.0));
+        let Commit { changes: _, promoted, tokens, is_foreign: _, has_settings: _ } = commit;
+        if let Some(event) = EventMark::of(commit) {
+            return Some(Self::Event(event));
         }
         if let Some(token) = tokens.last() {
             let id = token.id.as_bytes().to_vec();
@@ -83,7 +96,7 @@ impl Mark {
     /// It is there.
     async fn is_stored(&self, session: &Session) -> Result<bool, Failure> {
         let row = match self {
-            Self::Event(no, job, seq) => session.one(EVENT, &[no, job, seq]).await?,
+            Self::Event(EventMark(no, job, seq)) => session.one(EVENT, &[no, job, seq]).await?,
             Self::Token(id, revoked_at) => session.one(TOKEN, &[id, revoked_at]).await?,
             Self::Promoted(job) => session.one(PROMOTED, &[job]).await?,
         };
@@ -123,6 +136,11 @@ async fn once(base: &Base, lost: &Lost) -> Result<Back, Failure> {
     let found: i64 = get(&session.one(LAST_EVENT, &[]).await?, 0)?;
     if found < lost.last_event {
         return Err(Failure::Behind { found, known: lost.last_event });
+    }
+    if let Some(EventMark(no, job, seq)) = &lost.last_own
+        && get(&session.one(REPLACED, &[no, job, seq]).await?, 0)?
+    {
+        return Err(Failure::Replaced(*no));
     }
     let committed = match &lost.mark {
         Some(mark) => Some(mark.is_stored(&session).await?),
@@ -167,6 +185,17 @@ SELECT EXISTS (
         WHERE no = $1
           AND id = $2
           AND seq = $3)";
+
+/// By the keys. One of a job that was removed since may be there no more.
+const REPLACED: &str = "
+SELECT EXISTS (
+        SELECT FROM job_events JOIN jobs ON jobs.accept_no = job_events.job
+        WHERE job_events.no = $1
+          AND (jobs.id <> $2 OR job_events.seq <> $3))
+    OR EXISTS (
+        SELECT FROM removed_jobs
+        WHERE no = $1
+          AND (id <> $2 OR seq <> $3))";
 
 /// By the unique index of `id`.
 const TOKEN: &str = "

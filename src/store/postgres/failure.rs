@@ -29,6 +29,9 @@ pub(super) enum Failure {
         /// The last one that it had acknowledged.
         known: i64,
     },
+    /// The same, where others have written since.
+    #[error("the database has lost what it had acknowledged: its event {0} is another one")]
+    Replaced(i64),
     /// The connection was lost while a COMMIT was under way.
     #[error("the connection was lost at a commit: {0}")]
     Unknown(String),
@@ -124,7 +127,9 @@ impl Failure {
         match self {
             Self::Sql(error) => error.code().map_or(Reach::ForNow, of_state),
             Self::NoConnection(_) | Self::NoAnswer(_) => Reach::ForNow,
-            Self::Unknown(_) | Self::Taken | Self::Behind { .. } => Reach::Broken,
+            Self::Unknown(_) | Self::Taken | Self::Behind { .. } | Self::Replaced(_) => {
+                Reach::Broken
+            }
             Self::Json(_) | Self::Value(_) | Self::Law(_) | Self::Guard { .. } => Reach::Alone,
         }
     }

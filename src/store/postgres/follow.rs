@@ -38,6 +38,8 @@ struct Known {
     told: Option<i64>,
     /// The last event that is in the tally.
     counted: i64,
+    /// The last event that was read: a number alone may be that of a transaction that was rolled back.
+    read: i64,
     /// The last change of settings that was told.
     settings: i64,
 }
@@ -73,6 +75,11 @@ impl Follow {
         if let Some(told) = &mut self.lock().told {
             *told = (*told).max(event);
         }
+    }
+
+    /// The last event of others that was read: it was durable then.
+    pub(super) fn last_read(&self) -> i64 {
+        self.lock().read
     }
 
     /// Somebody else committed something before this event.
@@ -119,6 +126,7 @@ impl Follow {
                 tally.learn(&queue, jobs, bytes);
             }
             self.took(last);
+            self.lock().read = last;
             if !commit.is_empty() {
                 sink(&commit);
             }

@@ -32,7 +32,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::domain::event::Commit;
 use crate::store::meter::Meter;
-use crate::store::postgres::away::{self, Doubt};
+use crate::store::postgres::away::{self, Doubt, EventMark};
 use crate::store::postgres::failure::{Failure, Reach};
 use crate::store::postgres::held::{Base, Held, known_numbers};
 use crate::store::postgres::open::OpenError;
@@ -86,9 +86,20 @@ impl Writer {
             Ok(held) => {
                 drop(opened.send(Ok(())));
                 let (held, away, last_event, longest) = (Some(held), None, 0, counted);
-                Desk { base, held, away, last_event, on_commit, meter, health, longest, receiver }
-                    .run()
-                    .await;
+                Desk {
+                    base,
+                    held,
+                    away,
+                    last_event,
+                    last_own: None,
+                    on_commit,
+                    meter,
+                    health,
+                    longest,
+                    receiver,
+                }
+                .run()
+                .await;
             }
             Err(error) => drop(opened.send(Err(error))),
         };
@@ -157,6 +168,8 @@ struct Desk {
     away: Option<Away>,
     /// The last event that was acknowledged, as far as one was since the start.
     last_event: i64,
+    /// The last one of our own.
+    last_own: Option<EventMark>,
     on_commit: CommitSink,
     meter: Arc<Meter>,
     health: watch::Sender<Health>,
@@ -299,6 +312,7 @@ impl Desk {
     /// Tells what is durable.
     fn tell(&mut self, last_event: i64, commit: &Commit) {
         self.last_event = self.last_event.max(last_event);
+        self.last_own = EventMark::of(commit).or(self.last_own);
         if !commit.is_empty() {
             (self.on_commit)(commit);
         }

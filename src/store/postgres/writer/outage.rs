@@ -34,7 +34,10 @@ impl Desk {
         let Some(Held { session, .. }) = self.held.take() else { return };
         tracing::warn!(error = %failure, "the connection to the database is lost");
         let mark = doubt.as_ref().and_then(|doubt| Mark::of(&doubt.commit));
-        let lost = Lost { backend: session.backend().clone(), last_event: self.last_event, mark };
+        let (backend, last_own) = (session.backend().clone(), self.last_own);
+        // What others wrote and was told here is as certain.
+        let last_event = self.last_event.max(self.base.follow.last_read());
+        let lost = Lost { backend, last_event, last_own, mark };
         // Whoever did not hear from it for long need not wait for more.
         let quiet = if session.is_deaf() { Duration::ZERO } else { QUIET };
         session.cut();
