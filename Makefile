@@ -110,6 +110,7 @@ tools:
 test-tools: tools
 	@$(call need,strace,strace)
 	@$(call need,curl,curl)
+	@$(call need,openssl,openssl)
 	@$(call need,$${CHROMIUM:-chromium},chromium)
 	@$(call provide,{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; },the programs of a PostgreSQL server,postgresql)
 
