@@ -1,6 +1,7 @@
 // Which columns of the list this reader wants. Kept in the browser.
 
 import { useSyncExternalStore } from "react";
+import { keep } from "../../kept";
 
 /** Those beside the state and the job itself, in the order in which they stand. */
 export const COLUMNS = ["queue", "accepted", "waited", "ran", "exit", "worker", "startedBy"] as const;
@@ -18,13 +19,11 @@ export const COLUMN_WORDS: Record<Column, string> = {
 };
 
 const AT_FIRST: readonly Column[] = ["queue", "accepted", "ran"];
-const KEY = "longhaul-columns";
-const listeners = new Set<() => void>();
-let columns = read();
+const kept = keep("longhaul-columns", parseColumns);
 
 /** The columns, and how one is shown or taken away. */
 export function useColumns(): [readonly Column[], (column: Column, isOn: boolean) => void] {
-  return [useSyncExternalStore(subscribe, () => columns), set];
+  return [useSyncExternalStore(kept.subscribe, kept.now), set];
 }
 
 /** What was kept, as far as it still means something. */
@@ -38,26 +37,6 @@ export function parseColumns(kept: string | null): readonly Column[] {
 }
 
 function set(column: Column, isOn: boolean): void {
-  columns = COLUMNS.filter((one) => (one === column ? isOn : columns.includes(one)));
-  try {
-    window.localStorage.setItem(KEY, JSON.stringify(columns));
-  } catch {
-    // A browser that keeps nothing shows them for as long as the page is open.
-  }
-  for (const listener of listeners) {
-    listener();
-  }
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-function read(): readonly Column[] {
-  try {
-    return parseColumns(window.localStorage.getItem(KEY));
-  } catch {
-    return AT_FIRST;
-  }
+  const shown = kept.now();
+  kept.set(COLUMNS.filter((one) => (one === column ? isOn : shown.includes(one))));
 }

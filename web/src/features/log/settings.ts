@@ -1,6 +1,7 @@
 // How this reader wants logs shown. Kept in the browser, for every job.
 
 import { useSyncExternalStore } from "react";
+import { keep } from "../../kept";
 
 export const TIMES = ["off", "clock", "start", "before"] as const;
 
@@ -10,38 +11,23 @@ export interface Settings {
   times: (typeof TIMES)[number];
 }
 
-const KEY = "longhaul-log";
-const listeners = new Set<() => void>();
-let settings = read();
+const kept = keep("longhaul-log", parseSettings);
 
 /** The settings, and how they are changed. */
 export function useSettings(): [Settings, (change: Partial<Settings>) => void] {
-  return [useSyncExternalStore(subscribe, () => settings), set];
+  return [useSyncExternalStore(kept.subscribe, kept.now), set];
 }
 
 function set(change: Partial<Settings>): void {
-  settings = { ...settings, ...change };
-  try {
-    window.localStorage.setItem(KEY, JSON.stringify(settings));
-  } catch {
-    // A browser that keeps nothing shows them for as long as the page is open.
-  }
-  for (const listener of listeners) {
-    listener();
-  }
+  kept.set({ ...kept.now(), ...change });
 }
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-function read(): Settings {
-  let kept: Partial<Record<keyof Settings, unknown>> = {};
+function parseSettings(text: string | null): Settings {
+  let found: Partial<Record<keyof Settings, unknown>> = {};
   try {
-    kept = JSON.parse(window.localStorage.getItem(KEY) ?? "{}") ?? {};
+    found = JSON.parse(text ?? "{}") ?? {};
   } catch {
-    // Nothing is kept, or what is can't be read.
+    // What is kept can't be read.
   }
-  return { wrap: kept.wrap === true, times: TIMES.find((one) => one === kept.times) ?? "off" };
+  return { wrap: found.wrap === true, times: TIMES.find((one) => one === found.times) ?? "off" };
 }
