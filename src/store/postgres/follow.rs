@@ -61,22 +61,6 @@ impl Follow {
         self.lock().counted = event;
     }
 
-    /// This process committed its events up to this one, and knew all before.
-    pub(super) fn committed(&self, event: i64) {
-        let mut known = self.lock();
-        known.counted = event;
-        if let Some(told) = &mut known.told {
-            *told = event;
-        }
-    }
-
-    /// The sink is handed all up to this event of our own, which the tally may hold long since.
-    pub(super) fn told(&self, event: i64) {
-        if let Some(told) = &mut self.lock().told {
-            *told = (*told).max(event);
-        }
-    }
-
     /// The last event of others that was read: it was durable then.
     pub(super) fn last_read(&self) -> i64 {
         self.lock().read
@@ -136,7 +120,7 @@ impl Follow {
         }
     }
 
-    /// All up to this event is known.
+    /// All up to this event is known: it was read, or is our own, of which the tally may know long since.
     pub(super) fn took(&self, event: i64) {
         let mut known = self.lock();
         known.counted = known.counted.max(event);

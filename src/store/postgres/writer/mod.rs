@@ -297,7 +297,7 @@ impl Desk {
             return Err(Rollback { failure, began: true, in_doubt: None });
         }
         tally.commit();
-        follow.committed(last_event);
+        follow.took(last_event);
         let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.longest.fetch_max(took, Ordering::Relaxed);
         self.meter.commits.add(since.elapsed());

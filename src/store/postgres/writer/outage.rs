@@ -81,7 +81,7 @@ impl Desk {
             match committed {
                 Some(true) => {
                     // The tally was counted after it; what others did since is told after it.
-                    self.base.follow.told(last_event);
+                    self.base.follow.took(last_event);
                     self.tell(last_event, &commit);
                     self.base.committed.send_replace(last_event);
                     batch.into_iter().for_each(Pending::answer);
