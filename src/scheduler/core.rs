@@ -60,6 +60,8 @@ pub struct Board {
     pub(super) wake: Arc<Notify>,
     /// Counts the jobs that ended.
     pub(super) ends: watch::Sender<u64>,
+    /// How many of those the keeper has looked after.
+    pub(super) kept: watch::Sender<u64>,
 }
 
 impl Board {
@@ -75,6 +77,7 @@ impl Board {
             fleet: Arc::default(),
             wake: Arc::new(Notify::new()),
             ends: watch::Sender::new(0),
+            kept: watch::Sender::new(0),
         }
     }
 

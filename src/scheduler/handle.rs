@@ -327,6 +327,14 @@ impl Handle {
         self.core.board.lines().changes(queue)
     }
 
+    /// How many of the jobs that ended since the start are looked after: what is to be done about them
+    /// now (see [`Retention`]) is done. Told anew whenever nothing is left to do.
+    ///
+    /// [`Retention`]: crate::domain::retention::Retention
+    pub fn kept(&self) -> watch::Receiver<u64> {
+        self.core.board.kept.subscribe()
+    }
+
     /// What is declared.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.core.catalog

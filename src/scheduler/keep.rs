@@ -135,6 +135,9 @@ impl Keeper {
                     Some(AGAIN_AFTER)
                 }
             };
+            if again.is_none() {
+                self.core.board.kept.send_replace(self.counted);
+            }
             let due = self.due.map(|due| (due - self.now()).to_std().unwrap_or_default());
             let due = due.map(|due| due.max(AGAIN_AFTER));
             let quiet = (self.doomed > 0 && again.is_none()).then(|| self.until_quiet());

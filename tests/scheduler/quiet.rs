@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use longhaul::domain::clock::from_unix_millis;
-use longhaul::domain::event::JobChange;
 use longhaul::domain::id::JobId;
-use longhaul::events::{Heard, News};
 use longhaul::store::sqlite::{Options, SqliteStore};
 use rusqlite::Connection;
+use tokio::sync::watch;
 use tokio::time::advance;
 
 use super::keep::{Removals, end, folder_of, keeping, moved, print};
@@ -26,13 +25,14 @@ const ALMOST: Duration = Duration::from_millis(1_999);
 /// From so many on nobody waits for that.
 const MANY: u32 = 4_096;
 
-/// A rig that keeps so many jobs, and counts what is kept.
-async fn rig(data: &std::path::Path, jobs: u64) -> Rig {
+/// A rig that keeps so many jobs, and has done what was to do at its start.
+async fn rig(data: &std::path::Path, jobs: u64) -> (Rig, watch::Receiver<u64>) {
     let rig = Rig::keeping(data, plain(1), keeping(jobs)).await;
+    let mut kept = rig.handle.kept();
     rig.settle().await;
     advance(SETTLE_AFTER).await;
-    rig.settle().await;
-    rig
+    within_real_time("the first round", kept.changed()).await.unwrap();
+    (rig, kept)
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,10 +40,10 @@ async fn folders_stay_while_jobs_end_and_go_once_it_is_quiet() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let _still = stand_still();
-    let mut rig = rig(data, 1).await;
+    let (mut rig, mut kept) = rig(data, 1).await;
     let mut removals = Removals::of(&rig);
     let mut jobs: Vec<JobId> = Vec::new();
-    for _ in 0..4 {
+    for count in 1..=4 {
         let id = rig.start().await;
         print(data, id, "one\n");
         end(&mut rig, id).await;
@@ -54,11 +54,12 @@ async fn folders_stay_while_jobs_end_and_go_once_it_is_quiet() {
             let gone = within_real_time("a removal", removals.next(1)).await;
             assert_eq!(gone, [before]);
         }
-        // The round that pruned the one before looked for folders first.
+        // A clock that moves while a round works makes it rest for twice as long as that.
+        within_real_time("a round", kept.wait_for(|kept| *kept == count)).await.unwrap();
+        // That round looked for folders first.
         for id in &jobs {
             assert!(folder_of(data, *id).exists(), "it is not quiet: {id} of {jobs:?}");
         }
-        rig.settle().await;
         advance(ALMOST).await;
     }
     // All four are in the store by now.
@@ -91,20 +92,9 @@ async fn many_folders_go_at_once() {
     print(data, first, "one\n");
     print(data, last, "one\n");
     let _still = stand_still();
-    let rig = rig(data, 1_000_000).await;
-    let mut watch = rig.handle.bus().watch(last);
-    let pruned = async {
-        loop {
-            if let Heard::News(News::Change(change)) = watch.next().await
-                && change.event.change == JobChange::Removed
-            {
-                return;
-            }
-        }
-    };
-    within_real_time("the last removal", pruned).await;
+    let (rig, _kept) = rig(data, 1_000_000).await;
+    assert_eq!(rig.handle.reader().job(last).await.unwrap(), None);
     assert!(!folder_of(data, first).exists(), "there were too many to wait");
-    rig.settle().await;
     assert!(folder_of(data, last).exists(), "these are few");
     advance(QUIET).await;
     within_real_time("the removal of a folder", moved(data, last)).await;
