@@ -37,6 +37,35 @@ impl Sync {
         }
         took
     }
+
+    /// Appends `bytes` for each of so many requests a second, as a group commit would: one flush for all that are due.
+    /// How long each took, from when it was due, in milliseconds.
+    pub(crate) fn grouped(&mut self, per_second: f64, bytes: f64, time: Duration) -> Vec<f64> {
+        let (begun, mut took) = (Instant::now(), Vec::new());
+        let due = |number: usize| {
+            let after = f64::from(u32::try_from(number).unwrap()) / per_second;
+            begun + Duration::from_secs_f64(after)
+        };
+        let mut owed = 0.0;
+        while begun.elapsed() < time {
+            let first = took.len();
+            std::thread::sleep(due(first).saturating_duration_since(Instant::now()));
+            let now = Instant::now();
+            let mut next = first;
+            while due(next) <= now {
+                next += 1;
+            }
+            // A file system counts whole pages.
+            owed += bytes * f64::from(u32::try_from(next - first).unwrap());
+            while owed > 0.0 {
+                self.file.write_all(&[1; 4096]).unwrap();
+                owed -= 4096.0;
+            }
+            self.file.sync_data().unwrap();
+            took.extend((first..next).map(|number| due(number).elapsed().as_secs_f64() * 1_000.0));
+        }
+        took
+    }
 }
 
 /// Starts a program with pipes, as a job has them, and waits for its end.

@@ -107,6 +107,13 @@ impl Side {
         Duration::from(time).as_secs_f64()
     }
 
+    /// What it has written to the disk so far, in bytes.
+    pub(crate) fn written(&self) -> f64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:")).unwrap();
+        line.trim().parse().unwrap()
+    }
+
     /// Its resident memory, in bytes.
     pub(crate) fn resident(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

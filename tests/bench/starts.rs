@@ -171,9 +171,23 @@ async fn half_the_rate() -> Outcome {
     let request = start("still");
     let half = clients.rate(&request, TIME).await / 2.0;
     let (mut ours, mut other) = (Vec::new(), Vec::new());
+    let (mut same, mut written) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        ours.push(p99(clients.paced(&request, half, TIME).await));
+        let before = longhaul.written();
+        let took = clients.paced(&request, half, TIME).await;
+        let bytes = (longhaul.written() - before) / f64::from(u32::try_from(took.len()).unwrap());
+        ours.push(p99(took));
         other.push(p99(tokio::task::block_in_place(|| disk.paced(half, TIME))));
+        same.push(p99(tokio::task::block_in_place(|| disk.grouped(half, bytes, TIME))));
+        written.push(bytes / 1_000.0);
     }
-    Outcome::of_pairs(&ours, &other, &format!(" ms at {half:.0}/s"))
+    let (bytes, same) = (median(written), spread(&same, " ms"));
+    let unit = format!(" ms at {half:.0}/s");
+    let outcome = Outcome::of_pairs(&ours, &other, &unit);
+    let Outcome::Measured(measured) = outcome else { return outcome };
+    let other = format!(
+        "{}; {bytes:.1} KB for each, as ours writes, one flush for all that are due: {same}",
+        measured.other
+    );
+    Outcome::Measured(Measured { other, ..measured })
 }
