@@ -15,6 +15,27 @@ const PAGES = {
   "/start?kind=gated": "main .args input",
 };
 
+test("what nobody asked for is loaded after the first page is there", async ({ page }) => {
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await page.route("**/graphql", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const loaded: string[] = [];
+  page.on("request", (request) => loaded.push(new URL(request.url()).pathname));
+  const rest = page.waitForRequest(/\/StartPage-[^/]*\.js$/);
+  await page.goto("/");
+  // It waits for its rows, with nothing else to do.
+  await expect(page.getByText("Reading the jobs…")).toBeVisible();
+  await page.evaluate(() => new Promise<void>((idle) => requestIdleCallback(() => idle())));
+  expect(loaded.filter((path) => /Page-|Dialog-|Palette-|Help-/.test(path))).toEqual([]);
+  answer();
+  await rest;
+});
+
 for (const [path, wanted] of Object.entries(PAGES)) {
   test(`${path} is there, and answers, within a second on a machine of a quarter of the speed`, async ({
     page,

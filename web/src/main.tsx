@@ -18,20 +18,23 @@ createRoot(root).render(
     <RouterProvider router={router} />
   </StrictMode>,
 );
-// After the first page is drawn, which needs no socket.
-requestAnimationFrame(() => connection.start());
+// The first page needs no socket to be drawn.
+setTimeout(() => connection.start());
 void loadRest();
 
 /** All else of the pages, once the first one is there: whoever waits for it waits for nothing else. */
 async function loadRest(): Promise<void> {
   await answered();
-  await loadAll([
-    () => import("./routes/JobPage"),
-    () => import("./routes/OverviewPage"),
-    () => import("./routes/QueuesPage"),
-    () => import("./routes/KindsPage"),
-    () => import("./routes/WorkersPage"),
-    () => import("./routes/TokensPage"),
-    () => import("./routes/StartPage"),
-  ]);
+  await loadAll(
+    [
+      () => import("./routes/JobPage"),
+      () => import("./routes/OverviewPage"),
+      () => import("./routes/QueuesPage"),
+      () => import("./routes/KindsPage"),
+      () => import("./routes/WorkersPage"),
+      () => import("./routes/TokensPage"),
+      () => import("./routes/StartPage"),
+    ],
+    () => connection.isLive(),
+  );
 }

@@ -32,12 +32,22 @@ test("all comes one by one, each when the page is idle, and what fails holds up 
     came.push("what fails");
     throw new Error("the server is away");
   };
-  const all = loadAll([fails, load("a page")]);
+  let reach = () => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const all = loadAll([fails, load("a page")], () => reached);
   const expected = ["a dialog", "what fails", "a page"];
   for (const [number] of expected.entries()) {
     const goOn = await idle();
     expect(came).toEqual(expected.slice(0, number));
     goOn();
+    if (number === 0) {
+      await Promise.resolve();
+      // It is idle, but there is no server.
+      expect(came).toEqual([]);
+      reach();
+    }
   }
   await all;
   expect(came).toEqual(expected);

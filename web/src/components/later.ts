@@ -13,9 +13,14 @@ export function later<Props>(
 }
 
 /** So that everything opens also while the server is away: what it is made of has come before, bit by bit, while nobody waits. */
-export async function loadAll(pages: readonly (() => Promise<unknown>)[]): Promise<void> {
+export async function loadAll(
+  pages: readonly (() => Promise<unknown>)[],
+  /** There is a server to load it from. */
+  reachable: () => Promise<void>,
+): Promise<void> {
   for (const load of [...all, ...pages]) {
     await idle();
+    await reachable();
     // What did not come is asked for again when it is opened, and says so there.
     await load().catch(() => {});
   }

@@ -11,8 +11,8 @@ import { COLUMN_WORDS, type Column, useColumns } from "./columns";
 import type { List, Row } from "./list";
 import { labelText, stringifySearch } from "./search";
 
-/** More than can be seen at once at most sizes of a window. */
-const FIRST_ROWS = 20;
+/** As many as can be seen at once in most windows. */
+const FIRST_ROWS = 12;
 
 interface Props {
   list: List;
