@@ -27,9 +27,10 @@ const AT_TOP_PX = 40;
 export function JobsPage() {
   useTitle("Jobs");
   const search = useSearch({ from: "/" });
-  const choices = useRead(ChoicesDocument, NO_VARIABLES);
   const isPointed = useRef(false);
   const jobs = useJobs(search, () => isPointed.current || window.scrollY > AT_TOP_PX);
+  // The rows come first.
+  const choices = useRead(ChoicesDocument, NO_VARIABLES, jobs.list !== null || jobs.problem !== null);
   useRowProgress(jobs.list?.rows ?? NO_ROWS, jobs.hear);
   const { settle } = jobs;
 
