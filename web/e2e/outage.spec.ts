@@ -57,6 +57,8 @@ test("a page that is opened while the server is away is there once it is back", 
   await page.goto("/");
   const row = page.getByRole("row", { name: new RegExp(id.slice(-8)) });
   await expect(row).toContainText("Succeeded");
+  // What the other pages are made of comes after this one.
+  await page.waitForLoadState("networkidle");
   await server.kill();
   await expect(page.getByText(/Connection lost/)).toBeVisible();
   await row.getByRole("link").click();

@@ -16,8 +16,10 @@ async function run(command: string): Promise<string> {
 async function copied(page: Page, way: string): Promise<string> {
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("tab", { name: way, exact: true }).click();
-  await dialog.getByRole("button", { name: "Copy" }).click();
-  await expect(dialog.getByText("Copied.")).toBeVisible();
+  // The one before it may still be on its way out.
+  const panel = dialog.getByRole("tabpanel", { name: way, exact: true });
+  await panel.getByRole("button", { name: "Copy" }).click();
+  await expect(panel.getByText("Copied.")).toBeVisible();
   return await page.evaluate(() => navigator.clipboard.readText());
 }
 

@@ -1,18 +1,10 @@
-// The keys of every page, and the list of them.
+// The keys of every page.
 
-import { Dialog } from "@base-ui/react/dialog";
 import { useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { Suspense, useCallback, useEffect, useRef } from "react";
 import { tinykeys } from "tinykeys";
-
-const PAGES = [
-  { key: "j", to: "/", name: "jobs" },
-  { key: "o", to: "/overview", name: "overview" },
-  { key: "q", to: "/queues", name: "queues" },
-  { key: "k", to: "/kinds", name: "kinds" },
-  { key: "w", to: "/workers", name: "workers" },
-  { key: "s", to: "/start", name: "start a job" },
-] as const;
+import { PAGES, PALETTE_KEYS } from "./keyNames";
+import { later, useOpening } from "./later";
 
 /** The second key of two comes within this. */
 const SEQUENCE_MS = 1_000;
@@ -22,31 +14,33 @@ const SEARCH = "main [data-search]";
 const UNDO = "[data-undo]";
 const FIND = (which: "next" | "previous") => `main [data-find=${which}]`;
 
-/** Loaded after the page (main.tsx), so that it opens also while the server is away. */
-const Palette = lazy(async () => ({ default: (await import("./Palette")).Palette }));
-const PALETTE_KEYS = /Mac|iP(hone|ad|od)/.test(navigator.platform) ? "⌘K" : "Ctrl K";
+const Palette = later(async () => (await import("./Palette")).Palette);
+const Help = later(async () => (await import("./Help")).Help);
 
 export function Keys({ isAdmin }: { isAdmin: boolean }) {
-  const [isHelpOpen, setHelpOpen] = useState(false);
-  const [palette, setPalette] = useState<"never" | "open" | "closed">("never");
-  const openHelp = useCallback(() => setHelpOpen(true), []);
-  const openPalette = useCallback(() => setPalette("open"), []);
+  const help = useOpening();
+  const palette = useOpening();
+  const openHelp = useCallback(() => help.set(true), [help.set]);
+  const openPalette = useCallback(() => palette.set(true), [palette.set]);
   useKeys(openHelp, openPalette);
   return (
     <>
       <button type="button" className="keys-button palette-button" onClick={openPalette}>
         Go to <kbd>{PALETTE_KEYS}</kbd>
       </button>
-      <Help isOpen={isHelpOpen} onOpen={setHelpOpen} />
-      {palette !== "never" && (
-        <Suspense>
-          <Palette
-            isAdmin={isAdmin}
-            isOpen={palette === "open"}
-            onOpen={(isWanted) => setPalette(isWanted ? "open" : "closed")}
-          />
-        </Suspense>
-      )}
+      <button
+        type="button"
+        className="keys-button"
+        aria-label="Keys"
+        aria-haspopup="dialog"
+        onClick={openHelp}
+      >
+        ?
+      </button>
+      <Suspense>
+        {help.wasWanted && <Help isOpen={help.isOpen} onOpen={help.set} />}
+        {palette.wasWanted && <Palette isAdmin={isAdmin} isOpen={palette.isOpen} onOpen={palette.set} />}
+      </Suspense>
     </>
   );
 }
@@ -99,49 +93,6 @@ function useKeys(openHelp: () => void, openPalette: () => void): void {
       { timeout: SEQUENCE_MS },
     );
   }, [openHelp, openPalette]);
-}
-
-/** The list of the keys. */
-function Help({ isOpen, onOpen }: { isOpen: boolean; onOpen(isOpen: boolean): void }) {
-  return (
-    <Dialog.Root open={isOpen} onOpenChange={onOpen}>
-      <Dialog.Trigger className="keys-button" aria-label="Keys">
-        ?
-      </Dialog.Trigger>
-      <Dialog.Portal>
-        <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
-          <Dialog.Title>Keys</Dialog.Title>
-          <dl className="keys">
-            <Key keys={PALETTE_KEYS} does="to a page, a kind, a queue or a job by its id" />
-            <Key keys="/" does="search" />
-            <Key keys="j k" does="to the next and the one before in a list" />
-            <Key keys="o" does="open it" />
-            <Key keys="n N" does="to the next match in a log, and the one before" />
-            <Key keys="u" does="undo what was just asked for" />
-            {PAGES.map(({ key, name }) => (
-              <Key key={key} keys={`g ${key}`} does={name} />
-            ))}
-            <Key keys="?" does="this list" />
-          </dl>
-          <div className="actions">
-            <Dialog.Close>Close</Dialog.Close>
-          </div>
-        </Dialog.Popup>
-      </Dialog.Portal>
-    </Dialog.Root>
-  );
-}
-
-function Key({ keys, does }: { keys: string; does: string }) {
-  return (
-    <div>
-      <dt>
-        <kbd>{keys}</kbd>
-      </dt>
-      <dd>{does}</dd>
-    </div>
-  );
 }
 
 /** Keys are for the page only while nobody types, but for those that write nothing, and no dialog is open over it. */

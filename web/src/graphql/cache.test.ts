@@ -1,7 +1,7 @@
 // Whatever comes in whichever order: the greater seq is what is shown, everywhere, and nothing is kept for ever.
 
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
-import { type AnyVariables, Client, createRequest, type Exchange, type Operation } from "@urql/core";
+import { type AnyVariables, Client, createRequest, type Exchange, gql, type Operation } from "@urql/core";
 import { Store } from "@urql/exchange-graphcache";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { filter, makeSubject, merge, pipe, share, tap } from "wonka";
@@ -10,12 +10,23 @@ import {
   CancelJobDocument,
   JobFeedDocument,
   JobPageDocument,
-  JobRowDocument,
+  type JobRowFragment,
+  JobRowFragmentDoc,
   type JobState,
   JobStatusDocument,
   JobsPageDocument,
 } from "./generated";
 import { asking, Heard, MAX_HEARD } from "./heard";
+
+/** What of a job a list shows, out of the cache: less than its page shows. */
+const JobRowDocument: TypedDocumentNode<{ job: JobRowFragment | null }, { id: string }> = gql`
+  query JobRow($id: ID!) {
+    job(id: $id) {
+      ...JobRow
+    }
+  }
+  ${JobRowFragmentDoc}
+`;
 
 /** The other side of the network: what was asked, answered when the test says so. */
 class Wire {

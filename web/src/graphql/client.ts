@@ -47,11 +47,31 @@ const options = {
   url: endpoint,
   preferGetMethod: false,
   async fetch(...request: Parameters<typeof fetch>) {
-    const response = await fetchWithToken(...request);
-    connection.heard();
-    return response;
+    underWay += 1;
+    try {
+      const response = await fetchWithToken(...request);
+      connection.heard();
+      return response;
+    } finally {
+      underWay -= 1;
+      if (underWay === 0) {
+        tellAnswered();
+      }
+    }
   },
 } as const;
+
+/** Requests that have no answer yet. */
+let underWay = 0;
+let tellAnswered = () => {};
+const isAnswered = new Promise<void>((resolve) => {
+  tellAnswered = resolve;
+});
+
+/** All that the first page asks has its answer, whatever it is. */
+export function answered(): Promise<void> {
+  return isAnswered;
+}
 
 /** What jobs, kinds and queues are read by. */
 let client = fresh();

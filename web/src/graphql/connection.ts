@@ -68,6 +68,20 @@ export class Connection {
     return () => this.#listeners.delete(listener);
   };
 
+  /** Waits until it is there. */
+  isLive(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#state.phase === "live") {
+          unsubscribe();
+          resolve();
+        }
+      };
+      const unsubscribe = this.subscribe(look);
+      look();
+    });
+  }
+
   /** Something came from the server, by whichever way. */
   heard(): void {
     this.#heardAt = Date.now();

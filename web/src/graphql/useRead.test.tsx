@@ -144,3 +144,18 @@ test("what another id says is never shown", async () => {
   expect(page.result.current.data).toBeNull();
   await waitFor(() => expect(asked).toBe(2));
 });
+
+test("what is not wanted yet is not asked", async () => {
+  const { useRead, readUncached, JobPageDocument } = modules;
+  job = { ...at(1), id: "later" };
+  const page = renderHook(({ isWanted }) => useRead(JobPageDocument, { id: "later" }, isWanted), {
+    initialProps: { isWanted: false },
+  });
+  end = page.unmount;
+  // Whatever the page had asked would be asked before this.
+  await readUncached(JobPageDocument, { id: "later" });
+  expect(asked).toBe(1);
+  page.rerender({ isWanted: true });
+  await waitFor(() => expect(page.result.current.data?.job?.id).toBe("later"));
+  expect(asked).toBe(2);
+});

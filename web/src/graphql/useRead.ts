@@ -14,10 +14,11 @@ export interface Read<Data> {
   reload(): void;
 }
 
-/** Reads `document`. Data of other variables, or of another caller, is never shown. */
+/** Reads `document`, once it is wanted. Data of other variables, or of another caller, is never shown. */
 export function useRead<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
+  isWanted = true,
 ): Read<Data> {
   const asked = JSON.stringify(variables);
   // Data of another caller is as little this one's as data of other variables.
@@ -30,6 +31,9 @@ export function useRead<Data, Variables extends AnyVariables>(
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `recoveries` and `round` are what it is read again for.
   useEffect(() => {
+    if (!isWanted) {
+      return;
+    }
     const variables = JSON.parse(asked) as Variables;
     const learn = (news: Partial<Known<Data>>) =>
       setKnown((before) => ({
@@ -58,7 +62,7 @@ export function useRead<Data, Variables extends AnyVariables>(
       reading.unsubscribe();
       asking.unsubscribe();
     };
-  }, [document, asked, key, recoveries, round]);
+  }, [document, asked, key, recoveries, round, isWanted]);
 
   useRetry(problem, reload);
   return { data, problem, reload };

@@ -1,14 +1,13 @@
 // What surrounds every page: where one can go, and whether what one sees is current.
 
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
-import { type RefObject, useEffect, useRef, useState } from "react";
+import { memo, type RefObject, useEffect, useRef, useState } from "react";
 import { Keys } from "../components/Keys";
 import { SignIn } from "../components/SignIn";
 import { Undo } from "../features/undo/Undo";
 import { access, useAccess } from "../graphql/access";
 import { host } from "../graphql/address";
 import { connection, readUncached, useCaller, useConnection, useRecoveries } from "../graphql/client";
-import type { ConnectionState } from "../graphql/connection";
 import { ServerDocument, type ServerQuery } from "../graphql/generated";
 import { clockTime } from "../time/format";
 import { learnServerClock, useNow } from "../time/now";
@@ -16,7 +15,6 @@ import { learnServerClock, useNow } from "../time/now";
 const NO_VARIABLES = {};
 
 export function Frame() {
-  const state = useConnection();
   const answer = useServer();
   const server = answer?.server ?? null;
   const content = useRef<HTMLElement>(null);
@@ -32,32 +30,17 @@ export function Frame() {
         <Link to="/" className="brand">
           Longhaul
         </Link>
-        <nav aria-label="Pages">
-          <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
-            Jobs
-          </Link>
-          <Link to="/overview">Overview</Link>
-          <Link to="/queues">Queues</Link>
-          <Link to="/kinds">Kinds</Link>
-          <Link to="/workers">Workers</Link>
-          {isAdmin(answer) && <Link to="/tokens">Tokens</Link>}
-          <Link to="/start">Start</Link>
-          <a href="/graphiql">GraphiQL</a>
-        </nav>
+        <Nav isAdmin={isAdmin(answer)} />
         {token !== null && (
           <button type="button" className="forget" onClick={() => access.forget()}>
             Forget the token
           </button>
         )}
         {!isAsked && <Keys isAdmin={isAdmin(answer)} />}
-        {!isAsked && <Live state={state} version={server?.version ?? null} />}
+        {!isAsked && <Live version={server?.version ?? null} />}
       </header>
-      {!isAsked && <Lost state={state} />}
-      {server?.accepting === false && state.phase === "live" && (
-        <div className="banner" role="status">
-          <p>The server is stopping: it accepts no new jobs.</p>
-        </div>
-      )}
+      {!isAsked && <Lost />}
+      {server?.accepting === false && <Stopping />}
       <main id="content" ref={content} tabIndex={-1}>
         {isAsked && <SignIn />}
         {/* It keeps what was typed and read, and goes on when the server has its token. */}
@@ -70,11 +53,41 @@ export function Frame() {
   );
 }
 
-function Live({ state, version }: { state: ConnectionState; version: string | null }) {
-  const words = { connecting: "Connecting", live: "Live", lost: "Not connected" }[state.phase];
+const ALL_LISTS = { exact: true, includeSearch: false } as const;
+
+/** The rest of the frame is told more often than where one can go. */
+const Nav = memo(function Nav({ isAdmin }: { isAdmin: boolean }) {
+  return (
+    <nav aria-label="Pages">
+      <Link to="/" activeOptions={ALL_LISTS}>
+        Jobs
+      </Link>
+      <Link to="/overview">Overview</Link>
+      <Link to="/queues">Queues</Link>
+      <Link to="/kinds">Kinds</Link>
+      <Link to="/workers">Workers</Link>
+      {isAdmin && <Link to="/tokens">Tokens</Link>}
+      <Link to="/start">Start</Link>
+      <a href="/graphiql">GraphiQL</a>
+    </nav>
+  );
+});
+
+function Stopping() {
+  const { phase } = useConnection();
+  return phase === "live" ? (
+    <div className="banner" role="status">
+      <p>The server is stopping: it accepts no new jobs.</p>
+    </div>
+  ) : null;
+}
+
+function Live({ version }: { version: string | null }) {
+  const { phase } = useConnection();
+  const words = { connecting: "Connecting", live: "Live", lost: "Not connected" }[phase];
   return (
     <span
-      className={`live live-${state.phase}`}
+      className={`live live-${phase}`}
       title={version === null ? undefined : `longhaul ${version} at ${host}`}
     >
       {words}
@@ -82,7 +95,8 @@ function Live({ state, version }: { state: ConnectionState; version: string | nu
   );
 }
 
-function Lost({ state }: { state: ConnectionState }) {
+function Lost() {
+  const state = useConnection();
   // The region is there before its words are, or no screen reader would say them.
   return (
     <div role="status" aria-live="polite">

@@ -1,7 +1,7 @@
 // The list of jobs, live.
 
 import { Link, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { ProblemNote } from "../components/Problem";
 import { useTitle } from "../components/useTitle";
 import { BulkBar } from "../features/jobs/BulkBar";
@@ -11,7 +11,7 @@ import { JobsTable } from "../features/jobs/JobsTable";
 import { type List, MAX_BEYOND, unseen } from "../features/jobs/list";
 import { firstPage, isFiltered, type JobsSearch, jobFilter } from "../features/jobs/search";
 import { useJobs } from "../features/jobs/useJobs";
-import { useRowProgress } from "../features/jobs/useRow";
+import { useRowProgress } from "../features/jobs/useRowProgress";
 import { CopyAs } from "../features/ways/CopyAs";
 import { listWays } from "../features/ways/ways";
 import "../features/jobs/jobs.css";
@@ -27,10 +27,11 @@ const AT_TOP_PX = 40;
 export function JobsPage() {
   useTitle("Jobs");
   const search = useSearch({ from: "/" });
-  const choices = useRead(ChoicesDocument, NO_VARIABLES);
   const isPointed = useRef(false);
   const jobs = useJobs(search, () => isPointed.current || window.scrollY > AT_TOP_PX);
-  useRowProgress(jobs.list?.rows ?? NO_ROWS);
+  // The rows come first.
+  const choices = useRead(ChoicesDocument, NO_VARIABLES, jobs.list !== null || jobs.problem !== null);
+  useRowProgress(jobs.list?.rows ?? NO_ROWS, jobs.hear);
   const { settle } = jobs;
 
   useEffect(() => {
@@ -43,12 +44,15 @@ export function JobsPage() {
     return () => window.removeEventListener("scroll", onScroll);
   }, [settle]);
 
-  const onPointer = (isInside: boolean) => {
-    isPointed.current = isInside;
-    if (!isInside && window.scrollY <= AT_TOP_PX) {
-      settle();
-    }
-  };
+  const onPointer = useCallback(
+    (isInside: boolean) => {
+      isPointed.current = isInside;
+      if (!isInside && window.scrollY <= AT_TOP_PX) {
+        settle();
+      }
+    },
+    [settle],
+  );
 
   const showNew = () => {
     window.scrollTo({ top: 0 });
@@ -75,7 +79,15 @@ export function JobsPage() {
       {jobs.problem !== null && (
         <ProblemNote what="The jobs could not be read" problem={jobs.problem} onRetry={jobs.reload} />
       )}
-      {jobs.list !== null && <New list={jobs.list} search={search} onShow={showNew} />}
+      {jobs.list !== null && (
+        // What comes by itself in a moment needs no button, which would move the rows for that moment.
+        <New
+          list={jobs.list}
+          number={jobs.readsAgain ? 0 : unseen(jobs.list)}
+          search={search}
+          onShow={showNew}
+        />
+      )}
       {jobs.list === null && jobs.problem === null && (
         <p className="empty" role="status">
           Reading the jobs…
@@ -108,8 +120,11 @@ interface RowsProps {
 
 function Rows({ list, search, onPointer }: RowsProps) {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const onSelect = (id: string, isOn: boolean) =>
-    setSelected((before) => new Set(isOn ? [...before, id] : [...before].filter((one) => one !== id)));
+  const onSelect = useCallback(
+    (id: string, isOn: boolean) =>
+      setSelected((before) => new Set(isOn ? [...before, id] : [...before].filter((one) => one !== id))),
+    [],
+  );
   return (
     <>
       <BulkBar search={search} selected={selected} onDone={() => setSelected(new Set())} />
@@ -118,9 +133,16 @@ function Rows({ list, search, onPointer }: RowsProps) {
   );
 }
 
+interface NewProps {
+  list: List;
+  /** So many are not shown. */
+  number: number;
+  search: JobsSearch;
+  onShow(): void;
+}
+
 /** New rows wait here where they would move what is looked at. */
-function New({ list, search, onShow }: { list: List; search: JobsSearch; onShow(): void }) {
-  const number = unseen(list);
+function New({ list, number, search, onShow }: NewProps) {
   const words = `${count(number)}${list.beyond.size >= MAX_BEYOND ? "+" : ""} new`;
   return (
     <div className="new" role="status">

@@ -26,11 +26,11 @@ import {
 } from "../graphql/generated";
 import { useFresh } from "../graphql/useFresh";
 import { count } from "../time/format";
-import { serverNow, useNow } from "../time/now";
+import { serverNow, useOfNow } from "../time/now";
 
 export function OverviewPage() {
   const queues = useQueues();
-  const since = hourBefore(useNow());
+  const since = useOfNow(hourBefore);
   const list = queues.data?.queues ?? [];
   const overview = useFresh(OverviewDocument, () => filtersNow(), "overview", queues.pulse);
   const hour = useFresh(ThroughputDocument, () => parts(hourBefore(serverNow())), "hour", queues.pulse);

@@ -5,14 +5,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
-});
-const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
-const exactly = new Intl.DateTimeFormat(undefined, {
+const clock = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = format({ year: "numeric", month: "short", day: "numeric" });
+const exactly = format({
   year: "numeric",
   month: "2-digit",
   day: "2-digit",
@@ -26,12 +21,12 @@ const exactly = new Intl.DateTimeFormat(undefined, {
 
 /** Like 12:03:04. */
 export function clockTime(millis: number): string {
-  return clock.format(millis);
+  return clock(millis);
 }
 
 /** The exact instant in the viewer's zone, with its offset, and in UTC. */
 export function exactTime(millis: number): string {
-  return `${exactly.format(millis)} (${new Date(millis).toISOString()})`;
+  return `${exactly(millis)} (${new Date(millis).toISOString()})`;
 }
 
 /** How long, in the two largest units that matter: `340 ms`, `4.2 s`, `3 min 05 s`, `2 h 07 min`, `5 d 03 h`. */
@@ -57,7 +52,7 @@ export function relativeTime(millis: number, now: number): string {
   const ago = now - millis;
   const away = Math.abs(ago);
   if (away >= DAY) {
-    return `${day.format(millis)}, ${clock.format(millis)}`;
+    return `${day(millis)}, ${clock(millis)}`;
   }
   if (away < 5 * SECOND) {
     return "just now";
@@ -87,6 +82,15 @@ export function bytes(count: number): string {
 /** A whole number with the viewer's separators. */
 export function count(value: number): string {
   return value.toLocaleString();
+}
+
+/** Made when it is first wanted: each takes longer to make than a page of words. */
+function format(options: Intl.DateTimeFormatOptions): (millis: number) => string {
+  let made: Intl.DateTimeFormat | undefined;
+  return (millis) => {
+    made ??= new Intl.DateTimeFormat(undefined, options);
+    return made.format(millis);
+  };
 }
 
 function coarse(millis: number): string {

@@ -26,7 +26,16 @@ export function learnServerClock(instant: string, asked: number, answered: numbe
 
 /** The server's time, once a second. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => now);
+  return useOfNow(same);
+}
+
+/** What follows from the server's time: nothing is drawn again while that stays the same, as most words for a time do. */
+export function useOfNow<Value extends string | number>(of: (now: number) => Value): Value {
+  return useSyncExternalStore(subscribe, () => of(now));
+}
+
+function same(now: number): number {
+  return now;
 }
 
 function subscribe(listener: () => void): () => void {

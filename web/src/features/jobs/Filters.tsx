@@ -1,7 +1,7 @@
 // Which jobs the list shows. The address holds the choice, so that a link or a reload shows the same.
 
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { stateWord } from "../../components/StateWord";
 import type { ChoicesQuery, JobState } from "../../graphql/generated";
 import { clockTime } from "../../time/format";
@@ -13,7 +13,8 @@ interface Props {
   choices: ChoicesQuery | null;
 }
 
-export function Filters({ search, choices }: Props) {
+/** Of all that the page is told, nearly nothing changes these. */
+export const Filters = memo(function Filters({ search, choices }: Props) {
   const navigate = useNavigate();
   // Another filter is another list: its first page is shown.
   const choose = (filter: JobsSearch) => void navigate({ to: "/", search: firstPage(filter) });
@@ -75,7 +76,7 @@ export function Filters({ search, choices }: Props) {
       )}
     </form>
   );
-}
+});
 
 /** Chosen by Enter or by leaving the field, not by every letter: each choice is another list. */
 function TextFilter({ text, onChoose }: { text: string; onChoose(text: string): void }) {

@@ -1,15 +1,18 @@
 // The rows of one page. Only shows; what they are is decided in list.ts.
 
-import { Link } from "@tanstack/react-router";
+import { memo, useDeferredValue } from "react";
 import { ProgressBar } from "../../components/ProgressBar";
+import { RowLink } from "../../components/RowLink";
 import { StateWord } from "../../components/StateWord";
 import { Time } from "../../components/Time";
 import { duration } from "../../time/format";
-import { useNow } from "../../time/now";
+import { useOfNow } from "../../time/now";
 import { COLUMN_WORDS, type Column, useColumns } from "./columns";
 import type { List, Row } from "./list";
-import { labelText } from "./search";
-import { useRow } from "./useRow";
+import { labelText, stringifySearch } from "./search";
+
+/** As many as can be seen at once in most windows. */
+const FIRST_ROWS = 12;
 
 interface Props {
   list: List;
@@ -19,8 +22,12 @@ interface Props {
   onPointer(isInside: boolean): void;
 }
 
-export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
+/** Of all that the page is told, most leaves the rows as they are. */
+export const JobsTable = memo(function JobsTable({ list, selected, onSelect, onPointer }: Props) {
   const [columns] = useColumns();
+  // The rest is drawn after them, and whoever does something meanwhile is answered first.
+  const isWhole = useDeferredValue(true, false);
+  const rows = isWhole ? list.rows : list.rows.slice(0, FIRST_ROWS);
   return (
     <table className="jobs">
       <caption className="hidden-words">Jobs, newest first</caption>
@@ -43,10 +50,10 @@ export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
         onPointerEnter={(event) => onPointer(event.pointerType !== "touch")}
         onPointerLeave={() => onPointer(false)}
       >
-        {list.rows.map((row) => (
+        {rows.map((row) => (
           <JobRow
             key={row.id}
-            listed={row}
+            row={row}
             columns={columns}
             isGone={list.gone.has(row.id)}
             isSelected={selected.has(row.id)}
@@ -56,18 +63,17 @@ export function JobsTable({ list, selected, onSelect, onPointer }: Props) {
       </tbody>
     </table>
   );
-}
+});
 
 interface RowProps {
-  listed: Row;
+  row: Row;
   columns: readonly Column[];
   isGone: boolean;
   isSelected: boolean;
   onSelect(id: string, isOn: boolean): void;
 }
 
-function JobRow({ listed, columns, isGone, isSelected, onSelect }: RowProps) {
-  const row = useRow(listed);
+const JobRow = memo(function JobRow({ row, columns, isGone, isSelected, onSelect }: RowProps) {
   return (
     <tr className={isGone ? "gone" : undefined}>
       <td className="select">
@@ -83,15 +89,19 @@ function JobRow({ listed, columns, isGone, isSelected, onSelect }: RowProps) {
         {isGone && <span className="note"> no longer matches</span>}
       </td>
       <td className="job-cell">
-        <Link to="/jobs/$id" params={{ id: row.id }} title={row.id} data-row>
+        <RowLink href={`/jobs/${row.id}`} title={row.id} data-row>
           {row.kind.title ?? row.kind.name} <code className="short-id">…{row.id.slice(-8)}</code>
-        </Link>
+        </RowLink>
         {row.labels.length > 0 && (
           <span className="row-labels">
             {row.labels.map((label) => (
-              <Link key={label.key} to="/" search={{ label: labelText(label) }} className="label">
+              <RowLink
+                key={label.key}
+                href={`/${stringifySearch({ label: labelText(label) })}`}
+                className="label"
+              >
                 {label.key}: {label.value}
-              </Link>
+              </RowLink>
             ))}
           </span>
         )}
@@ -107,7 +117,7 @@ function JobRow({ listed, columns, isGone, isSelected, onSelect }: RowProps) {
       ))}
     </tr>
   );
-}
+});
 
 function Cell({ column, row }: { column: Column; row: Row }) {
   switch (column) {
@@ -130,21 +140,21 @@ function Cell({ column, row }: { column: Column; row: Row }) {
 
 /** Until it started, or ended without that. Of an attempt after the first it can't be told. */
 function Waited({ row }: { row: Row }) {
-  const now = useNow();
   const started = row.state === "QUEUED" ? null : row.startedAt;
-  if (row.attempt > 1) {
-    return "–";
-  }
   const until = started ?? row.endedAt;
-  return duration((until === null ? now : Date.parse(until)) - Date.parse(row.createdAt));
+  return useOfNow((now) =>
+    row.attempt > 1 ? "–" : duration((until === null ? now : Date.parse(until)) - Date.parse(row.createdAt)),
+  );
 }
 
 function Ran({ row }: { row: Row }) {
-  const now = useNow();
-  if (row.startedAt === null || row.state === "QUEUED") {
-    return "–";
-  }
-  const end = row.endedAt === null ? now : Date.parse(row.endedAt);
-  const tries = row.attempt > 1 ? ` (attempt ${row.attempt})` : "";
-  return `${duration(end - Date.parse(row.startedAt))}${tries}`;
+  const { startedAt, endedAt } = row;
+  return useOfNow((now) => {
+    if (startedAt === null || row.state === "QUEUED") {
+      return "–";
+    }
+    const end = endedAt === null ? now : Date.parse(endedAt);
+    const tries = row.attempt > 1 ? ` (attempt ${row.attempt})` : "";
+    return `${duration(end - Date.parse(startedAt))}${tries}`;
+  });
 }

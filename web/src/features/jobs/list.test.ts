@@ -10,7 +10,10 @@ import {
   MAX_ROWS,
   PAGE_SIZE,
   type Row,
+  renewed,
   settled,
+  startedOver,
+  told,
   unseen,
 } from "./list";
 
@@ -111,6 +114,49 @@ test("a held flood of new jobs is counted and no more kept than a page", () => {
   expect(list.waiting).toHaveLength(PAGE_SIZE);
   expect(unseen(list)).toBe(80);
   expect(list.stale).toBe(true);
+});
+
+test("more new rows at once than a page has are counted, and move nothing before the page is read again", () => {
+  const ends = [event(job(-1, "CANCELED", 9)), event(job(-2, "FAILED", 10), false)];
+  const flood = Array.from({ length: 200 }, (_, index) => event(job(index + 1)));
+  const list = heard(page([job(-1), job(-2), job(-3)]), [...flood, ...ends], false);
+  expect(numbers(list.rows)).toEqual([-1, -3]);
+  // What happened to the rows themselves is shown all the same.
+  expect(list.rows[0]?.state).toBe("CANCELED");
+  expect(unseen(list)).toBe(200);
+  expect(list.stale).toBe(true);
+});
+
+test("what is told beside the feed changes its row only, whether it is shown or waits", () => {
+  const list = heard(page([job(-1), job(-2)]), [event(job(1))], true);
+  const next = told(told(list, job(-2, "RUNNING", 3)), job(1, "RUNNING", 4));
+  expect(next.rows.map((row) => row.state)).toEqual(["QUEUED", "RUNNING"]);
+  expect(next.waiting.map((row) => row.state)).toEqual(["RUNNING"]);
+  expect(next.rows[0]).toBe(list.rows[0]);
+  expect(told(next, job(-9))).toBe(next);
+});
+
+test("no row goes back: not by the feed, not by what is told beside it, not by a page that was on its way", () => {
+  const list = told(page([job(-1)]), job(-1, "SUCCEEDED", 5));
+  const older = job(-1, "RUNNING", 4);
+  expect(heard(list, [event(older)], false).rows[0]?.state).toBe("SUCCEEDED");
+  expect(told(list, older).rows[0]?.state).toBe("SUCCEEDED");
+  expect(renewed(list, page([older])).rows[0]?.state).toBe("SUCCEEDED");
+  // Of one seq, what came later is the newer: its progress.
+  const progress = { percent: 70, current: null, total: null, message: "", updatedAt: older.createdAt };
+  expect(told(list, { ...job(-1, "SUCCEEDED", 5), progress }).rows[0]?.progress?.percent).toBe(70);
+});
+
+test("after a lost connection an older copy of the data is right", () => {
+  const list = startedOver(heard(page([job(-1, "SUCCEEDED", 9)]), [event(job(1, "RUNNING", 9))], true));
+  const back = heard(list, [event(job(-1, "RUNNING", 4)), event(job(1, "QUEUED", 3))], true);
+  expect(back.rows[0]?.state).toBe("RUNNING");
+  expect(back.waiting[0]?.state).toBe("QUEUED");
+});
+
+test("a message of nothing changes nothing, and draws nothing", () => {
+  const list = page([job(-1)]);
+  expect(heard(list, [], false)).toBe(list);
 });
 
 test("a live page is bounded and asks to be read again", () => {

@@ -1,6 +1,7 @@
-// Which jobs a page has, in which order, and how the feed changes that. Pure. What each row says comes from the cache.
+// Which jobs a page has, in which order, what each row says, and how what is heard changes that. Pure.
 //
 // A row never moves under the reader's pointer: while the page is held, new rows wait and rows that no longer match stay.
+// A row never goes back to an older state of its job: two streams tell of it, and `seq` says which one is ahead.
 
 import type { JobFeedSubscription, JobRowFragment, JobsPageQuery } from "../../graphql/generated";
 
@@ -62,18 +63,60 @@ export function unseen(list: List): number {
 
 /** Takes in one message of the feed. */
 export function heard(list: List, events: readonly FeedEvent[], hold: boolean): List {
-  const next: Draft = {
+  if (events.length === 0) {
+    return list;
+  }
+  const draft: Draft = {
     ...list,
     rows: [...list.rows],
-    waiting: [...list.waiting],
+    places: new Map(list.rows.map((row, place) => [row.id, place])),
+    waiting: new Map(list.waiting.map((row) => [row.id, row])),
     gone: new Set(list.gone),
     beyond: new Set(list.beyond),
+    isFull: false,
   };
   for (const event of events) {
-    hear(next, event);
+    hear(draft, event);
   }
-  next.stale ||= next.rows.length + next.waiting.length > MAX_ROWS;
-  return hold ? next : settled(next);
+  const { places: _, isFull, ...rest } = draft;
+  const next: List = {
+    ...rest,
+    // Put in order once, however many came.
+    waiting: merge([...draft.waiting.values()], []),
+    stale: draft.stale || draft.rows.length + draft.waiting.size > MAX_ROWS,
+  };
+  if (hold) {
+    return next;
+  }
+  // More than a page at once: none of them is shown before the page is read again, which has them all.
+  return isFull ? { ...settled({ ...next, waiting: [] }), waiting: next.waiting } : settled(next);
+}
+
+/** The page as it was read again. What it says of a job may be older than what was told meanwhile. */
+export function renewed(known: List, page: List): List {
+  const before = new Map([...known.rows, ...known.waiting].map((row) => [row.id, row]));
+  const rows = page.rows.map((row) => {
+    const old = before.get(row.id);
+    return old === undefined ? row : newer(old, row);
+  });
+  return { ...page, rows };
+}
+
+/** Takes in what was told of one job beside the feed, where the page has it. */
+export function told(list: List, job: Row): List {
+  const take = (rows: readonly Row[]) =>
+    rows.some((row) => row.id === job.id)
+      ? rows.map((row) => (row.id === job.id ? newer(row, job) : row))
+      : rows;
+  const rows = take(list.rows);
+  const waiting = take(list.waiting);
+  return rows === list.rows && waiting === list.waiting ? list : { ...list, rows, waiting };
+}
+
+/** After a lost connection: the server may have come back with an older copy of its data, and is right all the same. */
+export function startedOver(list: List): List {
+  const forget = (rows: readonly Row[]) => rows.map((row) => ({ ...row, seq: -1 }));
+  return { ...list, rows: forget(list.rows), waiting: forget(list.waiting) };
 }
 
 /** Shows what waited. */
@@ -92,35 +135,43 @@ export function settled(list: List): List {
   };
 }
 
-interface Draft extends List {
+interface Draft extends Omit<List, "waiting"> {
   rows: Row[];
-  waiting: Row[];
+  /** Where in `rows` each job stands. */
+  places: ReadonlyMap<string, number>;
+  waiting: Map<string, Row>;
   gone: Set<string>;
   beyond: Set<string>;
+  /** There were more new rows than are kept. */
+  isFull: boolean;
 }
 
 function hear(list: Draft, event: FeedEvent): void {
-  const shown = list.rows.findIndex((row) => row.id === event.jobId);
-  const waiting = list.waiting.findIndex((row) => row.id === event.jobId);
+  const place = list.places.get(event.jobId);
+  const shown = place === undefined ? undefined : list.rows[place];
+  const waiting = list.waiting.get(event.jobId);
   const job = event.job;
   if (!event.matches || job === null) {
     list.beyond.delete(event.jobId);
-    if (waiting >= 0) {
-      list.waiting.splice(waiting, 1);
-    }
-    if (shown >= 0) {
+    list.waiting.delete(event.jobId);
+    if (shown !== undefined) {
       list.gone.add(event.jobId);
     }
     return;
   }
-  if (shown >= 0) {
-    list.rows[shown] = job;
+  if (place !== undefined && shown !== undefined) {
+    list.rows[place] = newer(shown, job);
     list.gone.delete(job.id);
-  } else if (waiting >= 0) {
-    list.waiting[waiting] = job;
+  } else if (waiting !== undefined) {
+    list.waiting.set(job.id, newer(waiting, job));
   } else {
     enter(list, job);
   }
+}
+
+/** Two states of one seq differ only in progress: then the one that came later is the newer. */
+function newer(known: Row, heard: Row): Row {
+  return heard.seq < known.seq ? known : heard;
 }
 
 /** A job that the page does not have: a new one, or an old one that matches only now. */
@@ -135,10 +186,11 @@ function enter(list: Draft, job: Row): void {
     if (Date.parse(job.createdAt) > list.asOf) {
       count(list, job);
     }
-  } else if (list.waiting.length < MAX_WAITING) {
-    list.waiting = merge([job], list.waiting);
+  } else if (list.waiting.size < MAX_WAITING) {
+    list.waiting.set(job.id, job);
   } else {
     count(list, job);
+    list.isFull = true;
     list.stale = true;
   }
 }
@@ -149,7 +201,7 @@ function count(list: Draft, job: Row): void {
   }
 }
 
-/** Both newest first; so is what comes out. */
+/** All of them, newest first. */
 function merge(some: readonly Row[], others: readonly Row[]): Row[] {
   return [...some, ...others].sort((a, b) => (isNewer(a, b) ? -1 : 1));
 }
@@ -159,6 +211,6 @@ function merge(some: readonly Row[], others: readonly Row[]): Row[] {
  * `createdAt` but for jobs of one millisecond, and an id begins with its time too.
  */
 function isNewer(a: Row, b: Row): boolean {
-  const [first, second] = [Date.parse(a.createdAt), Date.parse(b.createdAt)];
-  return first === second ? a.id > b.id : first > second;
+  // The server writes all instants alike, so that their text is in order too.
+  return a.createdAt === b.createdAt ? a.id > b.id : a.createdAt > b.createdAt;
 }

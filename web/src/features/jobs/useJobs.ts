@@ -1,12 +1,26 @@
 // The list of jobs as one page shows it: read once, then kept by the feed.
+//
+// It stays out of the cache: the feed tells up to 500 jobs four times a second, and each would be written there, and each
+// row read from there, for nobody else to see.
 
 import { useCallback, useEffect, useReducer, useRef } from "react";
-import { listen, read, useCaller, useRecoveries } from "../../graphql/client";
+import { listen, readUncached, uncached, useCaller, useRecoveries } from "../../graphql/client";
 import { JobFeedDocument, JobsPageDocument } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
 import { serverNow } from "../../time/now";
-import { type FeedEvent, heard, type List, loaded, PAGE_SIZE, settled } from "./list";
+import {
+  type FeedEvent,
+  heard,
+  type List,
+  loaded,
+  PAGE_SIZE,
+  type Row,
+  renewed,
+  settled,
+  startedOver,
+  told,
+} from "./list";
 import { type JobsSearch, jobFilter } from "./search";
 
 /** A flood of new jobs has the page read again so often and no more. */
@@ -17,8 +31,12 @@ export interface Jobs {
   list: List | null;
   problem: Problem | null;
   loading: boolean;
+  /** It is about to be read again by itself. */
+  readsAgain: boolean;
   /** Shows what waited. */
   settle(): void;
+  /** Takes in what was told of one job beside the feed. */
+  hear(job: Row): void;
   reload(): void;
 }
 
@@ -35,6 +53,8 @@ type Action =
   | { type: "loaded"; list: List }
   | { type: "failed"; problem: Problem }
   | { type: "heard"; events: readonly FeedEvent[]; hold: boolean }
+  | { type: "told"; job: Row }
+  | { type: "started over" }
   | { type: "settle" }
   | { type: "reload" };
 
@@ -45,16 +65,32 @@ function reduce(shown: Shown, action: Action): Shown {
         ? { ...shown, loading: true }
         : { ...shown, key: action.key, list: null, problem: null, loading: true };
     case "loaded":
-      return { ...shown, list: action.list, problem: null, loading: false };
+      return {
+        ...shown,
+        list: shown.list === null ? action.list : renewed(shown.list, action.list),
+        problem: null,
+        loading: false,
+      };
     case "failed":
       return { ...shown, problem: action.problem, loading: false };
     case "heard":
-      return shown.list === null ? shown : { ...shown, list: heard(shown.list, action.events, action.hold) };
+      return withList(shown, (list) => heard(list, action.events, action.hold));
+    case "told":
+      return withList(shown, (list) => told(list, action.job));
+    case "started over":
+      return withList(shown, startedOver);
     case "settle":
-      return shown.list === null ? shown : { ...shown, list: settled(shown.list) };
+      // Also where nothing waited: nobody holds the page any more, and it may be due to be read again.
+      return { ...shown, list: shown.list === null ? null : settled(shown.list) };
     case "reload":
       return { ...shown, round: shown.round + 1 };
   }
+}
+
+/** What changes nothing draws nothing. */
+function withList(shown: Shown, change: (list: List) => List): Shown {
+  const list = shown.list === null ? null : change(shown.list);
+  return list === shown.list ? shown : { ...shown, list };
 }
 
 /** Follows the page that `search` names. `isHeld` says whether rows may move now. */
@@ -85,10 +121,18 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
         JobFeedDocument,
         { filter: jobFilter(JSON.parse(asked) as JobsSearch), after: page.feedCursor },
         {
-          next: ({ jobFeed: { events, reset } }) =>
-            dispatch(reset ? { type: "reload" } : { type: "heard", events, hold: held.current() }),
+          next: ({ jobFeed: { events, reset } }) => {
+            if (reset) {
+              // The server's past is another one: what was known of it is no longer ahead of anything.
+              dispatch({ type: "started over" });
+              dispatch({ type: "reload" });
+            } else {
+              dispatch({ type: "heard", events, hold: held.current() });
+            }
+          },
           failed: (problem) => dispatch({ type: "failed", problem }),
         },
+        uncached,
       );
     });
     return () => {
@@ -99,8 +143,10 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
 
   const settle = useCallback(() => dispatch({ type: "settle" }), []);
   const reload = useCallback(() => dispatch({ type: "reload" }), []);
+  const hear = useCallback((job: Row) => dispatch({ type: "told", job }), []);
 
-  const stale = shown.list?.stale === true && !shown.loading && !isHeld();
+  const readsAgain = shown.list?.stale === true && !isHeld();
+  const stale = readsAgain && !shown.loading;
   useEffect(() => {
     if (stale) {
       const timer = setTimeout(reload, STALE_RELOAD_MS);
@@ -114,14 +160,18 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
   const failed = useRef(false);
   failed.current = problem !== null;
   useEffect(() => {
-    if (recoveries > 0 && failed.current) {
-      reload();
+    if (recoveries > 0) {
+      dispatch({ type: "started over" });
+      if (failed.current) {
+        reload();
+      }
     }
   }, [recoveries, reload]);
 
+  const acts = { settle, hear, reload };
   return shown.key === key
-    ? { list: shown.list, problem: shown.problem, loading: shown.loading, settle, reload }
-    : { list: null, problem: null, loading: true, settle, reload };
+    ? { list: shown.list, problem: shown.problem, loading: shown.loading, readsAgain, ...acts }
+    : { list: null, problem: null, loading: true, readsAgain: false, ...acts };
 }
 
 type Page = { list: List; feedCursor: string } | { problem: Problem };
@@ -132,7 +182,7 @@ async function load(search: JobsSearch): Promise<Page> {
       ? { first: PAGE_SIZE, after: search.after ?? null, last: null, before: null }
       : { first: null, after: null, last: PAGE_SIZE, before: search.before };
   const asOf = serverNow();
-  const { data, problem } = await read(JobsPageDocument, { filter: jobFilter(search), ...place });
+  const { data, problem } = await readUncached(JobsPageDocument, { filter: jobFilter(search), ...place });
   if (data === null) {
     return { problem: problem as Problem };
   }

@@ -47,7 +47,10 @@ export const LogLine = memo(function LogLine({
         className="log-number"
         href={`#${lineLink({ attempt, from: number, to: number })}`}
         aria-label={`Line ${number}`}
-        title={exactTime(Date.parse(line.at))}
+        // Spelt out for whoever points at it, and not for every line of a fast log.
+        onPointerEnter={(event) => {
+          event.currentTarget.title = exactTime(Date.parse(line.at));
+        }}
         // One of thousands: j and k go through them.
         tabIndex={-1}
         data-row

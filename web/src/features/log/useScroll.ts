@@ -49,7 +49,8 @@ export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState, is
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
     getItemKey: (index) => lines[index]?.cursor ?? index,
-    overscan: 20,
+    // At the end of a fast log all rows are others ten times a second: there, few are drawn that nobody sees.
+    overscan: following ? 4 : 20,
     // What the reader looks at stays where it is, whatever comes or goes above it.
     anchorTo: "end",
   });

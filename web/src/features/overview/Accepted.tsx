@@ -2,7 +2,7 @@
 
 import type { ThroughputQuery } from "../../graphql/generated";
 import { clockTime, count } from "../../time/format";
-import { Chart } from "./Chart";
+import { Chart } from "./LaterChart";
 import { PART_MS, PARTS } from "./lastHour";
 
 interface Props {

@@ -3,7 +3,7 @@
 import type { OverviewQuery, ThroughputQuery } from "../../graphql/generated";
 import { count, duration } from "../../time/format";
 import { Accepted } from "./Accepted";
-import { Chart } from "./Chart";
+import { Chart } from "./LaterChart";
 import { PART_MS, PARTS, waits } from "./lastHour";
 
 interface Props {

@@ -6,7 +6,7 @@ import { Time } from "../../components/Time";
 import { QueueLineDocument, type QueueRowFragment, ThroughputDocument } from "../../graphql/generated";
 import { useFresh } from "../../graphql/useFresh";
 import { count, duration } from "../../time/format";
-import { serverNow, useNow } from "../../time/now";
+import { serverNow, useOfNow } from "../../time/now";
 import { Accepted } from "../overview/Accepted";
 import { hourBefore, parts } from "../overview/lastHour";
 import "../overview/overview.css";
@@ -72,7 +72,7 @@ export function QueueCard({ queue, pulse, waiting, isListed }: Props) {
 
 /** What was accepted into it. */
 function LastHour({ name, pulse }: { name: string; pulse: number }) {
-  const since = hourBefore(useNow());
+  const since = useOfNow(hourBefore);
   const { data } = useFresh(ThroughputDocument, () => parts(hourBefore(serverNow()), name), name, pulse);
   return (
     <div className="queue-hour">

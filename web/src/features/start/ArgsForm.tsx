@@ -8,7 +8,7 @@ import type { ArgProblem } from "../../graphql/problem";
 import { formValidator } from "./formValidator";
 import { Unplaced } from "./Problems";
 import { errorSchemaOf, fieldOf } from "./pointer";
-import { templates } from "./templates";
+import { templates, widgets } from "./templates";
 import type { Start } from "./useStart";
 
 const ID = "args";
@@ -33,6 +33,7 @@ export function ArgsForm({ schema, args, start, onChange, children }: Props) {
       schema={asForm(schema)}
       validator={formValidator}
       templates={templates}
+      widgets={widgets}
       uiSchema={{ "ui:submitButtonOptions": { norender: true } }}
       idPrefix={ID}
       formData={args}

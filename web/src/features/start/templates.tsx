@@ -15,12 +15,15 @@ import {
   type ObjectFieldTemplateProps,
   type RJSFSchema,
   type TemplatesType,
+  type WidgetProps,
 } from "@rjsf/utils";
-import type { ReactNode } from "react";
+import type { ComponentType, ReactNode } from "react";
 
 type Data = unknown;
 
-const defaults = getDefaultRegistry<Data, RJSFSchema>().templates;
+const registry = getDefaultRegistry<Data, RJSFSchema>();
+const defaults = registry.templates;
+const DefaultSelect = registry.widgets.SelectWidget as ComponentType<WidgetProps<Data, RJSFSchema>>;
 
 function FieldTemplate(props: FieldTemplateProps<Data>) {
   const { id, label, required, hidden, displayLabel, rawDescription, rawErrors, errors, help, children } =
@@ -174,6 +177,20 @@ function RemoveButton({ id, onClick, disabled }: IconButtonProps<Data>) {
     </button>
   );
 }
+
+/**
+ * Where the schema has a default, the library leaves out the choice of nothing, and the browser then shows the first
+ * choice of all though nothing is sent. What is not given is shown as that.
+ */
+function SelectWidget(props: WidgetProps<Data, RJSFSchema>) {
+  const { default: preset, ...schema } = props.schema;
+  if (props.required || props.multiple || preset === undefined) {
+    return <DefaultSelect {...props} />;
+  }
+  return <DefaultSelect {...props} schema={schema} placeholder={`not given (default: ${String(preset)})`} />;
+}
+
+export const widgets = { SelectWidget };
 
 export const templates: Partial<Omit<TemplatesType<Data>, "ButtonTemplates">> & {
   ButtonTemplates: Partial<TemplatesType<Data>["ButtonTemplates"]>;

@@ -1,54 +1,26 @@
-// Shows what the page shows, or does, by other ways, where somebody asks for it.
+// Opens what the page shows, or does, by other ways.
 
-import { Dialog } from "@base-ui/react/dialog";
-import { type ReactNode, useState } from "react";
-import { useAccess } from "../../graphql/access";
-import { endpoint } from "../../graphql/address";
-import { Ways } from "./Ways";
+import { type ReactNode, Suspense } from "react";
+import { later, useOpening } from "../../components/later";
 import type { Target, Way } from "./ways";
 
-interface Props {
+const CopyDialog = later(async () => (await import("./CopyDialog")).CopyDialog);
+
+export interface Copies {
   title: string;
   /** What can be copied, by what it does; the first is shown at first. */
   choices: readonly { name: string; of(target: Target): readonly Way[] }[];
   children?: ReactNode;
 }
 
-export function CopyAs({ title, choices, children }: Props) {
-  const { token } = useAccess();
-  const [chosen, setChosen] = useState(0);
-  const target = { origin: window.location.origin, endpoint, withToken: token !== null };
+export function CopyAs(copies: Copies) {
+  const { wasWanted, isOpen, set } = useOpening();
   return (
-    <Dialog.Root>
-      <Dialog.Trigger>Copy as…</Dialog.Trigger>
-      <Dialog.Portal>
-        <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog ways">
-          <Dialog.Title>{title}</Dialog.Title>
-          {choices.length > 1 && (
-            <fieldset className="ways-choice">
-              <legend className="hidden-words">What it does</legend>
-              {choices.map(({ name }, index) => (
-                <label key={name} className="check">
-                  <input
-                    type="radio"
-                    name="ways"
-                    checked={index === chosen}
-                    onChange={() => setChosen(index)}
-                  />
-                  {name}
-                </label>
-              ))}
-            </fieldset>
-          )}
-          <Ways ways={choices[chosen]?.of(target) ?? []} />
-          {children}
-          {target.withToken && <p className="note">The token is taken from LONGHAUL_TOKEN.</p>}
-          <div className="actions">
-            <Dialog.Close>Close</Dialog.Close>
-          </div>
-        </Dialog.Popup>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <>
+      <button type="button" aria-haspopup="dialog" onClick={() => set(true)}>
+        Copy as…
+      </button>
+      <Suspense>{wasWanted && <CopyDialog {...copies} isOpen={isOpen} onOpen={set} />}</Suspense>
+    </>
   );
 }
