@@ -101,6 +101,11 @@ impl Live {
         }
     }
 
+    /// An attempt of this job is open here.
+    pub(super) fn has(&self, job: JobId) -> bool {
+        self.lock().attempts.contains_key(&job)
+    }
+
     /// Keeps what an attempt reported.
     pub(super) fn set_progress(&self, job: JobId, progress: Arc<Progress>) {
         if let Some(entry) = self.lock().attempts.get_mut(&job) {

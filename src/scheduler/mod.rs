@@ -15,6 +15,7 @@
 
 mod admission;
 mod attempt;
+mod copies;
 mod core;
 mod dispatch;
 mod estimates;
@@ -36,6 +37,7 @@ mod shutdown;
 mod slots;
 mod tokens;
 mod unstarted;
+mod upload;
 mod waiting;
 mod workers;
 
@@ -155,7 +157,8 @@ impl Scheduler {
         let live = Live::default();
         let fleet = Fleet::new(options.store.fleet().map(|_| options.lease), options.works);
         let kinds = options.catalog.kinds.keys().filter(|_| options.works).cloned().collect();
-        fleet::join(options.store.as_ref(), &worker, kinds, (&fleet, &live)).await?;
+        fleet::join(options.store.as_ref(), &worker, kinds, (&fleet, &live, &options.board.bus))
+            .await?;
         let specs = options.catalog.queues.values().cloned().collect();
         let rows = options.store.declare_queues(specs).await?;
         let gates = gates(rows, &options.catalog);

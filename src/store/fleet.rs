@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use super::{StoreError, Waiting};
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{EventNo, WorkerId};
+use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
 use crate::domain::job::Job;
 use crate::domain::names::KindName;
 use crate::domain::worker::Worker;
@@ -32,6 +32,9 @@ pub const MARGIN: Duration = Duration::from_secs(5);
 
 /// Is told what became of the lease, on the thread that renews it: it must not block.
 pub type LeaseSink = Arc<dyn Fn(Lease) + Send + Sync>;
+
+/// Is told that a job printed something, here or elsewhere, on the same thread.
+pub type GrowthSink = Arc<dyn Fn(JobId) + Send + Sync>;
 
 /// What became of the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub struct Joining {
     pub lease: Duration,
     /// Hears of the lease from then on.
     pub on_lease: LeaseSink,
+    /// Hears which jobs printed something, as far as it was [uploaded](Fleet::upload).
+    pub on_growth: GrowthSink,
 }
 
 /// Why a worker may not join.
@@ -99,6 +104,47 @@ pub struct Picture {
     pub last: EventNo,
 }
 
+/// A part of what an attempt printed, as its supervisor wrote it: whole frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPart {
+    /// The number of the attempt.
+    pub number: u32,
+    /// Where it begins in everything that was printed.
+    pub start: u64,
+    /// Where it ends: everything before is there too.
+    pub until: u64,
+    /// The frames.
+    pub frames: Vec<u8>,
+    /// Nothing behind it is uploaded: that stays with the worker.
+    pub is_cut: bool,
+}
+
+/// A part of a log on its way into the store.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Whose.
+    pub job: JobId,
+    /// The claim that it was printed under.
+    pub fence: Fence,
+    /// What. It takes the place of all that was uploaded from its start up to its end.
+    pub part: LogPart,
+    /// The most bytes that the attempts before may have there.
+    pub room: u64,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uploaded {
+    /// It is there.
+    Done,
+    /// The claim is over: nothing was changed.
+    Stale,
+    /// Nothing that is there ends where it begins. All up to this offset is there.
+    Apart(u64),
+    /// The attempts before have taken the room.
+    Full,
+}
+
 /// A store that several workers share.
 #[async_trait]
 pub trait Fleet: Send + Sync {
@@ -119,6 +165,15 @@ pub trait Fleet: Send + Sync {
     /// given back until this worker has been heard of for one lease without a break: after an outage of
     /// the database nobody's lease could be renewed.
     async fn reap(&self, at: Timestamp) -> Result<Vec<(Worker, u32)>, StoreError>;
+
+    /// Puts a part of the log of an open attempt where every server can read it. Over a way of its own:
+    /// no write waits for it. What was acknowledged may be lost with the database: it is no promise, and
+    /// the next part tells.
+    async fn upload(&self, upload: Upload) -> Result<Uploaded, StoreError>;
+
+    /// What was uploaded of a job's log from behind this place on (attempt and offset), in its order; not
+    /// always all. The part that ends at the place comes first, without its frames. Parts may overlap.
+    async fn uploaded(&self, job: JobId, after: (u32, u64)) -> Result<Vec<LogPart>, StoreError>;
 
     /// This worker ends, and runs nothing any more.
     async fn leave(&self) -> Result<(), StoreError>;

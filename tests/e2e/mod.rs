@@ -10,6 +10,7 @@ mod cancel;
 mod crowd;
 mod events;
 mod fleet;
+mod fleet_logs;
 mod history;
 mod hostile;
 mod kept;

@@ -29,9 +29,10 @@ use tokio_util::task::TaskTracker;
 use super::address::Address;
 use super::follow::Follow;
 use super::session::Parameters;
+use super::uploads;
 use crate::domain::clock::since_boot;
 use crate::domain::id::WorkerId;
-use crate::store::fleet::{Lease, LeaseSink};
+use crate::store::fleet::{GrowthSink, Lease, LeaseSink};
 
 /// From one word of news to the next.
 const WORD_EVERY: Duration = Duration::from_millis(20);
@@ -60,6 +61,7 @@ pub(super) struct Options {
     pub(super) worker: WorkerId,
     pub(super) lease: Duration,
     pub(super) on_lease: LeaseSink,
+    pub(super) on_growth: GrowthSink,
     pub(super) follow: Arc<Follow>,
     /// The last event that this process committed.
     pub(super) committed: watch::Receiver<i64>,
@@ -157,20 +159,25 @@ impl Beating {
         let (client, mut connection) =
             connecting.await.map_err(|_| "no answer".to_owned())?.map_err(told)?;
         let tasks = TaskTracker::new();
-        let follow = Arc::clone(&self.options.follow);
+        let (follow, on_growth) =
+            (Arc::clone(&self.options.follow), Arc::clone(&self.options.on_growth));
         tasks.spawn(async move {
             let mut messages = futures::stream::poll_fn(|context| connection.poll_message(context));
             while let Some(Ok(message)) = messages.next().await {
                 // Our own words come, too: who is woken by one finds nothing new.
-                if matches!(message, AsyncMessage::Notification(_)) {
+                let AsyncMessage::Notification(word) = message else { continue };
+                if !word.channel().ends_with(uploads::CHANNEL_END) {
                     follow.more.notify_one();
+                } else if let Ok(job) = word.payload().parse() {
+                    on_growth(job);
                 }
             }
         });
         client.batch_execute(SETTINGS).await.map_err(told)?;
         let channel = client.query_one(CHANNEL, &[]).await.map_err(told)?;
         let channel: String = channel.get(0);
-        client.batch_execute(&format!("LISTEN {channel}")).await.map_err(told)?;
+        let listen = format!("LISTEN {channel}; LISTEN {channel}{}", uploads::CHANNEL_END);
+        client.batch_execute(&listen).await.map_err(told)?;
         self.beat_on(&client, &channel).await
     }
 
