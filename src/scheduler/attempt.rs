@@ -10,6 +10,7 @@ use tracing::{Instrument, Span};
 
 use super::core::{Board, Core};
 use super::slots::Slot;
+use super::tell::Teller;
 use super::upload::Uploader;
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::id::{Fence, JobId};
@@ -128,12 +129,13 @@ struct Follower {
     number: u32,
     fence: Fence,
     uploader: Option<Uploader>,
+    teller: Option<Teller>,
 }
 
 impl Follower {
     fn new(core: &Arc<Core>, job: &Job, fence: Fence) -> Self {
-        let (core, number, uploader) = (Arc::clone(core), job.attempt, None);
-        Self { core, job: job.id, number, fence, uploader }
+        let (core, number) = (Arc::clone(core), job.attempt);
+        Self { core, job: job.id, number, fence, uploader: None, teller: None }
     }
 
     async fn run(&mut self, mut reports: mpsc::Receiver<Report>) {
@@ -155,7 +157,13 @@ impl Follower {
                 Report::Progress(progress) => {
                     let progress = Arc::new(progress);
                     self.core.live.set_progress(self.job, Arc::clone(&progress));
-                    self.core.board.bus.tell(self.job, || News::Progress(progress));
+                    self.core.board.bus.tell(self.job, || News::Progress(Arc::clone(&progress)));
+                    if self.teller.is_none() {
+                        self.teller = Teller::begin(&self.core, self.job, self.fence);
+                    }
+                    if let Some(teller) = &self.teller {
+                        teller.tell(progress);
+                    }
                 }
                 Report::LogGrew => {
                     self.core.board.bus.tell(self.job, || News::LogGrew);

@@ -25,7 +25,7 @@ use crate::domain::state::JobState;
 use crate::domain::worker::Worker;
 use crate::events::{Bus, News};
 use crate::runner;
-use crate::store::fleet::{Joining, Lease, Member};
+use crate::store::fleet::{Joining, Lease, Member, Said};
 use crate::store::{JoinError, QueueRow, Store, StoreError};
 
 /// Who lives is asked at least so often in a lease.
@@ -119,17 +119,29 @@ pub(super) async fn join(
         return Ok(store.see_worker(worker.clone()).await?);
     };
     let (state, live, bus, here) = (Arc::clone(state), live.clone(), bus.clone(), live.clone());
+    let (told, said) = (bus.clone(), live.clone());
     let on_growth = Arc::new(move |job| {
         // Whoever runs it has told it already.
         if !here.has(job) {
             bus.tell(job, || News::LogGrew);
         }
     });
+    let on_progress = Arc::new(move |word| hear(&told, &said, word));
     let on_lease = Arc::new(move |lease| match lease {
         Lease::Renewed(at) => state.renew(at, &live),
         Lease::Anew => live.lose(),
     });
-    fleet.join(Joining { worker: worker.clone(), kinds, lease, on_lease, on_growth }).await
+    fleet
+        .join(Joining { worker: worker.clone(), kinds, lease, on_lease, on_growth, on_progress })
+        .await
+}
+
+/// Takes in what a job that another server runs said.
+fn hear(bus: &Bus, live: &Live, Said { job, fence, progress }: Said) {
+    let progress = Arc::new(progress);
+    if live.hear(job, fence, &progress) {
+        bus.tell(job, || News::Progress(progress));
+    }
 }
 
 /// What others run. Each open attempt of theirs holds a slot of its queue here, too (P3).
@@ -182,6 +194,7 @@ impl Others {
         let open = job.open.filter(|fence| !self.own.contains(fence));
         let (Some(worker), Some(fence)) = (worker, open) else {
             self.open.remove(&job.id);
+            self.live.forget(job.id);
             return false;
         };
         if self.open.get(&job.id).is_none_or(|open| open.fence != fence) {
@@ -256,6 +269,12 @@ impl Core {
             }
         }
         self.meet(members);
+        if self.fleet.has_company() {
+            // A word may have been lost, or said before this server was there.
+            for said in fleet.said().await? {
+                hear(&self.board.bus, &self.live, said);
+            }
+        }
         for row in self.store.queues().await? {
             let known = self.queues().get(&row.name).cloned();
             if known.as_ref() == Some(&row) {

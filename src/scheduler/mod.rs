@@ -35,6 +35,7 @@ mod recovery;
 mod remembered;
 mod shutdown;
 mod slots;
+mod tell;
 mod tokens;
 mod unstarted;
 mod upload;

@@ -17,12 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-use super::{StoreError, Waiting};
+use super::{Guarded, StoreError, Waiting};
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
-use crate::domain::job::Job;
+use crate::domain::job::{Job, Progress};
 use crate::domain::names::KindName;
 use crate::domain::worker::Worker;
 
@@ -35,6 +36,9 @@ pub type LeaseSink = Arc<dyn Fn(Lease) + Send + Sync>;
 
 /// Is told that a job printed something, here or elsewhere, on the same thread.
 pub type GrowthSink = Arc<dyn Fn(JobId) + Send + Sync>;
+
+/// Is told what a job said of its progress under a claim, here or elsewhere, on the same thread.
+pub type ProgressSink = Arc<dyn Fn(Said) + Send + Sync>;
 
 /// What became of the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub struct Joining {
     pub on_lease: LeaseSink,
     /// Hears which jobs printed something, as far as it was [uploaded](Fleet::upload).
     pub on_growth: GrowthSink,
+    /// Hears what [`say`](Fleet::say) was told.
+    pub on_progress: ProgressSink,
 }
 
 /// Why a worker may not join.
@@ -119,6 +125,17 @@ pub struct LogPart {
     pub is_cut: bool,
 }
 
+/// What a running job said of its progress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Which.
+    pub job: JobId,
+    /// Under which claim.
+    pub fence: Fence,
+    /// What.
+    pub progress: Progress,
+}
+
 /// A part of a log on its way into the store.
 #[derive(Debug, Clone)]
 pub struct Upload {
@@ -174,6 +191,13 @@ pub trait Fleet: Send + Sync {
     /// What was uploaded of a job's log from behind this place on (attempt and offset), in its order; not
     /// always all. The part that ends at the place comes first, without its frames. Parts may overlap.
     async fn uploaded(&self, job: JobId, after: (u32, u64)) -> Result<Vec<LogPart>, StoreError>;
+
+    /// Lets the other servers know what a job says of its progress. It replaces what was said before, and
+    /// is forgotten in a crash of the database.
+    async fn say(&self, said: Said) -> Result<Guarded<()>, StoreError>;
+
+    /// What was said last of the jobs that are open.
+    async fn said(&self) -> Result<Vec<Said>, StoreError>;
 
     /// This worker ends, and runs nothing any more.
     async fn leave(&self) -> Result<(), StoreError>;

@@ -11,6 +11,7 @@ mod crowd;
 mod events;
 mod fleet;
 mod fleet_logs;
+mod fleet_progress;
 mod history;
 mod hostile;
 mod kept;

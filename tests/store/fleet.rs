@@ -61,7 +61,9 @@ pub(super) async fn join(
         let _ = tell.try_send(lease);
     });
     let on_growth = Arc::new(|_| ());
-    let joining = Joining { worker, kinds: vec![kind("work")], lease, on_lease, on_growth };
+    let on_progress = Arc::new(|_| ());
+    let kinds = vec![kind("work")];
+    let joining = Joining { worker, kinds, lease, on_lease, on_growth, on_progress };
     within(fleet(bed).join(joining)).await.map(|()| told)
 }
 

@@ -5,7 +5,7 @@
 //! - `write` says what each write does inside that transaction.
 //! - `keep` says what is kept of jobs that ended.
 //! - `fleet` is what several servers share: `heart` keeps this one's lease, `follow` reads what others did.
-//! - `uploads` is how what runs here is read elsewhere.
+//! - `uploads` and `progress` are how what runs here is seen elsewhere.
 //! - [`import`] takes over what an SQLite file holds.
 //! - `readers`, `read`, `ends` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
@@ -27,6 +27,7 @@ mod keep;
 mod list;
 mod open;
 mod pending;
+mod progress;
 mod read;
 mod readers;
 mod row;

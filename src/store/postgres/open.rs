@@ -14,10 +14,11 @@ use super::failure::told;
 use super::session::ANSWER_WITHIN;
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_workers.sql"),
     include_str!("migrations/0003_log_chunks.sql"),
+    include_str!("migrations/0004_progress.sql"),
 ];
 
 /// The schema that this program writes.

@@ -28,6 +28,7 @@ impl Operation for Settle {
             let job: i64 = get(&settled, 0)?;
             // What stands in the folder is whole; what was uploaded of it is a part, or a copy.
             tx.session.execute(DELETE_CHUNKS, &[&job, &&*tx.home]).await?;
+            tx.session.execute("DELETE FROM job_progress WHERE job = $1", &[&job]).await?;
             for log in logs {
                 let (number, frames) = (i64::from(log.attempt), &log.frames[..]);
                 tx.session.execute(INSERT_LOG, &[&job, &number, &frames]).await?;
