@@ -75,6 +75,7 @@ pub struct LogQuery {
 
 /// A part of a job's log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a reader asks for")]
 pub struct LogPage {
     /// The lines, oldest first.
     pub lines: Vec<LogLine>,
@@ -86,6 +87,8 @@ pub struct LogPage {
     pub dropped_bytes: u64,
     /// No more lines can come.
     pub complete: bool,
+    /// It stops where the rest of an attempt is not to be had here, though it may be elsewhere.
+    pub is_cut: bool,
 }
 
 /// What one attempt printed, as its supervisor wrote it: frames with their headers.

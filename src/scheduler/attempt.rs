@@ -10,6 +10,8 @@ use tracing::{Instrument, Span};
 
 use super::core::{Board, Core};
 use super::slots::Slot;
+use super::tell::Teller;
+use super::upload::Uploader;
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::id::{Fence, JobId};
 use crate::domain::job::Job;
@@ -65,21 +67,21 @@ pub(super) fn follow(
     reports: mpsc::Receiver<Report>,
     held: Held,
 ) {
-    let follower = Follower { core: Arc::clone(core), job: job.id, fence };
+    let mut follower = Follower::new(core, job, fence);
     let work = async move { follower.run(reports).await };
     task(core, held, work.instrument(span(job, fence)));
 }
 
 /// Records the end of an attempt of an earlier server, as soon as the store can.
 pub(super) fn end_left(core: &Arc<Core>, job: &Job, fence: Fence, end: AttemptEnd, held: Held) {
-    let follower = Follower { core: Arc::clone(core), job: job.id, fence };
+    let mut follower = Follower::new(core, job, fence);
     let work = async move { follower.record(end).await };
     task(core, held, work.instrument(span(job, fence)));
 }
 
 /// Records the end of a claim that never became a process.
 pub(super) fn end_unspawned(core: &Arc<Core>, claim: &Claim, end: AttemptEnd, held: Held) {
-    let follower = Follower { core: Arc::clone(core), job: claim.job.id, fence: claim.fence };
+    let mut follower = Follower::new(core, &claim.job, claim.fence);
     let work = async move {
         follower.record(end).await;
         follower.core.live.leave(follower.job, follower.fence);
@@ -124,14 +126,23 @@ impl Start {
 struct Follower {
     core: Arc<Core>,
     job: JobId,
+    number: u32,
     fence: Fence,
+    uploader: Option<Uploader>,
+    teller: Option<Teller>,
 }
 
 impl Follower {
-    async fn run(&self, mut reports: mpsc::Receiver<Report>) {
+    fn new(core: &Arc<Core>, job: &Job, fence: Fence) -> Self {
+        let (core, number) = (Arc::clone(core), job.attempt);
+        Self { core, job: job.id, number, fence, uploader: None, teller: None }
+    }
+
+    async fn run(&mut self, mut reports: mpsc::Receiver<Report>) {
         let mut end = None;
         let mut recorded = false;
         let mut start = Start::default();
+        self.uploader = Uploader::begin(&self.core, self.job, self.number, self.fence);
         loop {
             let report = tokio::select! {
                 report = reports.recv() => report,
@@ -146,9 +157,20 @@ impl Follower {
                 Report::Progress(progress) => {
                     let progress = Arc::new(progress);
                     self.core.live.set_progress(self.job, Arc::clone(&progress));
-                    self.core.board.bus.tell(self.job, || News::Progress(progress));
+                    self.core.board.bus.tell(self.job, || News::Progress(Arc::clone(&progress)));
+                    if self.teller.is_none() {
+                        self.teller = Teller::begin(&self.core, self.job, self.fence);
+                    }
+                    if let Some(teller) = &self.teller {
+                        teller.tell(progress);
+                    }
                 }
-                Report::LogGrew => self.core.board.bus.tell(self.job, || News::LogGrew),
+                Report::LogGrew => {
+                    self.core.board.bus.tell(self.job, || News::LogGrew);
+                    if let Some(uploader) = &self.uploader {
+                        uploader.grew();
+                    }
+                }
                 // An end is recorded once no process is left (P8), except that of a tree which
                 // does not die: its job ends now, and its slot stays taken.
                 Report::Ended(unkillable) if unkillable.reason == EndReason::Unkillable => {
@@ -193,7 +215,10 @@ impl Follower {
 
     /// Writes the end down, after its pause where nothing was started; tries again for as long as the
     /// store says that it may work later.
-    async fn record(&self, end: AttemptEnd) {
+    async fn record(&mut self, end: AttemptEnd) {
+        if let Some(mut uploader) = self.uploader.take() {
+            uploader.finish().await;
+        }
         if end.reason == EndReason::NotStarted {
             self.core.rest(self.job).await;
         } else {

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::copies::Copies;
 use super::estimates::Pass;
 use super::fleet::{Fleet, Others};
 use super::foresight::Foresight;
@@ -29,7 +30,7 @@ use crate::domain::retention::Retention;
 use crate::domain::worker::Worker;
 use crate::events::Bus;
 use crate::runner::Runner;
-use crate::runner::log::LogFiles;
+use crate::runner::log::{self, LogFiles};
 use crate::store::{CommitSink, QueueRow, Store};
 
 /// How far the server is on its way out.
@@ -160,6 +161,8 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     pub(super) retention: Retention,
     pub(super) logs: LogFiles,
+    /// What others run prints, as far as it is read here.
+    pub(super) copies: Copies,
     pub(super) boot_id: Arc<str>,
     /// This process.
     pub(super) me: Arc<Worker>,
@@ -215,6 +218,7 @@ impl Core {
             catalog: parts.catalog,
             limits: parts.limits,
             retention: parts.retention,
+            copies: Copies::new(log::Copies::new(parts.logs.root())),
             logs: parts.logs,
             boot_id: parts.boot_id,
             worker: Slots::new(parts.worker.slots),

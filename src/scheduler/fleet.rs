@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::core::{Core, Gate, Phase};
 use super::live::Live;
@@ -23,8 +23,9 @@ use crate::domain::job::Job;
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::worker::Worker;
+use crate::events::{Bus, News};
 use crate::runner;
-use crate::store::fleet::{Joining, Lease, Member};
+use crate::store::fleet::{Joining, Lease, Member, Said};
 use crate::store::{JoinError, QueueRow, Store, StoreError};
 
 /// Who lives is asked at least so often in a lease.
@@ -41,6 +42,8 @@ pub(super) struct Fleet {
     renewed: AtomicU64,
     is_draining: AtomicBool,
     members: Mutex<Arc<[Member]>>,
+    /// Others live beside it.
+    has_company: watch::Sender<bool>,
     /// Queues or workers may have changed elsewhere.
     pub(super) news: Notify,
 }
@@ -72,6 +75,22 @@ impl Fleet {
         self.length.map(|length| runner::Lease { begun, length })
     }
 
+    /// Others live beside it, as far as is known.
+    pub(super) fn has_company(&self) -> bool {
+        *self.has_company.borrow()
+    }
+
+    /// Returns once others live beside it.
+    pub(super) async fn company(&self) {
+        // It holds the sender itself.
+        let _ = self.has_company.subscribe().wait_for(|company| *company).await;
+    }
+
+    /// The longest that what others do may be unknown where words of it are lost.
+    pub(super) fn look_interval(&self) -> Option<Duration> {
+        self.length.map(|length| length / LOOKS)
+    }
+
     /// All that are not known to be gone, as they were last seen.
     pub(super) fn members(&self) -> Arc<[Member]> {
         Arc::clone(&self.lock())
@@ -94,17 +113,35 @@ pub(super) async fn join(
     store: &dyn Store,
     worker: &Worker,
     kinds: Vec<KindName>,
-    (state, live): (&Arc<Fleet>, &Live),
+    (state, live, bus): (&Arc<Fleet>, &Live, &Bus),
 ) -> Result<(), JoinError> {
     let (Some(fleet), Some(lease)) = (store.fleet(), state.length) else {
         return Ok(store.see_worker(worker.clone()).await?);
     };
-    let (state, live) = (Arc::clone(state), live.clone());
+    let (state, live, bus, here) = (Arc::clone(state), live.clone(), bus.clone(), live.clone());
+    let (told, said) = (bus.clone(), live.clone());
+    let on_growth = Arc::new(move |job| {
+        // Whoever runs it has told it already.
+        if !here.has(job) {
+            bus.tell(job, || News::LogGrew);
+        }
+    });
+    let on_progress = Arc::new(move |word| hear(&told, &said, word));
     let on_lease = Arc::new(move |lease| match lease {
         Lease::Renewed(at) => state.renew(at, &live),
         Lease::Anew => live.lose(),
     });
-    fleet.join(Joining { worker: worker.clone(), kinds, lease, on_lease }).await
+    fleet
+        .join(Joining { worker: worker.clone(), kinds, lease, on_lease, on_growth, on_progress })
+        .await
+}
+
+/// Takes in what a job that another server runs said.
+fn hear(bus: &Bus, live: &Live, Said { job, fence, progress }: Said) {
+    let progress = Arc::new(progress);
+    if live.hear(job, fence, &progress) {
+        bus.tell(job, || News::Progress(progress));
+    }
 }
 
 /// What others run. Each open attempt of theirs holds a slot of its queue here, too (P3).
@@ -157,6 +194,7 @@ impl Others {
         let open = job.open.filter(|fence| !self.own.contains(fence));
         let (Some(worker), Some(fence)) = (worker, open) else {
             self.open.remove(&job.id);
+            self.live.forget(job.id);
             return false;
         };
         if self.open.get(&job.id).is_none_or(|open| open.fence != fence) {
@@ -231,6 +269,12 @@ impl Core {
             }
         }
         self.meet(members);
+        if self.fleet.has_company() {
+            // A word may have been lost, or said before this server was there.
+            for said in fleet.said().await? {
+                hear(&self.board.bus, &self.live, said);
+            }
+        }
         for row in self.store.queues().await? {
             let known = self.queues().get(&row.name).cloned();
             if known.as_ref() == Some(&row) {
@@ -247,6 +291,8 @@ impl Core {
     /// Takes in who there is.
     pub(super) fn meet(&self, members: Vec<Member>) {
         let mine = members.iter().find(|member| member.worker.id == self.me.id);
+        let others = members.iter().any(|member| member.is_live && member.worker.id != self.me.id);
+        self.fleet.has_company.send_if_modified(|had| std::mem::replace(had, others) != others);
         let drained = mine.is_some_and(|mine| self.fleet.drain(mine.is_draining));
         let essence = |members: &[Member]| {
             let one = |m: &Member| (m.worker.id, m.kinds.clone(), m.is_live, m.is_draining);

@@ -1,4 +1,5 @@
-//! The attempts that are open in this process: the line to each, and what it last reported.
+//! The attempts that are open in this process: the line to each, and what it last reported; and what those
+//! of other servers did.
 //!
 //! An order may come before there is anybody to obey it: between the commit of a claim and the
 //! spawn. It is kept here under the attempt's fence until the dispatcher looks.
@@ -12,6 +13,9 @@ use crate::domain::id::{Fence, JobId};
 use crate::domain::job::Progress;
 use crate::runner::{Control, Lease, Order};
 
+/// Of so many jobs of other servers it is known what they said.
+const MOST_ELSEWHERE: usize = 10_000;
+
 /// The table. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
 pub(super) struct Live(Arc<Mutex<Table>>);
@@ -21,6 +25,8 @@ struct Table {
     attempts: HashMap<JobId, Entry>,
     /// Cancels of claims that are not spawned yet.
     early: HashMap<Fence, CancelMode>,
+    /// What jobs that other servers run last said.
+    elsewhere: HashMap<JobId, (Fence, Arc<Progress>)>,
     /// What everybody who comes from now on is told, too.
     stopping: Option<Order>,
 }
@@ -101,6 +107,11 @@ impl Live {
         }
     }
 
+    /// An attempt of this job is open here.
+    pub(super) fn has(&self, job: JobId) -> bool {
+        self.lock().attempts.contains_key(&job)
+    }
+
     /// Keeps what an attempt reported.
     pub(super) fn set_progress(&self, job: JobId, progress: Arc<Progress>) {
         if let Some(entry) = self.lock().attempts.get_mut(&job) {
@@ -108,9 +119,41 @@ impl Live {
         }
     }
 
-    /// What the attempt of this fence last reported.
+    /// Keeps what an attempt that another server runs said; `true`: that is new.
+    pub(super) fn hear(&self, job: JobId, fence: Fence, progress: &Arc<Progress>) -> bool {
+        let mut table = self.lock();
+        let known = table.elsewhere.get(&job);
+        let is_old = |(of, known): &(Fence, Arc<Progress>)| {
+            *of > fence || *of == fence && known.updated_at >= progress.updated_at
+        };
+        if table.attempts.contains_key(&job) || known.is_some_and(is_old) {
+            return false;
+        }
+        if table.elsewhere.len() >= MOST_ELSEWHERE {
+            // What came after an end; what still runs is heard again.
+            table.elsewhere.clear();
+        }
+        table.elsewhere.insert(job, (fence, Arc::clone(progress)));
+        true
+    }
+
+    /// The job does not run elsewhere any more.
+    pub(super) fn forget(&self, job: JobId) {
+        self.lock().elsewhere.remove(&job);
+    }
+
+    /// What the attempt of this fence last reported, whoever runs it.
     pub(super) fn progress(&self, job: JobId, fence: Fence) -> Option<Arc<Progress>> {
-        self.lock().attempts.get(&job).filter(|e| e.fence == fence)?.progress.clone()
+        let table = self.lock();
+        match table.attempts.get(&job) {
+            Some(entry) => entry.progress.clone().filter(|_| entry.fence == fence),
+            None => table
+                .elsewhere
+                .get(&job)
+                .filter(|(of, _)| *of == fence)
+                .map(|(_, said)| said)
+                .cloned(),
+        }
     }
 
     /// The open attempts that were not told yet to stop with the server, with their graces.

@@ -15,6 +15,7 @@
 
 mod admission;
 mod attempt;
+mod copies;
 mod core;
 mod dispatch;
 mod estimates;
@@ -34,8 +35,10 @@ mod recovery;
 mod remembered;
 mod shutdown;
 mod slots;
+mod tell;
 mod tokens;
 mod unstarted;
+mod upload;
 mod waiting;
 mod workers;
 
@@ -155,7 +158,8 @@ impl Scheduler {
         let live = Live::default();
         let fleet = Fleet::new(options.store.fleet().map(|_| options.lease), options.works);
         let kinds = options.catalog.kinds.keys().filter(|_| options.works).cloned().collect();
-        fleet::join(options.store.as_ref(), &worker, kinds, (&fleet, &live)).await?;
+        fleet::join(options.store.as_ref(), &worker, kinds, (&fleet, &live, &options.board.bus))
+            .await?;
         let specs = options.catalog.queues.values().cloned().collect();
         let rows = options.store.declare_queues(specs).await?;
         let gates = gates(rows, &options.catalog);

@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use super::attempt::{self, Held};
 use super::core::Core;
+use super::upload::Uploader;
 use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::job::Job;
 use crate::domain::state::EndReason;
@@ -35,6 +36,12 @@ pub(super) async fn recover(
     left: Vec<(Arc<Job>, Attempt)>,
 ) -> Result<Found, StoreError> {
     let mut found = Found::default();
+    if let Some(fleet) = core.store.fleet()
+        && !left.is_empty()
+    {
+        // Who else lives wants to see the rest of what was printed.
+        core.meet(fleet.members().await?);
+    }
     let looks = stream::iter(left).map(|(job, open)| async move {
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
         let span = attempt::span(&job, open.fence);
@@ -76,6 +83,9 @@ async fn settle(
     end: AttemptEnd,
 ) -> Result<(), StoreError> {
     let reason = end.reason;
+    if let Some(mut uploader) = Uploader::begin(core, job.id, open.number, open.fence) {
+        uploader.finish().await;
+    }
     let finish = Finish {
         job: job.id,
         fence: open.fence,

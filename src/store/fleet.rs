@@ -17,12 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-use super::{StoreError, Waiting};
+use super::{Guarded, StoreError, Waiting};
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{EventNo, WorkerId};
-use crate::domain::job::Job;
+use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
+use crate::domain::job::{Job, Progress};
 use crate::domain::names::KindName;
 use crate::domain::worker::Worker;
 
@@ -32,6 +33,12 @@ pub const MARGIN: Duration = Duration::from_secs(5);
 
 /// Is told what became of the lease, on the thread that renews it: it must not block.
 pub type LeaseSink = Arc<dyn Fn(Lease) + Send + Sync>;
+
+/// Is told that a job printed something, here or elsewhere, on the same thread.
+pub type GrowthSink = Arc<dyn Fn(JobId) + Send + Sync>;
+
+/// Is told what a job said of its progress under a claim, here or elsewhere, on the same thread.
+pub type ProgressSink = Arc<dyn Fn(Said) + Send + Sync>;
 
 /// What became of the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +61,10 @@ pub struct Joining {
     pub lease: Duration,
     /// Hears of the lease from then on.
     pub on_lease: LeaseSink,
+    /// Hears which jobs printed something, as far as it was [uploaded](Fleet::upload).
+    pub on_growth: GrowthSink,
+    /// Hears what [`say`](Fleet::say) was told.
+    pub on_progress: ProgressSink,
 }
 
 /// Why a worker may not join.
@@ -99,6 +110,58 @@ pub struct Picture {
     pub last: EventNo,
 }
 
+/// A part of what an attempt printed, as its supervisor wrote it: whole frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPart {
+    /// The number of the attempt.
+    pub number: u32,
+    /// Where it begins in everything that was printed.
+    pub start: u64,
+    /// Where it ends: everything before is there too.
+    pub until: u64,
+    /// The frames.
+    pub frames: Vec<u8>,
+    /// Nothing behind it is uploaded: that stays with the worker.
+    pub is_cut: bool,
+}
+
+/// What a running job said of its progress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Which.
+    pub job: JobId,
+    /// Under which claim.
+    pub fence: Fence,
+    /// What.
+    pub progress: Progress,
+}
+
+/// A part of a log on its way into the store.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Whose.
+    pub job: JobId,
+    /// The claim that it was printed under.
+    pub fence: Fence,
+    /// What. It takes the place of all that was uploaded from its start up to its end.
+    pub part: LogPart,
+    /// The most bytes that the attempts before may have there.
+    pub room: u64,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uploaded {
+    /// It is there.
+    Done,
+    /// The claim is over: nothing was changed.
+    Stale,
+    /// Nothing that is there ends where it begins. All up to this offset is there.
+    Apart(u64),
+    /// The attempts before have taken the room.
+    Full,
+}
+
 /// A store that several workers share.
 #[async_trait]
 pub trait Fleet: Send + Sync {
@@ -119,6 +182,22 @@ pub trait Fleet: Send + Sync {
     /// given back until this worker has been heard of for one lease without a break: after an outage of
     /// the database nobody's lease could be renewed.
     async fn reap(&self, at: Timestamp) -> Result<Vec<(Worker, u32)>, StoreError>;
+
+    /// Puts a part of the log of an open attempt where every server can read it. Over a way of its own:
+    /// no write waits for it. What was acknowledged may be lost with the database: it is no promise, and
+    /// the next part tells.
+    async fn upload(&self, upload: Upload) -> Result<Uploaded, StoreError>;
+
+    /// What was uploaded of a job's log from behind this place on (attempt and offset), in its order; not
+    /// always all. The part that ends at the place comes first, without its frames. Parts may overlap.
+    async fn uploaded(&self, job: JobId, after: (u32, u64)) -> Result<Vec<LogPart>, StoreError>;
+
+    /// Lets the other servers know what a job says of its progress. It replaces what was said before, and
+    /// is forgotten in a crash of the database.
+    async fn say(&self, said: Said) -> Result<Guarded<()>, StoreError>;
+
+    /// What was said last of the jobs that are open.
+    async fn said(&self) -> Result<Vec<Said>, StoreError>;
 
     /// This worker ends, and runs nothing any more.
     async fn leave(&self) -> Result<(), StoreError>;

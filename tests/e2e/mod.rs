@@ -10,6 +10,8 @@ mod cancel;
 mod crowd;
 mod events;
 mod fleet;
+mod fleet_logs;
+mod fleet_progress;
 mod history;
 mod hostile;
 mod kept;

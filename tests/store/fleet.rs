@@ -36,7 +36,7 @@ impl Backend for Folder {
 }
 
 /// Two servers' stores on one empty schema, which follow each other; queues of four slots.
-async fn two() -> (String, Bed, Bed) {
+pub(super) async fn two() -> (String, Bed, Bed) {
     let url = cluster().schema().await;
     let bed = |home| Bed::new(Folder { url: url.clone(), home });
     let (a, b) = (bed("a").declared().await, bed("b"));
@@ -46,12 +46,12 @@ async fn two() -> (String, Bed, Bed) {
     (url, a, b)
 }
 
-fn fleet(bed: &Bed) -> &dyn Fleet {
+pub(super) fn fleet(bed: &Bed) -> &dyn Fleet {
     bed.store.fleet().expect("PostgreSQL is shared")
 }
 
 /// Brings a worker in; hears of its lease.
-async fn join(
+pub(super) async fn join(
     bed: &Bed,
     worker: Worker,
     lease: Duration,
@@ -60,14 +60,17 @@ async fn join(
     let on_lease = Arc::new(move |lease| {
         let _ = tell.try_send(lease);
     });
-    let joining = Joining { worker, kinds: vec![kind("work")], lease, on_lease };
+    let on_growth = Arc::new(|_| ());
+    let on_progress = Arc::new(|_| ());
+    let kinds = vec![kind("work")];
+    let joining = Joining { worker, kinds, lease, on_lease, on_growth, on_progress };
     within(fleet(bed).join(joining)).await.map(|()| told)
 }
 
 /// A minute, as it is by default.
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-async fn claim_by(bed: &Bed, name: &str, limit: u32) -> Vec<Claim> {
+pub(super) async fn claim_by(bed: &Bed, name: &str, limit: u32) -> Vec<Claim> {
     let worker = worker(name).name();
     let request = ClaimRequest { worker, ..request(&[("default", limit)], at(1)) };
     within(bed.store.claim(request)).await.unwrap()

@@ -21,6 +21,7 @@ mod queues;
 mod sqlite;
 mod tls;
 mod tokens;
+mod uploads;
 mod workers;
 
 mod on_sqlite {

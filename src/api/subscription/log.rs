@@ -141,8 +141,18 @@ impl LogTail {
 
     /// Waits until there may be more to read.
     async fn growth(&mut self) -> Result<()> {
+        let look = Instant::now();
+        let look = self.handle.log_interval(&self.row).map(|interval| look + interval);
         loop {
-            match self.watch.next().await {
+            let heard = tokio::select! {
+                heard = self.watch.next() => heard,
+                // What another server runs is told by words that may be lost; the store is the truth.
+                () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
+                    self.row = row(&self.handle, self.row.id).await?;
+                    return Ok(());
+                }
+            };
+            match heard {
                 Heard::News(News::Progress(_)) => continue,
                 Heard::News(News::LogGrew) => {}
                 Heard::News(News::Change(change)) => {

@@ -162,6 +162,11 @@ impl Frames {
         (self.current, self.frame, self.reached) = (0, None, 0);
     }
 
+    /// The frame that `next` just gave stands behind the head.
+    pub(super) fn is_in_tail(&self) -> bool {
+        self.pieces.get(self.current).is_some_and(|piece| piece.is_tail)
+    }
+
     /// Where the first segment of the tail begins; `None` where there is none.
     pub(super) fn tail_start(&self) -> Option<u64> {
         self.pieces.iter().find(|piece| piece.is_tail).map(|piece| piece.start)

@@ -10,6 +10,8 @@
 //!
 //! Any number of readers, beside the shim that writes: see [`frames`].
 
+mod chunks;
+mod copies;
 mod follow;
 mod frames;
 mod lines;
@@ -28,6 +30,8 @@ use crate::domain::id::JobId;
 use crate::domain::limits::Limits;
 use crate::domain::log::{LogPage, LogQuery, LogStream, StoredLog};
 
+pub use chunks::{Chunk, Chunks};
+pub use copies::Copies;
 pub use raw::{RawLog, RawRead};
 
 pub(super) use follow::Follower;
@@ -44,13 +48,18 @@ pub struct LogFiles {
     places: Arc<Mutex<Places>>,
     /// What stands in no folder any more.
     stored: Vec<StoredLog>,
+    /// Copies of what stands in folders of elsewhere.
+    copies: Option<Copies>,
+    /// The attempts of which nobody can read the rest here.
+    cut: Vec<u32>,
 }
 
 impl LogFiles {
     /// The logs of the attempts in `root` (`{data}/attempts`), with the default limits.
     pub fn new(root: PathBuf) -> Self {
         let line_bytes = Limits::default().log_line_bytes;
-        Self { root, line_bytes, places: Arc::default(), stored: Vec::new() }
+        let (places, stored, copies, cut) = (Arc::default(), Vec::new(), None, Vec::new());
+        Self { root, line_bytes, places, stored, copies, cut }
     }
 
     /// The same, with lines cut at so many bytes.
@@ -64,6 +73,29 @@ impl LogFiles {
     #[must_use]
     pub fn with_stored(&self, stored: Vec<StoredLog>) -> Self {
         Self { stored, ..self.clone() }
+    }
+
+    /// The same for a job of which attempts have their folders elsewhere: what is not here is read from
+    /// `copies`, and of the attempts `cut` those lack the rest.
+    #[must_use]
+    pub fn with_copies(&self, copies: Copies, cut: Vec<u32>) -> Self {
+        Self { copies: Some(copies), cut, ..self.clone() }
+    }
+
+    /// Of this attempt the rest is not to be had here.
+    pub fn is_cut(&self, attempt: u32) -> bool {
+        self.cut.contains(&attempt)
+    }
+
+    /// What an attempt prints, in chunks, from its beginning: at most so many bytes in all, headers of
+    /// frames included.
+    pub fn chunks(&self, job: JobId, attempt: u32, room: u64) -> Chunks {
+        Chunks::new(self.folder(job, attempt), room)
+    }
+
+    /// Which of the job's attempts up to this number have a folder here. Blocks.
+    pub fn folders(&self, job: JobId, attempts: u32) -> Vec<u32> {
+        (1..=attempts).filter(|&attempt| is_there(&self.folder(job, attempt))).collect()
     }
 
     /// The folder of all attempts.
@@ -93,13 +125,25 @@ impl LogFiles {
     }
 
     fn source(&self, job: JobId, attempt: u32) -> Source {
-        match self.stored.iter().find(|log| log.attempt == attempt) {
-            Some(log) => Source::Stored(Arc::clone(&log.frames)),
-            None => Source::Folder(self.root.join(job.to_string()).join(attempt.to_string())),
+        if let Some(log) = self.stored.iter().find(|log| log.attempt == attempt) {
+            return Source::Stored(Arc::clone(&log.frames));
         }
+        let own = self.folder(job, attempt);
+        match &self.copies {
+            Some(copies) if !is_there(&own) => Source::Folder(copies.folder(job, attempt)),
+            Some(_) | None => Source::Folder(own),
+        }
+    }
+
+    fn folder(&self, job: JobId, attempt: u32) -> PathBuf {
+        self.root.join(job.to_string()).join(attempt.to_string())
     }
 
     fn places(&self) -> std::sync::MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_there(folder: &Path) -> bool {
+    std::fs::symlink_metadata(folder).is_ok()
 }

@@ -47,7 +47,7 @@ impl Pager<'_> {
 
     fn forward(&self, after: Option<LogCursor>) -> io::Result<LogPage> {
         let mut sink = Forward::new(self.query);
-        let mut refused = false;
+        let (mut refused, mut is_cut) = (false, false);
         for attempt in self.scope() {
             let after = after.filter(|cursor| cursor.attempt >= attempt);
             if after.is_some_and(|cursor| cursor.attempt > attempt) {
@@ -56,16 +56,18 @@ impl Pager<'_> {
             }
             sink.enter(attempt, after.map(|cursor| cursor.offset));
             refused = self.walk_forward(attempt, after, &mut sink)?;
-            if refused {
+            is_cut = !refused && self.files.is_cut(attempt);
+            if refused || is_cut {
                 break;
             }
         }
         Ok(LogPage {
             lines: sink.lines,
-            has_next: refused,
+            has_next: refused || is_cut,
             has_previous: sink.has_previous,
             dropped_bytes: 0,
-            complete: self.ended && !refused,
+            complete: self.ended && !refused && !is_cut,
+            is_cut,
         })
     }
 
@@ -94,6 +96,7 @@ impl Pager<'_> {
         }
         Ok(match stop {
             Stop::Refused => true,
+            Stop::End if self.files.is_cut(attempt) => false,
             Stop::End => self.has_ended(attempt) && !walk.assembler.flush(false, sink),
         })
     }
@@ -109,7 +112,7 @@ impl Pager<'_> {
 
     fn backward(&self, before: Option<LogCursor>) -> io::Result<LogPage> {
         let mut sink = Backward::new(self.query);
-        let mut has_next = false;
+        let (mut has_next, mut is_cut) = (false, false);
         for attempt in self.scope().rev() {
             if before.is_some_and(|cursor| cursor.attempt < attempt) {
                 has_next |= self.has_lines(attempt)?;
@@ -126,6 +129,10 @@ impl Pager<'_> {
             let mut walk = self.walk(attempt, None)?;
             let refused = match walk.run(&mut sink, Backward::stop)? {
                 Stop::Refused => true,
+                Stop::End if self.files.is_cut(attempt) => {
+                    is_cut = true;
+                    true
+                }
                 Stop::End => self.has_ended(attempt) && !walk.assembler.flush(false, &mut sink),
             };
             has_next |= refused;
@@ -136,6 +143,7 @@ impl Pager<'_> {
             has_next,
             dropped_bytes: 0,
             complete: self.ended,
+            is_cut,
         })
     }
 

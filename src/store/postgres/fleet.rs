@@ -9,14 +9,18 @@ use async_trait::async_trait;
 use super::PostgresStore;
 use super::failure::Failure;
 use super::heart::{self, Heart};
+use super::progress;
 use super::readers::Readers;
 use super::row::{self, WORKER_COLUMNS, get};
+use super::uploads;
 use super::write::{Drain, Join, Leave, Reap};
 use crate::domain::clock::{Timestamp, since_boot};
-use crate::domain::id::{EventNo, WorkerId};
+use crate::domain::id::{EventNo, JobId, WorkerId};
 use crate::domain::worker::Worker;
-use crate::store::StoreError;
-use crate::store::fleet::{Fleet, JoinError, Joining, Lease, Member};
+use crate::store::fleet::{
+    Fleet, JoinError, Joining, Lease, LogPart, Member, Said, Upload, Uploaded,
+};
+use crate::store::{Guarded, StoreError};
 
 /// This worker, once it joined.
 pub(super) struct Joined {
@@ -51,7 +55,7 @@ async fn members(readers: &Readers) -> Result<Vec<Member>, Failure> {
 #[async_trait]
 impl Fleet for PostgresStore {
     async fn join(&self, joining: Joining) -> Result<(), JoinError> {
-        let Joining { worker, kinds, lease, on_lease } = joining;
+        let Joining { worker, kinds, lease, on_lease, on_growth, on_progress } = joining;
         let (id, at) = (worker.id, since_boot());
         self.writer.write(Join { worker, kinds, lease }).await?;
         on_lease(Lease::Renewed(at));
@@ -60,6 +64,8 @@ impl Fleet for PostgresStore {
             worker: id,
             lease,
             on_lease,
+            on_growth,
+            on_progress,
             follow: Arc::clone(&self.base.follow),
             committed: self.base.committed.subscribe(),
         };
@@ -90,6 +96,22 @@ impl Fleet for PostgresStore {
             return Ok(Vec::new());
         }
         self.writer.write(Reap { by: joined.worker, at }).await
+    }
+
+    async fn upload(&self, upload: Upload) -> Result<Uploaded, StoreError> {
+        uploads::upload(&self.uploads, &upload).await.map_err(Failure::of_read)
+    }
+
+    async fn uploaded(&self, job: JobId, after: (u32, u64)) -> Result<Vec<LogPart>, StoreError> {
+        uploads::uploaded(&self.readers, job, after).await.map_err(Failure::of_read)
+    }
+
+    async fn say(&self, said: Said) -> Result<Guarded<()>, StoreError> {
+        progress::say(&self.uploads, &said).await.map_err(Failure::of_read)
+    }
+
+    async fn said(&self) -> Result<Vec<Said>, StoreError> {
+        progress::said(&self.readers).await.map_err(Failure::of_read)
     }
 
     async fn leave(&self) -> Result<(), StoreError> {

@@ -28,10 +28,12 @@ use tokio_util::task::TaskTracker;
 
 use super::address::Address;
 use super::follow::Follow;
+use super::progress;
 use super::session::Parameters;
+use super::uploads;
 use crate::domain::clock::since_boot;
 use crate::domain::id::WorkerId;
-use crate::store::fleet::{Lease, LeaseSink};
+use crate::store::fleet::{GrowthSink, Lease, LeaseSink, ProgressSink};
 
 /// From one word of news to the next.
 const WORD_EVERY: Duration = Duration::from_millis(20);
@@ -60,6 +62,8 @@ pub(super) struct Options {
     pub(super) worker: WorkerId,
     pub(super) lease: Duration,
     pub(super) on_lease: LeaseSink,
+    pub(super) on_growth: GrowthSink,
+    pub(super) on_progress: ProgressSink,
     pub(super) follow: Arc<Follow>,
     /// The last event that this process committed.
     pub(super) committed: watch::Receiver<i64>,
@@ -157,12 +161,23 @@ impl Beating {
         let (client, mut connection) =
             connecting.await.map_err(|_| "no answer".to_owned())?.map_err(told)?;
         let tasks = TaskTracker::new();
-        let follow = Arc::clone(&self.options.follow);
+        let Options { follow, on_growth, on_progress, .. } = &self.options;
+        let (follow, on_growth, on_progress) =
+            (Arc::clone(follow), Arc::clone(on_growth), Arc::clone(on_progress));
         tasks.spawn(async move {
             let mut messages = futures::stream::poll_fn(|context| connection.poll_message(context));
             while let Some(Ok(message)) = messages.next().await {
                 // Our own words come, too: who is woken by one finds nothing new.
-                if matches!(message, AsyncMessage::Notification(_)) {
+                let AsyncMessage::Notification(word) = message else { continue };
+                if word.channel().ends_with(uploads::CHANNEL_END) {
+                    if let Ok(job) = word.payload().parse() {
+                        on_growth(job);
+                    }
+                } else if word.channel().ends_with(progress::CHANNEL_END) {
+                    if let Ok(said) = serde_json::from_str(word.payload()) {
+                        on_progress(said);
+                    }
+                } else {
                     follow.more.notify_one();
                 }
             }
@@ -170,7 +185,9 @@ impl Beating {
         client.batch_execute(SETTINGS).await.map_err(told)?;
         let channel = client.query_one(CHANNEL, &[]).await.map_err(told)?;
         let channel: String = channel.get(0);
-        client.batch_execute(&format!("LISTEN {channel}")).await.map_err(told)?;
+        for end in ["", uploads::CHANNEL_END, progress::CHANNEL_END] {
+            client.batch_execute(&format!("LISTEN {channel}{end}")).await.map_err(told)?;
+        }
         self.beat_on(&client, &channel).await
     }
 

@@ -5,6 +5,7 @@
 //! - `write` says what each write does inside that transaction.
 //! - `keep` says what is kept of jobs that ended.
 //! - `fleet` is what several servers share: `heart` keeps this one's lease, `follow` reads what others did.
+//! - `uploads` and `progress` are how what runs here is seen elsewhere.
 //! - [`import`] takes over what an SQLite file holds.
 //! - `readers`, `read`, `ends` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
@@ -26,10 +27,12 @@ mod keep;
 mod list;
 mod open;
 mod pending;
+mod progress;
 mod read;
 mod readers;
 mod row;
 mod session;
+mod uploads;
 mod write;
 mod writer;
 
@@ -62,11 +65,15 @@ use fleet::Joined;
 use held::Base;
 pub use open::OpenError;
 use readers::Readers;
+use session::READ_SETTINGS;
 use write::{
     ChangeQueue, Check, CreateToken, DeclareQueues, Interrupt, RevokeToken, SeeWorker, Start,
     Started, TokensUsed,
 };
 use writer::Writer;
+
+/// So many parts of logs are uploaded at once.
+const UPLOADS: usize = 2;
 
 /// How to open it.
 #[derive(Clone)]
@@ -95,6 +102,8 @@ pub struct PostgresStore {
     /// Before the writer: it ends first.
     joined: OnceLock<Joined>,
     readers: Arc<Readers>,
+    /// The connections that upload logs.
+    uploads: Arc<Readers>,
     writer: Writer,
     meter: Arc<Meter>,
     base: Base,
@@ -107,7 +116,8 @@ impl PostgresStore {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let Options { url, home, readers, on_commit } = options;
         let (address, home) = (Address::parse(&url)?, Arc::<str>::from(home));
-        let readers = Readers::new(&address, readers)?;
+        let readers = Readers::new(&address, readers, READ_SETTINGS)?;
+        let uploads = Readers::new(&address, UPLOADS, uploads::SETTINGS)?;
         let meter = Arc::<Meter>::default();
         let base = Base {
             address,
@@ -116,7 +126,7 @@ impl PostgresStore {
             committed: watch::Sender::new(0),
         };
         let writer = Writer::spawn(base.clone(), on_commit, Arc::clone(&meter))?;
-        Ok(Self { joined: OnceLock::new(), readers, writer, meter, base, home })
+        Ok(Self { joined: OnceLock::new(), readers, uploads, writer, meter, base, home })
     }
 
     /// What its writer did.
@@ -138,6 +148,7 @@ impl PostgresStore {
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.readers.close();
+        self.uploads.close();
     }
 }
 

@@ -14,8 +14,12 @@ use super::failure::told;
 use super::session::ANSWER_WITHIN;
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_workers.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_workers.sql"),
+    include_str!("migrations/0003_log_chunks.sql"),
+    include_str!("migrations/0004_progress.sql"),
+];
 
 /// The schema that this program writes.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "they are few")]

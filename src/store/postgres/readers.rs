@@ -22,7 +22,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use super::address::Address;
 use super::failure::Failure;
 use super::open::OpenError;
-use super::session::{CONNECT_WITHIN, Parameters, READ_SETTINGS};
+use super::session::{CONNECT_WITHIN, Parameters};
 
 /// How long a read waits for a connection.
 const LENT_WITHIN: Duration = Duration::from_secs(10);
@@ -85,14 +85,19 @@ impl Drop for Lent {
 }
 
 impl Readers {
-    /// Makes room for `count` connections, at least one. Each is made when it is needed.
-    pub(super) fn new(address: &Address, count: usize) -> Result<Arc<Self>, OpenError> {
+    /// Makes room for `count` connections, at least one. Each is made when it is needed, and told its
+    /// settings.
+    pub(super) fn new(
+        address: &Address,
+        count: usize,
+        settings: &'static str,
+    ) -> Result<Arc<Self>, OpenError> {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(address.config.clone(), address.tls.clone(), config);
-        let settings = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-            Box::pin(async move {
-                client.batch_execute(READ_SETTINGS).await.map_err(HookError::Backend)
-            })
+        let settings = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+            Box::pin(
+                async move { client.batch_execute(settings).await.map_err(HookError::Backend) },
+            )
         });
         let pool = Pool::builder(manager)
             .max_size(count.max(1))

@@ -127,7 +127,7 @@ static KEEP_REMOVAL: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Each by the key or the index that begins with the job.
+/// Each by the key or the index that begins with the job. What was uploaded of its log goes with its row.
 const DELETE_ALL_OF_IT: [&str; 6] = [
     "DELETE FROM job_args WHERE job = $1",
     "DELETE FROM job_results WHERE job = $1",
