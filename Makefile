@@ -4,7 +4,7 @@ CARGO ?= cargo
 # The last file of a build of the pages, and npm's own note of what it installed.
 PAGES = web/dist/index.html
 MODULES = web/node_modules/.package-lock.json
-# Python's GraphQL client, for the tests of docs/clients.md only.
+# Python's GraphQL client, for the tests of docs/clients.md, and a server that speaks S3, for those of the object store.
 PYTHON = target/python/.installed
 
 .PHONY: run build pages test check bench foresight fuzz corpus deny schema tools test-tools node python
@@ -89,7 +89,7 @@ schema: $(MODULES)
 	cd web && npm run --silent codegen
 
 # Built anew only when something that they are made of changed: a new page compiles our crate again.
-$(PAGES): $(MODULES) web/index.html web/graphiql.html web/vite.config.ts $(shell find web/src -type f ! -name '*.test.*')
+$(PAGES): $(MODULES) web/index.html web/graphiql.html web/vite.config.ts web/firstLoad.ts $(shell find web/src -type f ! -name '*.test.*')
 	cd web && npm run --silent build
 
 $(MODULES): web/package.json web/package-lock.json | node
@@ -106,12 +106,15 @@ tools:
 	@command -v $(CARGO) >/dev/null || { echo "longhaul needs Rust 1.89 or later: see https://rustup.rs"; exit 1; }
 	@$(call need,cc,gcc libc6-dev)
 
-# The tests also kill the server at chosen system calls, read what SQLite wrote, start a PostgreSQL, run what the documents show, and look at the pages in a browser.
+# The tests also kill the server at chosen system calls, read what SQLite wrote, start a PostgreSQL and a PgBouncer before it, set its clock, make hosts of their own for it, run what the documents show, and look at the pages in a browser.
 test-tools: tools
 	@$(call need,strace,strace)
 	@$(call need,curl,curl)
 	@$(call need,openssl,openssl)
 	@$(call need,$${CHROMIUM:-chromium},chromium)
+	@$(call provide,PATH="$$PATH:/usr/sbin:/sbin" command -v ip,ip,iproute2)
+	@$(call provide,ls /usr/lib/*/faketime/libfaketimeMT.so.1,libfaketime,faketime)
+	@$(call provide,PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer,pgbouncer,pgbouncer)
 	@$(call provide,{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; },the programs of a PostgreSQL server,postgresql)
 
 node:

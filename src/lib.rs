@@ -6,6 +6,7 @@
 //! - [`api`] takes a request, judges it at the gate and hands it to the scheduler.
 //! - [`scheduler`] is the only writer of job state: it accepts, dispatches, records and recovers.
 //! - [`store`] makes what was said durable, one commit for all that wait.
+//! - [`objects`] keeps long logs beside it, for all servers of a database.
 //! - [`runner`] starts a supervisor for each attempt and follows its folder.
 //! - [`shim`] is that supervisor: the process that holds a command and everything below it.
 //! - [`auth`] knows who asks, and what that one may do.
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod events;
+pub mod objects;
 pub mod runner;
 pub mod scheduler;
 pub mod server;

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { fewFiles, quickFirstLoad } from "./firstLoad.ts";
 
 // The server that `npm run dev` and `npm run preview` pass the API's paths on to.
 const server = process.env.LONGHAUL_URL ?? "http://127.0.0.1:8080";
@@ -43,7 +44,7 @@ const policy: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [react(), policy],
+  plugins: [react(), policy, ...quickFirstLoad],
   resolve: {
     alias: { "markdown-to-jsx/react": resolve(import.meta.dirname, "src/features/start/plainText.tsx") },
   },
@@ -55,8 +56,11 @@ export default defineConfig({
     manifest: true,
     // The page's policy allows no data: scripts or styles, so nothing is inlined.
     assetsInlineLimit: 0,
+    // Where a browser does not know it, it only loads them later.
+    modulePreload: { polyfill: false },
     rolldownOptions: {
       input: pages,
+      output: { codeSplitting: fewFiles },
       // React's compiler leaves marks in GraphiQL's modules that mean nothing once they are built.
       onLog: (level, log, next) => (log.code === "MODULE_LEVEL_DIRECTIVE" ? undefined : next(level, log)),
     },

@@ -92,14 +92,34 @@ pub struct Options {
     pub sockets: TaskTracker,
 }
 
+impl Options {
+    /// Which names and pages may ask.
+    fn guard(&self) -> Arc<Guard> {
+        let guard = Guard::new(&self.allowed_hosts, &self.allowed_origins);
+        Arc::new(guard.by_any_address(self.for_other_machines).kept_by(Arc::clone(&self.keeper)))
+    }
+}
+
+/// The routes of a process that only works: no API and no page.
+pub fn bare_router(options: Options) -> Router {
+    let guard = options.guard();
+    let callers = Arc::new(Callers::new(options.handle.limits()));
+    let metrics = metrics::routes(options.exposition, Arc::clone(&options.keeper));
+    let routes = transport::guarded(metrics, &guard, &callers, &options.keeper)
+        .merge(probes(options.handle))
+        .fallback(nothing_here);
+    transport::watched(routes, options.meter)
+}
+
+/// Probes come from machines, by any name, and learn nothing but a state.
+fn probes(handle: Handle) -> Router {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(handle)
+}
+
 /// All routes.
 pub fn router(options: Options) -> Router {
     let handle = options.handle.clone();
-    let guard = Arc::new(
-        Guard::new(&options.allowed_hosts, &options.allowed_origins)
-            .by_any_address(options.for_other_machines)
-            .kept_by(Arc::clone(&options.keeper)),
-    );
+    let guard = options.guard();
     let callers = Arc::new(Callers::new(handle.limits()));
     let door = schema::door(Ingredients {
         handle: options.handle,
@@ -116,13 +136,8 @@ pub fn router(options: Options) -> Router {
         transport::routes(door, options.closing, options.sockets, Arc::clone(&options.keeper))
             .merge(raw_log::routes(handle.clone(), Arc::clone(&options.keeper)))
             .merge(metrics::routes(options.exposition, Arc::clone(&options.keeper)));
-    // Probes come from machines, by any name, and learn nothing but a state.
-    let probes = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .with_state(handle);
     let routes = transport::guarded(guarded, &guard, &callers, &options.keeper)
-        .merge(probes)
+        .merge(probes(handle))
         .merge(pages::routes(options.pages, &guard));
     transport::watched(routes, options.meter)
 }
@@ -137,6 +152,11 @@ fn plain(status: StatusCode, text: impl Into<String>) -> Plain {
 /// The process answers: that is all.
 async fn healthz() -> Plain {
     plain(StatusCode::OK, "alive")
+}
+
+async fn nothing_here() -> Plain {
+    let text = "nothing is here: this process runs jobs and serves no API, only /healthz, /readyz and /metrics";
+    plain(StatusCode::NOT_FOUND, text)
 }
 
 async fn readyz(State(handle): State<Handle>) -> Plain {

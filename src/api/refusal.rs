@@ -141,6 +141,13 @@ pub(crate) fn log(error: LogError) -> ApiError {
         LogError::Elsewhere(_) => {
             ApiError::new(Code::Unavailable, error.to_string()).retry_after_ms(2_000)
         }
+        LogError::NoObjects => ApiError::new(Code::Unavailable, error.to_string()),
+        // What the object store said is for our own log.
+        LogError::Object(why) => {
+            tracing::warn!(error = %why, "a log cannot be read");
+            let told = LogError::Object(why).to_string();
+            ApiError::new(Code::Unavailable, told).retry_after_ms(2_000)
+        }
     }
 }
 

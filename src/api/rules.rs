@@ -81,6 +81,7 @@ const JUDGED: &[(&str, &str)] = &[
     // Null where it may not be seen; what a worker runs is listed as far as it may.
     ("Attempt", "worker"),
     ("Job", "idempotencyKey retryOf worker"),
+    ("JobKind", "differsOn"),
     ("Token", "sharedJob"),
     ("Worker", "kinds running"),
 ];
@@ -128,7 +129,7 @@ const PARTS: &[(&str, &str)] = &[
     (
         "JobKind",
         "argsSchema atMostOnce declared description id maxAttempts name queue resultSchema \
-         timeoutMs title typicalRunMs viewerCanStart",
+         timeoutMs title typicalRunMs viewerCanStart workerLabels",
     ),
     ("JobPayload", "changed job"),
     (
@@ -156,7 +157,10 @@ const PARTS: &[(&str, &str)] = &[
     ("TokenPayload", "changed token"),
     ("Usage", "cpuMs logBytes peakMemoryBytes"),
     ("Wait", "eligibleAt position reason reasonText"),
-    ("Worker", "busy draining id lastSeenAt live name slots startedAt version"),
+    (
+        "Worker",
+        "busy draining id labels lastSeenAt live name slots startedAt version viewerCanManage",
+    ),
     ("WorkerPayload", "changed worker"),
 ];
 

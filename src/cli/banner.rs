@@ -6,53 +6,69 @@ use std::net::SocketAddr;
 use serde_json::{Map, Value, json};
 
 use crate::config::value::duration_text;
-use crate::config::{Config, Origin};
+use crate::config::{Config, Door, Origin};
 use crate::domain::kind::Kind;
 use crate::domain::names::KindName;
 use crate::server::{Server, url};
 
-/// The lines, of which the first one names the address; scripts may read that one.
-pub(super) fn lines(config: &Config, address: SocketAddr, asks_for_tokens: bool) -> String {
-    let here = url(address);
-    let mut text = format!("longhaul {} listening on {here}\n", env!("CARGO_PKG_VERSION"));
+/// The lines, of which the first one names the address where there is one; scripts may read that one.
+pub(super) fn lines(config: &Config, address: Option<SocketAddr>, asks_for_tokens: bool) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text = match address {
+        Some(address) => format!("longhaul {version} listening on {}\n", url(address)),
+        None => format!("longhaul {version} working, without a port\n"),
+    };
+    let with_api = config.server.door == Door::Whole;
+    let api = address.filter(|_| with_api).map(url);
     let queues = config.catalog.queues.values();
     let queues: Vec<_> = queues.map(|q| format!("{} ({} slots)", q.name, q.slots)).collect();
-    let kinds: Vec<_> = config.catalog.kinds.keys().map(KindName::as_str).collect();
-    let access = if asks_for_tokens {
-        "with a token: `longhaul token create`, `Authorization: Bearer lh_…`"
-    } else if config.server.insecure_no_auth {
-        "everybody who reaches the address may do everything, by IP address or a name in allowed_hosts"
-    } else {
-        "this machine only, no tokens"
-    };
-    for (name, value) in [
-        ("page", page(&here)),
-        (
-            "playground",
-            if Server::has_pages() { format!("{here}/graphiql") } else { String::new() },
-        ),
+    let of_worker: Vec<_> = config.catalog.runnable_with(&config.worker.labels).collect();
+    let kinds = config.catalog.kinds.keys().filter(|kind| with_api || of_worker.contains(kind));
+    let kinds: Vec<_> = kinds.map(KindName::as_str).collect();
+    let access = address.map(|_| access(config, asks_for_tokens)).unwrap_or_default();
+    let is_postgres = config.server.database.is_postgres();
+    let rows = [
+        ("page", api.as_deref().map(page).unwrap_or_default()),
+        ("playground", api.as_deref().map(playground).unwrap_or_default()),
+        ("answers", if with_api { "" } else { answers(address) }.to_owned()),
         ("data", config.server.data.display().to_string()),
-        (
-            "database",
-            if config.server.database.is_postgres() {
-                "PostgreSQL".to_owned()
-            } else {
-                String::new()
-            },
-        ),
+        ("database", if is_postgres { "PostgreSQL" } else { "" }.to_owned()),
         ("configuration", origin(&config.origin)),
+        ("worker", if with_api { String::new() } else { config.worker.name.clone() }),
+        ("labels", config.worker.labels.to_string()),
         ("slots", config.worker.slots.to_string()),
         ("queues", queues.join(", ")),
         ("kinds", kinds.join(", ")),
         ("access", access.to_owned()),
         ("stop", format!("Ctrl-C, within {}", duration_text(config.server.drain_timeout))),
-        ("start a job", curl(config, &here)),
-    ] {
-        if !value.is_empty() {
-            text.push_str(&row(name, &value));
-        }
+        ("start a job", api.map(|here| curl(config, &here)).unwrap_or_default()),
+    ];
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        text.push_str(&row(name, value));
     }
     text.trim_end().to_owned()
+}
+
+fn access(config: &Config, asks_for_tokens: bool) -> &'static str {
+    if asks_for_tokens {
+        "with a token: `longhaul token create`, `Authorization: Bearer lh_…`"
+    } else if config.server.insecure_no_auth {
+        "everybody who reaches the address may do everything, by IP address or a name in allowed_hosts"
+    } else {
+        "this machine only, no tokens"
+    }
+}
+
+/// What a process without an API answers.
+fn answers(address: Option<SocketAddr>) -> &'static str {
+    match address {
+        Some(_) => "/healthz, /readyz and /metrics: its servers have the API",
+        None => "nobody: its servers have the API, and `--listen` opens a port for probes",
+    }
+}
+
+fn playground(url: &str) -> String {
+    if Server::has_pages() { format!("{url}/graphiql") } else { String::new() }
 }
 
 fn page(url: &str) -> String {
@@ -161,7 +177,7 @@ mod tests {
     fn an_address_of_every_interface_is_reached_at_the_loopback() {
         let config = config("");
         for (every, here) in [("[::]:8080", "[::1]:8080"), ("0.0.0.0:8080", "127.0.0.1:8080")] {
-            let text = lines(&config, every.parse().unwrap(), false);
+            let text = lines(&config, Some(every.parse().unwrap()), false);
             let first =
                 format!("longhaul {} listening on http://{here}\n", env!("CARGO_PKG_VERSION"));
             assert!(text.starts_with(&first), "{text}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::read;
 use super::exit::{DONE, Failure};
-use super::model::Named;
+use super::model::{Label, Named, labels};
 use super::operations::KINDS;
 use super::{Context, output};
 
@@ -18,6 +18,7 @@ struct Kind {
     description: Option<String>,
     args_schema: Value,
     queue: Named,
+    worker_labels: Vec<Label>,
 }
 
 /// Lists kinds.
@@ -31,14 +32,15 @@ pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
     if rows.is_empty() {
         output::say("no kinds are declared");
     } else {
-        output::table(&["KIND", "QUEUE", "ARGUMENTS", "DESCRIPTION"], &rows)?;
+        output::table(&["KIND", "QUEUE", "WORKER LABELS", "ARGUMENTS", "DESCRIPTION"], &rows)?;
     }
     Ok(DONE)
 }
 
 fn cells(kind: Kind) -> Vec<String> {
     let arguments = arguments(&kind.args_schema);
-    vec![kind.name, kind.queue.name, arguments, kind.description.unwrap_or_default()]
+    let (asks, description) = (labels(&kind.worker_labels), kind.description.unwrap_or_default());
+    vec![kind.name, kind.queue.name, asks, arguments, description]
 }
 
 /// The arguments of a schema as a command line has them; those that may be left out in brackets.

@@ -21,6 +21,9 @@ pub(super) struct MigrateArgs {
     /// [default: `server.database`]
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// The PostgreSQL itself, where `--database` is a connection pooler in transaction mode
+    #[arg(long, value_name = "URL")]
+    database_direct: Option<String>,
 }
 
 /// Moves them; Ctrl-C ends that and changes nothing.
@@ -36,7 +39,8 @@ pub(super) async fn run(
             "stop the server, run it there, and name the folder with `--data` or `--config`",
         ));
     }
-    let overrides = Overrides { database: args.database, ..overrides };
+    let overrides =
+        Overrides { database: args.database, database_direct: args.database_direct, ..overrides };
     let config = Config::load(&overrides, &Environment::of_process()).map_err(|e| invalid(&e))?;
     let (data, listen) = (config.server.data, config.server.listen);
     let moved = tokio::select! {

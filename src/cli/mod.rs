@@ -91,6 +91,8 @@ struct Global {
 enum Command {
     /// Start a server
     Serve(serve::ServeArgs),
+    /// Run jobs of a PostgreSQL that servers share, without an API
+    Work(serve::WorkArgs),
     /// Write a configuration file to begin with
     Init(init::InitArgs),
     /// Check and show the configuration
@@ -207,7 +209,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let Cli { global, command } = cli;
     match command {
-        Command::Serve(args) => serve::run(&args, overrides(&global)),
+        Command::Serve(args) => serve::run(&args.over(overrides(&global))),
+        Command::Work(args) => serve::run(&args.over(overrides(&global))),
         Command::Init(args) => init::run(&args, &overrides(&global), global.json),
         Command::Config(command) => config::run(&command, overrides(&global), global.json),
         Command::Backup(args) => {

@@ -13,7 +13,7 @@ pub(super) struct Named {
     pub(super) name: String,
 }
 
-/// A label of a job.
+/// A label of a job, a worker or a kind.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Label {
@@ -21,6 +21,12 @@ pub(super) struct Label {
     pub(super) key: String,
     /// Its value.
     pub(super) value: String,
+}
+
+/// Labels on one line.
+pub(super) fn labels(labels: &[Label]) -> String {
+    let labels = labels.iter().map(|label| format!("{}={}", label.key, label.value));
+    labels.collect::<Vec<_>>().join(" ")
 }
 
 /// A job, as little of it as names it.
@@ -229,8 +235,7 @@ impl Job {
 
     /// Its labels on one line.
     pub(super) fn labels(&self) -> String {
-        let labels = self.labels.iter().map(|label| format!("{}={}", label.key, label.value));
-        labels.collect::<Vec<_>>().join(" ")
+        labels(&self.labels)
     }
 
     /// What is there to say beside its state, as a list shows it.

@@ -53,6 +53,8 @@ pub(super) fn failure(error: &dyn Error, trouble: &Trouble, given: &Given) -> Fa
         Trouble::Unguarded => Failure::new(CONFIGURATION, format!("other machines could reach `{listen}`, and there is no token yet, so nobody would be asked for one"))
             .hint("make the first token with `longhaul token create NAME --scope admin` and the same `--data` or `--config`, listen on a loopback address like `127.0.0.1:8080`, or let everybody in with `--insecure-no-auth`"),
         Trouble::Database(what) => database(*what, error),
+        Trouble::Objects => Failure::new(CONFIGURATION, error.to_string())
+            .hint("`longhaul doctor` tries it again; without [object_store] long logs stay with their workers"),
         Trouble::Other => told(FAILED, "the server cannot start".to_owned()),
     }
 }
@@ -63,6 +65,10 @@ fn database(what: DatabaseTrouble, error: &dyn Error) -> Failure {
         DatabaseTrouble::Settings => {
             (CONFIGURATION, "change `--database`, or the database; nothing in it was changed")
         }
+        DatabaseTrouble::Pooler => (
+            CONFIGURATION,
+            "see \"Behind a connection pooler\" in the README; nothing in the database was changed",
+        ),
         DatabaseTrouble::NotAllowed => (
             NOT_ALLOWED,
             "name another user in `--database`, or give this one what it needs; nothing was changed",
@@ -117,6 +123,7 @@ mod tests {
             (Trouble::PortNotAllowed, 77),
             (Trouble::Unguarded, 78),
             (Trouble::Database(DatabaseTrouble::Settings), 78),
+            (Trouble::Database(DatabaseTrouble::Pooler), 78),
             (Trouble::Database(DatabaseTrouble::NotAllowed), 77),
             (Trouble::Database(DatabaseTrouble::Unreachable), 69),
             (Trouble::Database(DatabaseTrouble::InUse), 75),

@@ -1,4 +1,4 @@
-//! `longhaul serve`: configuration in, a running server, and how it ended.
+//! `longhaul serve` and `longhaul work`: configuration in, a running server, and how it ended.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,6 +31,9 @@ pub(super) struct ServeArgs {
     /// [default: sqlite]
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// The PostgreSQL itself, where `--database` is a connection pooler in transaction mode
+    #[arg(long, value_name = "URL")]
+    database_direct: Option<String>,
     /// What this worker is called: no two that share a database have one name [default: the host's]
     #[arg(long, value_name = "NAME", value_parser = worker_name)]
     name: Option<String>,
@@ -45,11 +48,20 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     /// These over the options of every command.
     pub(super) fn over(&self, overrides: Overrides) -> Overrides {
-        let &Self { listen, slots, ref database, insecure_no_auth, ref name, no_worker } = self;
+        let &Self {
+            listen,
+            slots,
+            ref database,
+            ref database_direct,
+            insecure_no_auth,
+            ref name,
+            no_worker,
+        } = self;
         Overrides {
             listen,
             slots,
             database: database.clone(),
+            database_direct: database_direct.clone(),
             insecure_no_auth,
             name: name.clone(),
             no_worker,
@@ -58,10 +70,54 @@ impl ServeArgs {
     }
 }
 
+/// What `work` takes beside the options of every command.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It takes jobs out of the queues of a PostgreSQL that servers share, and has no API: start jobs on a server, and ask there for them."
+)]
+pub(super) struct WorkArgs {
+    /// Answer /healthz, /readyz and /metrics at this address [default: no port is opened]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    listen: Option<SocketAddr>,
+    /// How many jobs may run at once [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = slots)]
+    slots: Option<u32>,
+    /// The PostgreSQL that the servers share: `postgres://USER:PASSWORD@HOST/DATABASE`
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// The PostgreSQL itself, where `--database` is a connection pooler in transaction mode
+    #[arg(long, value_name = "URL")]
+    database_direct: Option<String>,
+    /// What this worker is called: no two that share a database have one name [default: the host's]
+    #[arg(long, value_name = "NAME", value_parser = worker_name)]
+    name: Option<String>,
+    /// Let other machines read /metrics although nothing asks them for a token
+    #[arg(long)]
+    insecure_no_auth: bool,
+}
+
+impl WorkArgs {
+    /// These over the options of every command.
+    pub(super) fn over(&self, overrides: Overrides) -> Overrides {
+        let &Self { listen, slots, ref database, ref database_direct, ref name, insecure_no_auth } =
+            self;
+        Overrides {
+            listen,
+            slots,
+            database: database.clone(),
+            database_direct: database_direct.clone(),
+            insecure_no_auth,
+            name: name.clone(),
+            only_works: true,
+            ..overrides
+        }
+    }
+}
+
 /// Runs a server until it is told to stop.
-pub(super) fn run(args: &ServeArgs, overrides: Overrides) -> Result<u8, Failure> {
-    let config = Config::load(&args.over(overrides), &Environment::of_process())
-        .map_err(|error| invalid(&error))?;
+pub(super) fn run(overrides: &Overrides) -> Result<u8, Failure> {
+    let config =
+        Config::load(overrides, &Environment::of_process()).map_err(|error| invalid(&error))?;
     for warning in config.warnings() {
         say(&format!("warning: {warning}"));
     }

@@ -55,6 +55,9 @@ pub(super) async fn run(context: &Context, args: &WaitArgs) -> Result<u8, Failur
             return Ok(INTERRUPTED);
         }
     };
+    if ended.is_empty() {
+        output::say("no jobs");
+    }
     let code = ended.iter().map(|(job, _)| of_job(job)).find(|&code| code != DONE);
     if context.json {
         let rows: Vec<_> = ended.into_iter().map(|(_, row)| row).collect();

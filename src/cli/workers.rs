@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::client::read;
 use super::exit::{DONE, Failure, USAGE};
-use super::model::Named;
+use super::model::{Label, Named, labels};
 use super::operations::{DRAIN_WORKER, Operation, RESUME_WORKER, WORKERS};
 use super::{Context, output};
 
@@ -23,6 +23,7 @@ struct Worker {
     slots: u32,
     busy: u32,
     last_seen_at: String,
+    labels: Vec<Label>,
     running: Vec<Running>,
 }
 
@@ -42,7 +43,10 @@ pub(super) async fn run(context: &Context) -> Result<u8, Failure> {
         return Ok(DONE);
     }
     let rows: Vec<_> = read::<Vec<Worker>>(WORKERS, &workers)?.into_iter().map(cells).collect();
-    output::table(&["WORKER", "STATE", "SLOTS", "VERSION", "LAST SEEN", "RUNNING"], &rows)?;
+    output::table(
+        &["WORKER", "STATE", "SLOTS", "VERSION", "LAST SEEN", "LABELS", "RUNNING"],
+        &rows,
+    )?;
     Ok(DONE)
 }
 
@@ -110,6 +114,7 @@ fn cells(worker: Worker) -> Vec<String> {
         format!("{}/{}", worker.busy, worker.slots),
         worker.version,
         worker.last_seen_at,
+        labels(&worker.labels),
         running.collect::<Vec<_>>().join(", "),
     ]
 }

@@ -11,9 +11,11 @@ use serde_json::Value;
 use crate::domain::argv::Template;
 use crate::domain::attempt::Policy;
 use crate::domain::kind::{ArgsSchema, EnvRule, Kind, QueueSpec, SchemaError, Stdin};
+use crate::domain::limits::Limits;
 use crate::domain::names::{KindName, QueueName};
 
 use super::json_schema;
+use super::labels::labels;
 use super::paths::Base;
 use super::placeholders;
 use super::sections::{default_queue, folder};
@@ -39,17 +41,20 @@ pub(super) const OWN_VARIABLES: [&str; 6] = [
     "LONGHAUL_RESULT",
 ];
 
+/// What else of the file says what a kind may be.
+pub(super) struct Around<'a> {
+    pub(super) queues: &'a BTreeMap<QueueName, QueueSpec>,
+    pub(super) limits: &'a Limits,
+    pub(super) base: &'a Base,
+}
+
 /// Reads `[kinds]`. A kind that is not valid is told of and left out.
-pub(super) fn kinds(
-    section: Section<'_>,
-    queues: &BTreeMap<QueueName, QueueSpec>,
-    base: &Base,
-) -> BTreeMap<KindName, Arc<Kind>> {
+pub(super) fn kinds(section: Section<'_>, around: &Around<'_>) -> BTreeMap<KindName, Arc<Kind>> {
     let mut kinds = BTreeMap::new();
     for field in section.into_fields() {
         match field.name.parse::<KindName>() {
             Ok(name) => {
-                let kind = field.section().and_then(|s| kind(name.clone(), &s, queues, base));
+                let kind = field.section().and_then(|s| kind(name.clone(), &s, around));
                 kinds.extend(kind.map(|kind| (name, Arc::new(kind))));
             }
             Err(error) => field.refuse_key(&error.to_string()),
@@ -61,8 +66,7 @@ pub(super) fn kinds(
 fn kind(
     name: KindName,
     section: &Section<'_>,
-    queues: &BTreeMap<QueueName, QueueSpec>,
-    base: &Base,
+    &Around { queues, limits, base }: &Around<'_>,
 ) -> Option<Kind> {
     let take = |key| section.take(key);
     let command = take("command");
@@ -81,6 +85,7 @@ fn kind(
     if let Some(field) = take("on_server_exit") {
         on_server_exit(&field);
     }
+    let worker_labels = take("worker_labels").and_then(|f| labels(&f, limits));
     let stdin = take("stdin").and_then(|f| f.word(&[("none", Stdin::None), ("args", Stdin::Args)]));
     let cwd: Option<PathBuf> = take("cwd").and_then(|f| folder(&f, base));
     let env = take("env").map_or_else(|| Some(default_env()), |f| env(&f));
@@ -101,6 +106,7 @@ fn kind(
         cwd,
         env: env?,
         allow_dash,
+        worker_labels: worker_labels.unwrap_or_default(),
         progress_pattern,
         args: args?,
         result,

@@ -13,7 +13,9 @@ mod database;
 pub mod error;
 mod json_schema;
 mod kinds;
+mod labels;
 mod limits;
+mod object_store;
 mod paths;
 mod placeholders;
 mod schema;
@@ -32,10 +34,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::kind::Catalog;
+use crate::domain::label::Labels;
 use crate::domain::limits::Limits;
+use crate::domain::object_store::ObjectStore;
 pub use crate::domain::retention::Retention;
 
-pub use database::Database;
+pub use database::{Database, Postgres};
 pub use error::ConfigError;
 pub use paths::Environment;
 pub use schema::schema;
@@ -58,6 +62,8 @@ pub struct Config {
     pub catalog: Catalog,
     /// `[retention]`.
     pub retention: Retention,
+    /// `[object_store]`; `None`: there is none.
+    pub object_store: Option<ObjectStore>,
     /// `[limits]`.
     pub limits: Limits,
     /// Where the kinds come from.
@@ -67,11 +73,24 @@ pub struct Config {
     sources: BTreeMap<String, Source>,
 }
 
+/// What a process answers at its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Everything: the API, the pages, probes and metrics.
+    Whole,
+    /// Probes and metrics.
+    Probes,
+    /// Nothing: it opens no port.
+    Shut,
+}
+
 /// How the server is reached and where it keeps its things.
 #[derive(Debug, Clone)]
 pub struct Server {
     /// The address to listen on; port 0: any free one.
     pub listen: SocketAddr,
+    /// What is answered there.
+    pub door: Door,
     /// The data folder, absolute; it may not exist yet.
     pub data: PathBuf,
     /// Where jobs are kept.
@@ -99,6 +118,8 @@ pub struct Worker {
     pub lease: Duration,
     /// It takes jobs. Else it only serves, and others run them.
     pub works: bool,
+    /// What kinds may ask of who runs them.
+    pub labels: Labels,
 }
 
 /// Where a configuration comes from.
@@ -123,19 +144,22 @@ pub struct Overrides {
     pub slots: Option<u32>,
     /// `--database`.
     pub database: Option<String>,
+    /// `--database-direct`.
+    pub database_direct: Option<String>,
     /// `--insecure-no-auth`.
     pub insecure_no_auth: bool,
     /// `--name`.
     pub name: Option<String>,
     /// `--no-worker`.
     pub no_worker: bool,
+    /// `longhaul work`: it serves no API.
+    pub only_works: bool,
 }
 
 /// Without the address of a database.
 impl std::fmt::Debug for Overrides {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { config, data, listen, slots, database: _, insecure_no_auth, name, no_worker } =
-            self;
+        let Self { config, data, listen, slots, name, no_worker, only_works, .. } = self;
         f.debug_struct("Overrides")
             .field("config", config)
             .field("data", data)
@@ -143,7 +167,8 @@ impl std::fmt::Debug for Overrides {
             .field("no_worker", no_worker)
             .field("listen", listen)
             .field("slots", slots)
-            .field("insecure_no_auth", insecure_no_auth)
+            .field("only_works", only_works)
+            .field("insecure_no_auth", &self.insecure_no_auth)
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use super::kinds::{DEFAULT_ENV, MAX_RETRIES, OWN_VARIABLES};
 use super::sections::{DEFAULT_MAX_WAITING, MAX_WAITING, RETAINED_JOBS, RETAINED_LOG_BYTES};
 use super::sources::{DEFAULT_DRAIN_TIMEOUT, DEFAULT_LEASE, DEFAULT_LISTEN};
 use super::value::{MAX_SLOTS, duration_text};
-use super::{Retention, limits};
+use super::{Retention, limits, object_store};
 
 /// What a name is: see `domain::names`.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
@@ -34,6 +34,7 @@ pub fn schema() -> Value {
         "queues": named("The lines that jobs wait in, by name. `default` is always there.", &queue()),
         "kinds": named("What may run, by name.", &kind()),
         "retention": retention(),
+        "object_store": object_store(),
         "limits": limits(),
     })));
     Value::Object(schema)
@@ -46,6 +47,7 @@ fn server() -> Value {
             "The address to listen on, an IP address and a port; port 0 is any free one.", json!(DEFAULT_LISTEN)),
         "data": about(folder(), "The data folder; a relative path begins beside this file. Default: longhaul in the XDG data folder."),
         "database": with(text(&format!("^({SQLITE}$|{})", SCHEMES.join("|"))), "Where jobs are kept: SQLite in the data folder, or the PostgreSQL at an address, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.", json!(SQLITE)),
+        "database_direct": about(text(&format!("^({})", SCHEMES.join("|"))), "The address of the PostgreSQL itself, where `database` is that of a connection pooler in transaction mode, like PgBouncer: for whatever needs a session."),
         "drain_timeout": with(duration(), "The whole budget of a graceful stop.", json!(duration_text(DEFAULT_DRAIN_TIMEOUT))),
         "allowed_origins": with(array(&text(&origin)), "Pages of other origins that may send requests, like `http://localhost:5173`.", json!([])),
         "allowed_hosts": with(array(&text(&format!("^{HOST}$"))), "Names of this server beside the loopback ones.", json!([])),
@@ -58,6 +60,7 @@ fn worker() -> Value {
         "slots": about(whole(&(1..=i64::from(MAX_SLOTS))), "How many jobs may run at once. Default: the number of cores."),
         "name": about(text("^[^\\u0000-\\u001f\\u007f]{1,255}$"), "What it is called where workers are listed. Default: the host's name."),
         "lease": with(duration(), "How long it counts as living after it was heard of, from `2s` to `1h`: others take over its jobs after that. Only with PostgreSQL.", json!(duration_text(DEFAULT_LEASE))),
+        "labels": with(labels(), "What kinds may ask for by their `worker_labels`, like `{ gpu = \"a100\" }`.", json!({})),
     })).into()
 }
 
@@ -97,6 +100,7 @@ fn kind() -> Map<String, Value> {
             "on_server_exit": with(json!({"enum": ["kill"]}), "What becomes of its processes when the server is gone: they end.", json!("kill")),
             "at_most_once": with(json!({"type": "boolean"}), "After a stop or a crash in which it may have started, it fails and is not tried again.", json!(policy.at_most_once)),
             "max_lost": with(retries(), "How many losses by crashes are forgiven; the one after that fails the job.", json!(policy.max_lost)),
+            "worker_labels": with(labels(), "Its jobs run only on workers that have all of these labels, each with this value.", json!({})),
             "stdin": with(json!({"enum": ["none", "args"]}), "What the command reads: nothing, or its arguments as JSON.", json!("none")),
             "cwd": about(folder(), "The folder in which it works; a relative path begins beside this file. Default: a fresh, empty one."),
             "env": with(array(&text(&env)), "What it finds in its environment: names that are let through, or NAME=value.", json!(DEFAULT_ENV)),
@@ -124,6 +128,19 @@ fn progress() -> Value {
         table("Progress of a command that knows nothing of Longhaul.", json!({"pattern": pattern}));
     progress.insert("required".to_owned(), json!(["pattern"]));
     progress.into()
+}
+
+fn object_store() -> Value {
+    let mut table = table(
+        "Where long logs are kept beside a PostgreSQL, so that every server has them. Who may use a bucket is told by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment.",
+        json!({
+            "url": about(text(object_store::URL), "A bucket of S3, or of what speaks like it, `s3://BUCKET/PREFIX`; or a folder that all servers see, `file:///PATH`."),
+            "endpoint": about(text(object_store::ENDPOINT), "Where the bucket is reached, like `https://s3.example.org:9000`. Default: AWS."),
+            "region": about(text(object_store::REGION), "The region of the bucket. Default: AWS_REGION of the environment, else us-east-1."),
+        }),
+    );
+    table.insert("required".to_owned(), json!(["url"]));
+    table.into()
 }
 
 fn retention() -> Value {
@@ -176,6 +193,20 @@ fn with(rule: Value, text: &str, default: Value) -> Value {
     let mut rule = about(rule, text);
     rule["default"] = default;
     rule
+}
+
+/// Names with values. The bounds are in `[limits]`, these are theirs.
+fn labels() -> Value {
+    let most = |name: &str| {
+        let key = limits::keys().into_iter().find(|key| key.name == name);
+        key.and_then(|key| key.range).map(|range| *range.end())
+    };
+    json!({
+        "type": "object",
+        "maxProperties": most("labels"),
+        "propertyNames": {"minLength": 1, "maxLength": most("label_key_bytes")},
+        "additionalProperties": {"type": "string", "maxLength": most("label_value_bytes")},
+    })
 }
 
 fn text(pattern: &str) -> Value {

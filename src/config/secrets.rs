@@ -83,8 +83,12 @@ fn is_of_a_name(c: char) -> bool {
 /// `query_tokens` is the name of a limit, and none.
 fn is_name_of_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    matches!(name.as_str(), "env" | "database" | "tokens" | "secrets" | "passwords")
-        || ["token", "secret", "password"].iter().any(|word| name.ends_with(word))
+    matches!(
+        name.as_str(),
+        "env" | "database" | "database_direct" | "tokens" | "secrets" | "passwords"
+    ) || ["token", "secret", "password", "secret_access_key"]
+        .iter()
+        .any(|word| name.ends_with(word))
 }
 
 /// Whether a line begins a table; one that cannot be told from an item of an array does not.

@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::kind::QueueSpec;
+use crate::domain::label::Labels;
+use crate::domain::limits::Limits;
 use crate::domain::names::QueueName;
 
 use super::Retention;
-use super::database::{Database, NO_DATABASE};
+use super::database::{Database, NO_DATABASE, NO_DIRECT, read_direct};
+use super::labels::labels;
 use super::paths::Base;
 use super::table::{Field, Section};
 use super::value::{self, Expected, MAX_SLOTS};
@@ -25,6 +28,7 @@ pub(super) struct ServerSection {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
     pub(super) database: Option<Database>,
+    pub(super) database_direct: Option<String>,
     pub(super) drain_timeout: Option<Duration>,
     pub(super) allowed_origins: Vec<String>,
     pub(super) allowed_hosts: Vec<String>,
@@ -47,7 +51,8 @@ pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
     let server = ServerSection {
         listen: take("listen").and_then(|f| f.parsed(value::listen)),
         data: take("data").and_then(|f| folder(&f, base)),
-        database: take("database").and_then(|f| database(&f)),
+        database: take("database").and_then(|f| address(&f, Database::read, NO_DATABASE)),
+        database_direct: take("database_direct").and_then(|f| address(&f, read_direct, NO_DIRECT)),
         drain_timeout: take("drain_timeout").and_then(|f| f.parsed(value::duration)),
         allowed_origins: take("allowed_origins")
             .and_then(|f| f.parsed_texts(value::origin))
@@ -61,12 +66,16 @@ pub(super) fn server(section: &Section<'_>, base: &Base) -> ServerSection {
     server
 }
 
-fn database(field: &Field<'_>) -> Option<Database> {
-    let database = Database::read(field.text()?);
-    if database.is_none() {
-        field.refuse_hidden(&field.span(), NO_DATABASE);
+fn address<T>(
+    field: &Field<'_>,
+    read: impl FnOnce(&str) -> Option<T>,
+    expected: &str,
+) -> Option<T> {
+    let address = read(field.text()?);
+    if address.is_none() {
+        field.refuse_hidden(&field.span(), expected);
     }
-    database
+    address
 }
 
 /// A path of a folder; a relative one begins beside the file.
@@ -86,14 +95,16 @@ pub(super) struct WorkerSection {
     pub(super) slots: Option<u32>,
     pub(super) name: Option<String>,
     pub(super) lease: Option<Duration>,
+    pub(super) labels: Labels,
 }
 
 /// Reads `[worker]`.
-pub(super) fn worker(section: &Section<'_>) -> WorkerSection {
+pub(super) fn worker(section: &Section<'_>, limits: &Limits) -> WorkerSection {
     let worker = WorkerSection {
         slots: section.take("slots").and_then(|f| f.integer(1..=i64::from(MAX_SLOTS))),
         name: section.take("name").and_then(|f| f.parsed(value::worker_name)),
         lease: section.take("lease").and_then(|f| f.parsed(lease)),
+        labels: section.take("labels").and_then(|f| labels(&f, limits)).unwrap_or_default(),
     };
     section.finish();
     worker

@@ -7,16 +7,19 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::domain::kind::{EnvRule, Kind, Stdin};
+use crate::domain::label::Labels;
+use crate::domain::object_store::ObjectStore;
 
 use super::syntax;
 use super::value::duration_text;
 use super::{Config, Environment, Origin, Overrides, limits};
 
 /// The variables that stand for keys.
-const VARIABLES: [(&str, &str); 8] = [
+const VARIABLES: [(&str, &str); 9] = [
     ("server.listen", "LONGHAUL_SERVER_LISTEN"),
     ("server.data", "LONGHAUL_SERVER_DATA"),
     ("server.database", "LONGHAUL_SERVER_DATABASE"),
+    ("server.database_direct", "LONGHAUL_SERVER_DATABASE_DIRECT"),
     ("server.drain_timeout", "LONGHAUL_SERVER_DRAIN_TIMEOUT"),
     ("server.introspection", "LONGHAUL_SERVER_INTROSPECTION"),
     ("worker.slots", "LONGHAUL_WORKER_SLOTS"),
@@ -76,6 +79,7 @@ pub(super) fn sources(
         ("server.listen", "--listen", overrides.listen.is_some()),
         ("server.data", "--data", overrides.data.is_some()),
         ("server.database", "--database", overrides.database.is_some()),
+        ("server.database_direct", "--database-direct", overrides.database_direct.is_some()),
         ("worker.slots", "--slots", overrides.slots.is_some()),
         ("worker.name", "--name", overrides.name.is_some()),
     ] {
@@ -104,6 +108,7 @@ impl Config {
                 ("listen", json!(server.listen)),
                 ("data", path(&server.data)),
                 ("database", json!(server.database.to_string())),
+                ("database_direct", json!(server.database.shown_direct())),
                 ("drain_timeout", json!(duration_text(server.drain_timeout))),
                 ("allowed_origins", json!(server.allowed_origins)),
                 ("allowed_hosts", json!(server.allowed_hosts)),
@@ -117,6 +122,7 @@ impl Config {
                 ("slots", json!(worker.slots)),
                 ("name", json!(worker.name)),
                 ("lease", json!(duration_text(worker.lease))),
+                ("labels", labels(&worker.labels)),
             ],
         );
         for queue in self.catalog.queues.values() {
@@ -139,6 +145,7 @@ impl Config {
                 ("log_bytes", json!(retention.log_bytes)),
             ],
         );
+        add("object_store", of_objects(self.object_store.as_ref()));
         add("limits", limits::values(&self.limits));
         settings
     }
@@ -152,6 +159,14 @@ impl Config {
             (Source::Default, _) => "default".to_owned(),
         }
     }
+}
+
+fn of_objects(objects: Option<&ObjectStore>) -> Vec<(&'static str, Value)> {
+    vec![
+        ("url", json!(objects.map(|objects| objects.place.to_string()))),
+        ("endpoint", json!(objects.and_then(|objects| objects.endpoint.as_deref()))),
+        ("region", json!(objects.and_then(|objects| objects.region.as_deref()))),
+    ]
 }
 
 fn path(path: &Path) -> Value {
@@ -181,9 +196,14 @@ fn of_kind(kind: &Kind) -> Vec<(&'static str, Value)> {
         ("cwd", kind.cwd.as_deref().map_or(Value::Null, path)),
         ("env", kind.env.iter().map(env).collect()),
         ("allow_dash", json!(kind.allow_dash)),
+        ("worker_labels", labels(&kind.worker_labels)),
         ("args", kind.args.source().clone()),
         ("result", kind.result.as_ref().map_or(Value::Null, |result| result.source().clone())),
     ]
+}
+
+fn labels(labels: &Labels) -> Value {
+    labels.as_slice().iter().map(|label| (label.key.clone(), json!(label.value))).collect()
 }
 
 fn env(rule: &EnvRule) -> Value {

@@ -221,6 +221,12 @@ impl<'d> Field<'d> {
         Some(text)
     }
 
+    /// Its value where it is a string; nothing is told where it is none.
+    pub(super) fn peek(&self) -> Option<&'d str> {
+        let DeValue::String(text) = self.value.get_ref() else { return None };
+        Some(text)
+    }
+
     /// Its value as a string that `read` reads.
     pub(super) fn parsed<T>(&self, read: impl FnOnce(&str) -> Result<T, Expected>) -> Option<T> {
         let value = self.value.get_ref();

@@ -3,6 +3,7 @@
 //! Durations (timeouts, graces, budgets) are measured by the monotonic clock of whoever waits;
 //! this clock only stamps what is stored and judges wall deadlines such as `notBefore`.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,10 @@ pub type Timestamp = DateTime<Utc>;
 pub trait Clock: Send + Sync {
     /// The present instant, cut to whole milliseconds. May fall when the machine's clock is set.
     fn now(&self) -> Timestamp;
+
+    /// Is told what the clock showed that the servers of one database share, at an instant of
+    /// [`since_boot`]. A clock that nobody shares does not care.
+    fn tell(&self, _at: Duration, _now: Timestamp) {}
 }
 
 /// The machine's clock.
@@ -28,6 +33,33 @@ impl Clock for SystemClock {
         let now = Utc::now();
         to_millis(now)
     }
+}
+
+/// The clock of a database that several servers share, as it was last told, carried on by the time since
+/// the boot, which nobody sets: so what one of them stores is an instant to all of them, also while a
+/// machine's own clock is wrong. The machine's until it is told anything.
+#[derive(Debug, Default)]
+pub struct SharedClock {
+    /// When the machine's boot was, in milliseconds since 1970; 0: nothing was told.
+    boot: AtomicI64,
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> Timestamp {
+        match self.boot.load(Ordering::Relaxed) {
+            0 => SystemClock.now(),
+            boot => from_unix_millis(boot.saturating_add(whole_millis(since_boot()))),
+        }
+    }
+
+    fn tell(&self, at: Duration, now: Timestamp) {
+        let boot = now.timestamp_millis().saturating_sub(whole_millis(at));
+        self.boot.store(boot, Ordering::Relaxed);
+    }
+}
+
+fn whole_millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A clock that stands still until it is told otherwise.

@@ -139,6 +139,8 @@ pub struct Job {
     pub started_by: Option<CallerName>,
     /// Who first asked it to stop.
     pub canceled_by: Option<CallerName>,
+    /// Somebody asked to kill it at once, first or later.
+    pub cancel_forced: bool,
 }
 
 impl Job {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::argv::{ExpandError, Template};
 use super::attempt::Policy;
-use super::json::push_pointer;
+use super::json::{canonical, push_pointer};
+use super::label::Labels;
 use super::names::{KindName, QueueName};
 use super::text::shortened;
 
@@ -69,6 +70,8 @@ pub struct Kind {
     pub env: Vec<EnvRule>,
     /// Its values may begin with `-`.
     pub allow_dash: bool,
+    /// What a worker must have to run its jobs: each of these labels, with this value.
+    pub worker_labels: Labels,
     /// A regular expression with the group `percent`, or `done` and `total`, matched on each line
     /// that it prints.
     pub progress_pattern: Option<String>,
@@ -188,6 +191,31 @@ impl Kind {
         self.command.expand(args, self.allow_dash)
     }
 
+    /// What its jobs are and where they run, as one text: the same wherever the same is declared. Without
+    /// what is there for readers, and what it sets in the environment, which may be a secret.
+    pub fn declaration(&self) -> String {
+        let name = |rule: &EnvRule| match rule {
+            EnvRule::Pass(name) => json!(["pass", name]),
+            EnvRule::Set(name, _) => json!(["set", name]),
+        };
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        canonical(&json!({
+            "command": self.command.texts(),
+            "queue": self.queue.as_str(),
+            "timeout": self.timeout.map(millis),
+            "retries": self.retries,
+            "policy": self.policy,
+            "stdin": self.stdin == Stdin::Args,
+            "cwd": self.cwd.as_ref().map(|folder| folder.to_string_lossy()),
+            "env": self.env.iter().map(name).collect::<Vec<_>>(),
+            "allow_dash": self.allow_dash,
+            "worker_labels": self.worker_labels.as_slice(),
+            "progress": self.progress_pattern,
+            "args": self.args.source(),
+            "result": self.result.as_ref().map(ArgsSchema::source),
+        }))
+    }
+
     /// How many attempts the failures of its jobs may cost.
     pub fn max_attempts(&self) -> u32 {
         self.retries.saturating_add(1)
@@ -214,6 +242,14 @@ pub struct Catalog {
     pub queues: BTreeMap<QueueName, QueueSpec>,
 }
 
+impl Catalog {
+    /// The kinds that a worker with these labels may run, by name.
+    pub fn runnable_with(&self, labels: &Labels) -> impl Iterator<Item = &KindName> {
+        let fitting = |(_, kind): &(_, &Arc<Kind>)| labels.contain_all(&kind.worker_labels);
+        self.kinds.iter().filter(fitting).map(|(name, _)| name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +271,7 @@ mod tests {
             cwd: None,
             env: Vec::new(),
             allow_dash: false,
+            worker_labels: Labels::default(),
             progress_pattern: None,
             result: None,
         }
@@ -267,6 +304,30 @@ mod tests {
         let problems = kind(&["cp", "{from}"]).problems(&json!({"from": ["x".repeat(10_000)]}));
         let message = &problems[0].message;
         assert!(message.len() <= MAX_MESSAGE + '…'.len_utf8() && message.ends_with('…'));
+    }
+
+    #[test]
+    fn a_declaration_tells_apart_what_jobs_would_feel() {
+        let plain = || kind(&["cp", "{from}"]);
+        let title = Kind { title: Some("Copy".to_owned()), ..plain() };
+        assert_eq!(title.declaration(), plain().declaration());
+        let set = |value: &str| {
+            let env = vec![EnvRule::Set("KEY".to_owned(), value.to_owned())];
+            Kind { env, ..plain() }.declaration()
+        };
+        assert_eq!(set("hunter2"), set("other"));
+        assert!(!set("hunter2").contains("hunter2"));
+        let label = super::super::label::Label { key: "gpu".to_owned(), value: "a".to_owned() };
+        let others = [
+            kind(&["cp", "-a", "{from}"]),
+            Kind { retries: 1, ..plain() },
+            Kind { timeout: Some(Duration::from_secs(1)), ..plain() },
+            Kind { policy: Policy { at_most_once: true, ..Policy::default() }, ..plain() },
+            Kind { worker_labels: Labels::new(vec![label]).unwrap(), ..plain() },
+        ];
+        for other in others {
+            assert_ne!(other.declaration(), plain().declaration());
+        }
     }
 
     #[test]

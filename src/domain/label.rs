@@ -1,4 +1,5 @@
-//! Labels: names with values that a caller attaches to a job, to find it again by.
+//! Labels: names with values. A caller attaches them to a job, to find it again by; a worker has some,
+//! for kinds to ask for.
 
 use std::sync::Arc;
 
@@ -13,9 +14,19 @@ pub struct Label {
     pub value: String,
 }
 
-/// The labels of one job: sorted by key, no key twice. Cheap to clone; they never change.
+/// The labels of one job, of one worker, or that one kind asks for: sorted by key, no key twice. Cheap to clone; they never change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels(Arc<[Label]>);
+
+/// Like `gpu=a100, zone=b`.
+impl std::fmt::Display for Labels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, Label { key, value }) in self.0.iter().enumerate() {
+            write!(f, "{}{key}={value}", if at > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
 
 /// Two labels of one job have the same key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,5 +65,22 @@ impl Labels {
     /// One of them is this one, key and value.
     pub fn contains(&self, label: &Label) -> bool {
         self.0.binary_search(label).is_ok()
+    }
+
+    /// Each of `wanted` is among them, key and value.
+    ///
+    /// ```
+    /// # use longhaul::domain::label::{Label, Labels};
+    /// # fn labels(pairs: &[(&str, &str)]) -> Labels {
+    /// #     let label = |&(key, value): &(&str, &str)| Label { key: key.into(), value: value.into() };
+    /// #     Labels::new(pairs.iter().map(label).collect()).unwrap()
+    /// # }
+    /// let mine = labels(&[("gpu", "a100"), ("zone", "b")]);
+    /// assert!(mine.contain_all(&labels(&[("gpu", "a100")])));
+    /// assert!(!mine.contain_all(&labels(&[("gpu", "h100")])));
+    /// assert!(mine.contain_all(&Labels::default()));
+    /// ```
+    pub fn contain_all(&self, wanted: &Self) -> bool {
+        wanted.0.iter().all(|label| self.contains(label))
     }
 }

@@ -27,6 +27,7 @@ pub mod limits;
 pub mod log;
 pub mod meter;
 pub mod names;
+pub mod object_store;
 pub mod retention;
 pub mod retry;
 pub mod state;

@@ -24,7 +24,7 @@ pub enum WaitReason {
     NotBefore,
     /// An attempt failed; the next one comes after a pause.
     RetryBackoff,
-    /// No live worker takes its kind.
+    /// No live worker that does not drain takes its kind: none declares it, or has the labels that it asks for.
     NoWorker,
     /// The server is stopping and starts nothing more.
     Draining,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::clock::Timestamp;
 use super::id::WorkerId;
+use super::label::Labels;
 
 /// What a job keeps of the worker that runs or ran it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Worker {
     pub version: String,
     /// How many attempts it may run at once.
     pub slots: u32,
+    /// What kinds may ask for.
+    pub labels: Labels,
     /// When it began.
     pub started_at: Timestamp,
     /// When it was last known to live.

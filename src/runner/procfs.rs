@@ -89,8 +89,10 @@ fn parse_stat(number: Pid, stat: &[u8]) -> Option<Seen> {
     Some(Seen { process, parent, session, is_zombie, is_stopped })
 }
 
+/// A process as it is named in `/proc`. The kernel says -1 for the session of one that is being
+/// reaped at that moment: none.
 fn pid(text: &str) -> Option<Pid> {
-    text.parse().ok().and_then(Pid::from_raw)
+    text.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw)
 }
 
 #[cfg(test)]
@@ -105,6 +107,14 @@ mod tests {
         assert_eq!(seen.process, Process { pid: number, started: 987 });
         assert_eq!((seen.parent, seen.session), (Pid::from_raw(7), Pid::from_raw(40)));
         assert!(!seen.is_zombie && !seen.is_stopped);
+    }
+
+    #[test]
+    fn what_is_being_reaped_has_no_session() {
+        let line = b"42 (sh) X 0 -1 -1 0 -1 4194560 1 2 3 4 5 6 7 8 30 10 1 0 987 1 1\n";
+        let seen = parse_stat(Pid::from_raw(42).unwrap(), line).unwrap();
+        assert_eq!((seen.parent, seen.session), (None, None));
+        assert!(seen.is_zombie);
     }
 
     #[test]

@@ -10,13 +10,15 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::carrying::Carrying;
 use super::copies::Copies;
 use super::estimates::Pass;
-use super::fleet::{Fleet, Others};
+use super::fleet::Fleet;
 use super::foresight::Foresight;
 use super::lines::Lines;
 use super::live::Live;
 use super::meter::Meter;
+use super::others::Others;
 use super::recent::Recent;
 use super::slots::Slots;
 use super::unstarted::Unstarted;
@@ -29,6 +31,7 @@ use crate::domain::names::QueueName;
 use crate::domain::retention::Retention;
 use crate::domain::worker::Worker;
 use crate::events::Bus;
+use crate::objects::Objects;
 use crate::runner::Runner;
 use crate::runner::log::{self, LogFiles};
 use crate::store::{CommitSink, QueueRow, Store};
@@ -163,6 +166,8 @@ pub(super) struct Core {
     pub(super) logs: LogFiles,
     /// What others run prints, as far as it is read here.
     pub(super) copies: Copies,
+    /// What carries long logs to an object store; `None`: there is none.
+    pub(super) carrying: Option<Arc<Carrying>>,
     pub(super) boot_id: Arc<str>,
     /// This process.
     pub(super) me: Arc<Worker>,
@@ -195,6 +200,7 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) retention: Retention,
     pub(super) logs: LogFiles,
+    pub(super) objects: Option<Arc<Objects>>,
     pub(super) boot_id: Arc<str>,
     pub(super) worker: Arc<Worker>,
     pub(super) fleet: Arc<Fleet>,
@@ -219,6 +225,7 @@ impl Core {
             limits: parts.limits,
             retention: parts.retention,
             copies: Copies::new(log::Copies::new(parts.logs.root())),
+            carrying: parts.objects.map(|objects| Arc::new(Carrying::new(objects))),
             logs: parts.logs,
             boot_id: parts.boot_id,
             worker: Slots::new(parts.worker.slots),
@@ -246,6 +253,13 @@ impl Core {
             self.failed.send_if_modified(|failed| failed.replace(part).is_none());
         }
         !panicked
+    }
+
+    /// Who takes jobs changed: it is told to who waits, and looked for work.
+    pub(super) fn workers_changed(&self) {
+        self.board.foresight().forget_told();
+        self.board.lines().touch_all();
+        self.board.wake.notify_one();
     }
 
     pub(super) fn queues(&self) -> MutexGuard<'_, BTreeMap<QueueName, QueueRow>> {

@@ -52,7 +52,7 @@ type Taken = HashMap<QueueName, Vec<Held>>;
 
 impl Dispatcher {
     pub(super) fn new(core: Arc<Core>, barriers: mpsc::Receiver<Barrier>) -> Self {
-        let kinds = core.catalog.kinds.keys().cloned().collect();
+        let kinds = core.fleet.takes();
         let planner = Arc::new(CatalogPlanner(Arc::clone(&core.catalog)));
         Self { core, barriers, kinds, planner, fruitless: 0 }
     }
@@ -197,7 +197,8 @@ impl Dispatcher {
     /// The queue that the next slot goes to: of those with a free slot and a job for it, the one
     /// that uses the least share of its slots, ties to the oldest head.
     fn pick(&self, taken: &Taken) -> Option<QueueName> {
-        if self.core.fleet.is_draining() || !self.core.fleet.works() {
+        let fleet = &self.core.fleet;
+        if fleet.is_draining() || !fleet.works() || !fleet.may_begin() {
             return None;
         }
         let lines = self.core.board.lines();

@@ -6,7 +6,7 @@
 //!   down than before: then twice as far, so that it happens a few times only.
 //! - A pass runs beside the threads that answer, on a copy of what was known at its start.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::estimate::{Estimate, Line, Outlook, Running, Said, Spread, Traits, Waiting};
 use crate::domain::id::{AcceptNo, JobId};
 use crate::domain::job::{Job, NewJob, Progress};
-use crate::domain::names::{CallerName, QueueName};
+use crate::domain::names::{CallerName, KindName, QueueName};
 use crate::domain::state::JobState;
 
 /// A queue is passed at most once in this time.
@@ -78,7 +78,7 @@ impl Core {
         if job.open.is_some() {
             return self.end_of(job);
         }
-        if job.state != JobState::Queued || self.stands(&job.queue) {
+        if job.state != JobState::Queued || self.stands(&job.queue) || self.is_untaken(&job.kind) {
             return None;
         }
         let (traits, runs) = self.known(job)?;
@@ -108,7 +108,7 @@ impl Core {
 
     /// What a job would be told if it were accepted now.
     pub(super) async fn estimate_of(self: &Arc<Self>, job: &NewJob) -> Option<Estimate> {
-        if self.stands(&job.queue) {
+        if self.stands(&job.queue) || self.is_untaken(&job.kind) {
             return None;
         }
         let (args, size) = of_args(&job.args);
@@ -138,6 +138,18 @@ impl Core {
         gate.is_none_or(|gate| gate.is_paused() || self.share(gate) == 0)
     }
 
+    /// Nobody takes the kind, or only this worker, which drains: its jobs start who knows when.
+    fn is_untaken(&self, kind: &KindName) -> bool {
+        let is_untaken = self.board.lines().is_untaken(kind);
+        is_untaken || self.standstill(kind).is_some()
+    }
+
+    /// All such kinds.
+    fn untaken(&self) -> HashSet<u64> {
+        let kinds = self.catalog.kinds.keys().filter(|kind| self.is_untaken(kind));
+        kinds.map(|kind| Traits::key(kind.as_str())).collect()
+    }
+
     /// What is known of a job, and how many runs of its kind; `None`: none.
     fn known(&self, job: &Job) -> Option<(Traits, usize)> {
         let foresight = self.board.foresight();
@@ -149,12 +161,12 @@ impl Core {
     /// The slots that a queue has of this worker's: queues that have more between them than the worker get
     /// them by the share, as the dispatcher gives them.
     fn share(&self, gate: &Gate) -> usize {
-        let (worker, _) = self.slots_of_all();
+        let (worker, _) = self.slots_for(None);
         let (own, _) = gate.slots.usage();
         let lines = self.board.lines();
         let wants = |(name, gate): (&QueueName, &Gate)| {
             let (slots, busy) = gate.slots.usage();
-            let is_in_need = busy > 0 || !gate.is_paused() && lines.ready(name).is_some();
+            let is_in_need = busy > 0 || !gate.is_paused() && lines.len(name) > 0;
             if is_in_need { u64::from(slots) } else { 0 }
         };
         let all: u64 = self.gates.iter().map(wants).sum();
@@ -196,13 +208,16 @@ impl Core {
         least: usize,
     ) -> Pass {
         let (at, made) = (self.clock.now(), Instant::now());
+        let untaken = self.untaken();
         let mut foresight = self.board.foresight();
         let history = foresight.history.clone();
         let known = foresight.queue(queue);
+        // What nobody takes holds nobody up.
+        let mut line = known.waiting.iter().filter(|(_, w)| !untaken.contains(&w.traits.kind));
         let depth = upto.map_or(usize::MAX, |no| known.waiting.range(..=no).count()).max(least);
         let (numbers, waiters): (Vec<_>, Vec<_>) =
-            known.waiting.iter().take(depth).map(|(&no, &waiter)| (no, waiter)).unzip();
-        let is_whole = numbers.len() == known.waiting.len();
+            line.by_ref().take(depth).map(|(&no, &waiter)| (no, waiter)).unzip();
+        let is_whole = line.next().is_none();
         let runners: Vec<Runner> = known.running.values().cloned().collect();
         let scale = known.scale;
         drop(foresight);
@@ -210,9 +225,12 @@ impl Core {
         let waiting: Vec<_> = waiters.iter().map(|waiter| self::waiting(waiter, at)).collect();
         let line = Line { slots, running: &running, waiting: &waiting, seed: SEED };
         let mut outlook = line.outlook(&history);
-        let told = std::mem::take(&mut outlook.waits);
-        let told = told.into_iter().map(|(start, end)| (scale.told(start), scale.told(end)));
-        let waits: HashMap<_, _> = waiters.iter().map(|waiter| waiter.job).zip(told).collect();
+        let waits = std::mem::take(&mut outlook.waits);
+        let told = |(waiter, told): (&Waiter, Option<(Spread, Spread)>)| {
+            let (start, end) = told?;
+            Some((waiter.job, (scale.told(start), scale.told(end))))
+        };
+        let waits: HashMap<_, _> = waiters.iter().zip(waits).filter_map(told).collect();
         let mut foresight = self.board.foresight();
         let known = foresight.queue(queue);
         for (&job, &(start, _)) in &waits {

@@ -3,30 +3,29 @@
 //! # Concurrency
 //!
 //! What others run is kept up to date by the commits, like the lines; one task asks now and then who lives,
-//! and gives back the jobs of who does not. The lock of [`Others`] is taken before those of slots and of
-//! the table of live attempts, never after.
+//! and gives back the jobs of who does not.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, watch};
 
-use super::core::{Core, Gate, Phase};
+use super::core::{Board, Core, Gate, Phase};
 use super::live::Live;
-use super::slots::{Slot, Slots};
-use crate::domain::attempt::{Attempt, CancelMode};
-use crate::domain::event::Commit;
-use crate::domain::id::{EventNo, Fence, JobId, WorkerId};
+use super::others::Others;
+use crate::domain::attempt::Attempt;
+use crate::domain::clock::{Clock, since_boot};
+use crate::domain::id::{EventNo, WorkerId};
 use crate::domain::job::Job;
+use crate::domain::kind::{Catalog, Kind};
 use crate::domain::names::{KindName, QueueName};
-use crate::domain::state::JobState;
 use crate::domain::worker::Worker;
 use crate::events::{Bus, News};
 use crate::runner;
-use crate::store::fleet::{Joining, Lease, Member, Said};
-use crate::store::{JoinError, QueueRow, Store, StoreError};
+use crate::store::fleet::{Declared, Joining, Lease, Member, Said};
+use crate::store::{self, JoinError, QueueRow, Store, StoreError};
 
 /// Who lives is asked at least so often in a lease.
 const LOOKS: u32 = 12;
@@ -38,10 +37,16 @@ pub(super) struct Fleet {
     length: Option<Duration>,
     /// It takes jobs.
     works: bool,
+    /// The kinds that it takes jobs of: it has the labels that they ask for.
+    takes: Arc<[KindName]>,
+    /// What stands for the declarations of its kinds.
+    declared: Declared,
     /// When the lease was renewed last, in milliseconds since the boot.
     renewed: AtomicU64,
     is_draining: AtomicBool,
     members: Mutex<Arc<[Member]>>,
+    /// Held while they are read and taken in: an older answer must not come after a newer one.
+    meeting: tokio::sync::Mutex<()>,
     /// Others live beside it.
     has_company: watch::Sender<bool>,
     /// Queues or workers may have changed elsewhere.
@@ -50,8 +55,29 @@ pub(super) struct Fleet {
 
 impl Fleet {
     /// This worker, not among the others yet.
-    pub(super) fn new(length: Option<Duration>, works: bool) -> Arc<Self> {
-        Arc::new(Self { length, works, ..Self::default() })
+    pub(super) fn new(
+        length: Option<Duration>,
+        works: bool,
+        takes: Arc<[KindName]>,
+        catalog: &Catalog,
+    ) -> Arc<Self> {
+        let text = |kind: &Arc<Kind>| hex::encode(&Sha256::digest(kind.declaration())[..16]);
+        let declared = catalog.kinds.iter().map(|(name, kind)| (name.clone(), text(kind)));
+        Arc::new(Self { length, works, takes, declared: declared.collect(), ..Self::default() })
+    }
+
+    /// The other live workers that declare a kind of this one, but differently, by name.
+    pub(super) fn differing(&self, me: WorkerId, kind: &KindName) -> Vec<Arc<str>> {
+        let Some(own) = self.declared.get(kind) else { return Vec::new() };
+        let members = self.members();
+        let others = members.iter().filter(|member| member.is_live && member.worker.id != me);
+        let differs = |m: &&Member| m.declared.get(kind).is_some_and(|theirs| theirs != own);
+        others.filter(differs).map(|member| Arc::clone(&member.worker.name)).collect()
+    }
+
+    /// The kinds that it takes jobs of.
+    pub(super) fn takes(&self) -> Arc<[KindName]> {
+        Arc::clone(&self.takes)
     }
 
     /// It takes jobs, but for a drain.
@@ -100,6 +126,12 @@ impl Fleet {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Its lease holds for long enough to begin anything: the shims of one that is older than half its length
+    /// would soon stop by themselves, and the attempts count as lost.
+    pub(super) fn may_begin(&self) -> bool {
+        self.lease().is_none_or(|lease| since_boot() < lease.begun + lease.length / 2)
+    }
+
     fn renew(&self, at: Duration, live: &Live) {
         self.renewed.store(u64::try_from(at.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
         if let Some(lease) = self.lease() {
@@ -112,14 +144,16 @@ impl Fleet {
 pub(super) async fn join(
     store: &dyn Store,
     worker: &Worker,
-    kinds: Vec<KindName>,
-    (state, live, bus): (&Arc<Fleet>, &Live, &Bus),
+    (state, live, board): (&Arc<Fleet>, &Live, &Board),
+    clock: &Arc<dyn Clock>,
 ) -> Result<(), JoinError> {
     let (Some(fleet), Some(lease)) = (store.fleet(), state.length) else {
         return Ok(store.see_worker(worker.clone()).await?);
     };
-    let (state, live, bus, here) = (Arc::clone(state), live.clone(), bus.clone(), live.clone());
-    let (told, said) = (bus.clone(), live.clone());
+    let (kinds, declared) = (state.takes(), state.declared.clone());
+    let (state, live, bus) = (Arc::clone(state), live.clone(), board.bus.clone());
+    let (here, told, said) = (live.clone(), bus.clone(), live.clone());
+    let wake = Arc::clone(&board.wake);
     let on_growth = Arc::new(move |job| {
         // Whoever runs it has told it already.
         if !here.has(job) {
@@ -128,12 +162,21 @@ pub(super) async fn join(
     });
     let on_progress = Arc::new(move |word| hear(&told, &said, word));
     let on_lease = Arc::new(move |lease| match lease {
-        Lease::Renewed(at) => state.renew(at, &live),
+        Lease::Renewed(at) => {
+            let might = state.may_begin();
+            state.renew(at, &live);
+            if !might {
+                wake.notify_one();
+            }
+        }
         Lease::Anew => live.lose(),
     });
-    fleet
-        .join(Joining { worker: worker.clone(), kinds, lease, on_lease, on_growth, on_progress })
-        .await
+    let clock = Arc::clone(clock);
+    let on_time = Arc::new(move |at, now| clock.tell(at, now));
+    let (worker, kinds) = (worker.clone(), kinds.to_vec());
+    let joining =
+        Joining { worker, kinds, declared, lease, on_lease, on_growth, on_progress, on_time };
+    fleet.join(joining).await
 }
 
 /// Takes in what a job that another server runs said.
@@ -141,82 +184,6 @@ fn hear(bus: &Bus, live: &Live, Said { job, fence, progress }: Said) {
     let progress = Arc::new(progress);
     if live.hear(job, fence, &progress) {
         bus.tell(job, || News::Progress(progress));
-    }
-}
-
-/// What others run. Each open attempt of theirs holds a slot of its queue here, too (P3).
-pub(super) struct Others {
-    me: WorkerId,
-    /// What earlier starts of this worker left: it is followed here.
-    own: HashSet<Fence>,
-    slots: HashMap<QueueName, Arc<Slots>>,
-    open: HashMap<JobId, Open>,
-    live: Live,
-}
-
-struct Open {
-    fence: Fence,
-    worker: WorkerId,
-    _slot: Option<Slot>,
-}
-
-impl Others {
-    /// Nobody runs anything yet.
-    pub(super) fn new(core: &Core, own: HashSet<Fence>) -> Self {
-        let slots = core.gates.iter().map(|(name, gate)| (name.clone(), Arc::clone(&gate.slots)));
-        Self {
-            me: core.me.id,
-            own,
-            slots: slots.collect(),
-            open: HashMap::new(),
-            live: core.live.clone(),
-        }
-    }
-
-    /// Brings it up to date with a commit. A wish of elsewhere to stop what runs here is passed on.
-    pub(super) fn apply(&mut self, commit: &Commit) {
-        for change in &commit.changes {
-            let job = &change.job;
-            let is_mine = !self.follow(job);
-            if let Some(fence) = job.open
-                && is_mine
-                && commit.is_foreign
-                && job.state == JobState::Canceling
-            {
-                self.live.cancel(job.id, fence, CancelMode::Graceful);
-            }
-        }
-    }
-
-    /// Takes in where a job is; `true`: it is open elsewhere.
-    pub(super) fn follow(&mut self, job: &Job) -> bool {
-        let worker = job.worker.as_ref().map(|worker| worker.id).filter(|id| *id != self.me);
-        let open = job.open.filter(|fence| !self.own.contains(fence));
-        let (Some(worker), Some(fence)) = (worker, open) else {
-            self.open.remove(&job.id);
-            self.live.forget(job.id);
-            return false;
-        };
-        if self.open.get(&job.id).is_none_or(|open| open.fence != fence) {
-            self.open.remove(&job.id);
-            let slot = self.slots.get(&job.queue).map(Slots::take_owed);
-            self.open.insert(job.id, Open { fence, worker, _slot: slot });
-        }
-        true
-    }
-
-    /// The job is open elsewhere.
-    pub(super) fn has(&self, job: &Job) -> bool {
-        self.open.contains_key(&job.id)
-    }
-
-    /// How many attempts of each of the others are open.
-    pub(super) fn busy(&self) -> HashMap<WorkerId, u32> {
-        let mut busy = HashMap::new();
-        for open in self.open.values() {
-            *busy.entry(open.worker).or_default() += 1;
-        }
-        busy
     }
 }
 
@@ -262,13 +229,12 @@ impl Core {
 
     async fn look_around(&self) -> Result<(), StoreError> {
         let Some(fleet) = self.store.fleet() else { return Ok(()) };
-        let members = fleet.members().await?;
-        if members.iter().any(|member| !member.is_live) {
+        self.meet(fleet).await?;
+        if self.fleet.members().iter().any(|member| !member.is_live) {
             for (worker, jobs) in fleet.reap(self.clock.now()).await? {
                 tracing::warn!(worker = %worker.name, jobs, "a worker is gone; its jobs are given back");
             }
         }
-        self.meet(members);
         if self.fleet.has_company() {
             // A word may have been lost, or said before this server was there.
             for said in fleet.said().await? {
@@ -289,7 +255,9 @@ impl Core {
     }
 
     /// Takes in who there is.
-    pub(super) fn meet(&self, members: Vec<Member>) {
+    pub(super) async fn meet(&self, fleet: &dyn store::Fleet) -> Result<(), StoreError> {
+        let _turn = self.fleet.meeting.lock().await;
+        let members = fleet.members().await?;
         let mine = members.iter().find(|member| member.worker.id == self.me.id);
         let others = members.iter().any(|member| member.is_live && member.worker.id != self.me.id);
         self.fleet.has_company.send_if_modified(|had| std::mem::replace(had, others) != others);
@@ -298,11 +266,15 @@ impl Core {
             let one = |m: &Member| (m.worker.id, m.kinds.clone(), m.is_live, m.is_draining);
             members.iter().map(one).collect::<Vec<_>>()
         };
+        let elsewhere =
+            members.iter().filter(|m| m.worker.id != self.me.id && m.is_live && !m.is_draining);
+        let elsewhere = elsewhere.flat_map(|m| m.kinds.iter().cloned()).collect();
         let before = std::mem::replace(&mut *self.fleet.lock(), members.into());
-        if drained || essence(&before) != essence(&self.fleet.members()) {
-            self.board.lines().touch_all();
-            self.board.wake.notify_one();
+        let retaken = self.board.lines().set_takers(&self.fleet.takes, &elsewhere);
+        if drained || retaken || essence(&before) != essence(&self.fleet.members()) {
+            self.workers_changed();
         }
+        Ok(())
     }
 
     /// Puts in force what was changed of a queue elsewhere. Read again in turn: a change of our own may
@@ -326,27 +298,52 @@ impl Core {
         self.board.slots_moved(&row.name);
     }
 
-    /// Who takes jobs of a kind, of the workers that live and do not drain. `None`: this worker is alone,
-    /// and its own configuration says it.
-    pub(super) fn takers(&self, kind: &KindName) -> Option<Vec<Arc<str>>> {
-        self.fleet.length?;
+    /// The live workers that take a kind, by whether they drain. What this one takes is not asked.
+    pub(super) fn takers(&self, kind: &KindName, draining: bool) -> Vec<Arc<str>> {
         let members = self.fleet.members();
-        let takes = |m: &&Member| m.is_live && m.kinds.contains(kind);
-        Some(members.iter().filter(takes).map(|m| Arc::clone(&m.worker.name)).collect())
+        let takes = |m: &&Member| {
+            m.worker.id != self.me.id
+                && m.is_live
+                && m.is_draining == draining
+                && m.kinds.contains(kind)
+        };
+        members.iter().filter(takes).map(|m| Arc::clone(&m.worker.name)).collect()
     }
 
-    /// The slots of all workers that live and take something, and how many attempts hold one.
-    pub(super) fn slots_of_all(&self) -> (u32, u32) {
-        let stands = self.fleet.is_draining() || self.phase() != Phase::Serving;
+    /// The slots of all workers that live and take something, or this kind, and how many attempts hold one.
+    pub(super) fn slots_for(&self, kind: Option<&KindName>) -> (u32, u32) {
+        let stands = self.fleet.is_draining()
+            || self.phase() != Phase::Serving
+            || kind.is_some_and(|kind| !self.fleet.takes.contains(kind));
         let (mut slots, mut busy) = if stands { (0, 0) } else { self.worker.usage() };
         let elsewhere = self.board.others().as_ref().map(Others::busy).unwrap_or_default();
         for member in self.fleet.members().iter() {
             let id = member.worker.id;
-            if id != self.me.id && member.is_live && !member.is_draining {
+            let takes = kind.is_none_or(|kind| member.kinds.contains(kind));
+            if id != self.me.id && takes && member.is_live && !member.is_draining {
                 slots = slots.saturating_add(member.worker.slots);
                 busy = busy.saturating_add(elsewhere.get(&id).copied().unwrap_or_default());
             }
         }
         (slots, busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_begins_under_an_old_lease() {
+        // P11
+        let minute = Duration::from_secs(60);
+        let of = |length| Fleet::new(length, true, Arc::default(), &Catalog::default());
+        let (fleet, live) = (of(Some(minute)), Live::default());
+        for (age, may) in [(0, true), (29, true), (31, false), (46, false), (90, false), (1, true)]
+        {
+            fleet.renew(since_boot().saturating_sub(Duration::from_secs(age)), &live);
+            assert_eq!(fleet.may_begin(), may, "{age} s after it was renewed");
+        }
+        assert!(of(None).may_begin(), "on a store of its own there is none");
     }
 }

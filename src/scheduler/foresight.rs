@@ -80,6 +80,11 @@ impl Foresight {
         Self { kinds, heard: Some(Vec::new()), ..Self::default() }
     }
 
+    /// The workers changed: what was told before did not know of it.
+    pub(super) fn forget_told(&mut self) {
+        self.queues.values_mut().for_each(Known::forget_told);
+    }
+
     /// Brings in what an earlier server left waiting. Who asked for it, and how, is [remembered](Self::remember)
     /// later.
     pub(super) fn load_waiting(&mut self, waiting: &[Waiting]) {
@@ -207,6 +212,10 @@ impl Foresight {
         }
         if job.state.is_terminal() {
             self.args.remove(&job.id);
+            // What many took is given back once they are gone, by halves: else it would stay for ever.
+            if self.args.len() < self.args.capacity() / 8 {
+                self.args.shrink_to(self.args.len() * 2);
+            }
         }
     }
 }
@@ -246,7 +255,7 @@ impl Known {
         }
     }
 
-    /// Its slots or its pause changed: what was told before did not know of it.
+    /// Its slots, its pause, or the workers changed: what was told before did not know of it.
     pub(super) fn forget_told(&mut self) {
         self.told.clear();
     }

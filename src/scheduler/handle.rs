@@ -221,12 +221,14 @@ impl Handle {
             let position = self.wait(&known).and_then(|wait| wait.position);
             return Ok(Placed { position, estimate: self.estimate(&known).await });
         }
-        let ahead = self.core.board.lines().ready(&job.queue).map_or(0, |(count, _)| count);
-        let place = u64::try_from(ahead + 1).ok();
-        Ok(Placed {
-            position: place.filter(|_| job.not_before.is_none()),
-            estimate: self.core.estimate_of(&job).await,
-        })
+        Ok(Placed { position: self.place(&job), estimate: self.core.estimate_of(&job).await })
+    }
+
+    /// The place that a job would have; `None` where it would not be in line.
+    fn place(&self, job: &NewJob) -> Option<u64> {
+        let lines = self.core.board.lines();
+        let is_in_line = job.not_before.is_none() && !lines.is_untaken(&job.kind);
+        is_in_line.then(|| u64::try_from(lines.len(&job.queue) + 1).ok()).flatten()
     }
 
     async fn accept(&self, judged: Judged) -> Result<Accepted, StartRefusal> {

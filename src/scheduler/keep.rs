@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep};
 
 use super::core::Core;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::AcceptNo;
+use crate::domain::id::{AcceptNo, JobId};
 use crate::runner::kept::{Folders, Look};
 use crate::store::StoreError;
 use crate::store::keep::{Ended, Kept, Prune, Settled};
@@ -220,6 +220,7 @@ impl Keeper {
                     }
                 }
             }
+            self.carry(&settled).await?;
             if !settled.is_empty() {
                 self.doomed += settled.iter().filter(|job| job.logs.is_some()).count() as u64;
                 self.core.store.settle(settled).await?;
@@ -228,6 +229,21 @@ impl Keeper {
             rest(begun).await;
         }
         Ok(Rest::Work)
+    }
+
+    /// Has what stays in folders brought to the object store, as far as it is not there. Before they are
+    /// settled: a crash in between costs a look.
+    async fn carry(&self, settled: &[Settled]) -> Result<(), StoreError> {
+        let (Some(carrying), Some(fleet)) = (&self.core.carrying, self.core.store.fleet()) else {
+            return Ok(());
+        };
+        let stay = settled.iter().filter(|job| job.logs.is_none());
+        let stay: Vec<JobId> = stay.map(|job| job.job).collect();
+        if !stay.is_empty() {
+            fleet.may_lack(stay).await?;
+            carrying.work.notify_one();
+        }
+        Ok(())
     }
 
     /// Prunes what is past its time, the job that ended first first.
@@ -309,6 +325,9 @@ impl Keeper {
             self.kept.log_bytes = self.kept.log_bytes.saturating_sub(bytes.sum());
             self.kept.jobs = self.kept.jobs.saturating_sub(pruned.removed as u64);
             self.doomed += pruned.removed as u64;
+            if let Some(carrying) = self.core.carrying.as_ref().filter(|_| pruned.removed > 0) {
+                carrying.work.notify_one();
+            }
             if pruned.removed < pruned.looked_at {
                 // Somebody else was faster, or the keys are younger than we thought.
                 self.kept = self.core.store.kept().await?;

@@ -10,17 +10,30 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use tokio::time::{Instant, timeout_at};
+
 use super::copies::Brought;
 use super::core::Core;
 use super::handle::Handle;
 use super::raw_log::RawLog;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::{JobId, WorkerId};
 use crate::domain::job::Job;
 use crate::domain::log::{LogFrom, LogPage, LogQuery, LogStream};
+use crate::events::Watch;
+use crate::objects::ObjectError;
 use crate::runner::kept::Folders;
 use crate::runner::log::LogFiles;
 use crate::store::StoreError;
 use crate::store::fleet::Fleet;
+
+/// How long whoever reads a log waits for a rest that is on its way to the object store.
+const REST_WITHIN: Duration = Duration::from_secs(5);
+/// How often it looks, though no word of it came.
+const REST_LOOK: Duration = Duration::from_millis(500);
+/// What ended longer ago is waited for no more.
+const YOUNG: Duration = Duration::from_secs(60);
 
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +49,14 @@ pub enum LogError {
         "what the job printed from here on is with the worker `{0}`, which ran it: ask that server"
     )]
     Elsewhere(Arc<str>),
+    /// A part of it is in the object store, which does not give it.
+    #[error("a part of what the job printed is in the object store, {}", .0.for_clients())]
+    Object(#[from] ObjectError),
+    /// A part of it is in an object store that this server has not.
+    #[error(
+        "a part of what the job printed is in an object store, and this server has none: it needs the [object_store] of the others"
+    )]
+    NoObjects,
     /// The job was pruned meanwhile.
     #[error("no job has the id `{0}`")]
     NotFound(JobId),
@@ -150,6 +171,7 @@ impl Core {
     {
         let (id, attempts) = (job.id, job.attempt);
         let mut is_second = false;
+        let mut patience = None;
         loop {
             let places = self.places(fleet, job, is_second || job.state.is_terminal()).await?;
             let (files, read) = (places.files.clone(), read.clone());
@@ -162,6 +184,9 @@ impl Core {
             if !lacks(&answer) && (is_second || !has_moved) {
                 return Ok(answer);
             }
+            if is_second && self.wait_for_rest(job, &mut patience).await {
+                continue;
+            }
             if is_second {
                 return Err(places.elsewhere.map_or(LogError::NotFound(id), LogError::Elsewhere));
             }
@@ -170,6 +195,25 @@ impl Core {
             }
             is_second = true;
         }
+    }
+
+    /// Waits until there may be more of what a job printed that has ended just now, or may end at any time:
+    /// its rest may still be on its way to the object store. `false`: it was waited for long enough.
+    async fn wait_for_rest(&self, job: &Job, patience: &mut Option<(Instant, Watch)>) -> bool {
+        let now = self.clock.now();
+        let is_young = |at: Timestamp| now - at < TimeDelta::from_std(YOUNG).unwrap_or_default();
+        if self.carrying.is_none() || !job.ended_at.is_none_or(is_young) {
+            return false;
+        }
+        let (until, watch) = patience
+            .get_or_insert_with(|| (Instant::now() + REST_WITHIN, self.board.bus.watch(job.id)));
+        let until = *until;
+        if until <= Instant::now() {
+            return false;
+        }
+        let look = until.min(Instant::now() + REST_LOOK);
+        drop(timeout_at(look, watch.next()).await);
+        true
     }
 
     async fn places(
@@ -190,7 +234,8 @@ impl Core {
             return Ok(Places { files, own, elsewhere: None, _brought: None });
         }
         let store = self.store.as_ref();
-        let brought = self.copies.bring((store, fleet), job, &missing).await?;
+        let objects = self.carrying.as_ref().map(|carrying| carrying.objects.as_ref());
+        let brought = self.copies.bring((store, fleet, objects), job, &missing).await?;
         // What this data folder itself has lost nobody has.
         let mut cut = Vec::new();
         let mut elsewhere = None;

@@ -17,6 +17,7 @@ use crate::domain::kind::Catalog;
 use crate::domain::meter::{Count, Level, Spread};
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
+pub use crate::objects::meter::Meter as OfObjects;
 use crate::store::Waiting;
 
 /// From a hundredth of a second to a day.
@@ -194,6 +195,11 @@ impl Handle {
     /// What happened to jobs.
     pub fn meter(&self) -> &Meter {
         &self.core.board.meter
+    }
+
+    /// What the object store was asked; `None`: there is none.
+    pub fn objects(&self) -> Option<&OfObjects> {
+        Some(self.core.carrying.as_ref()?.objects.meter())
     }
 
     /// The declared queues, as they are used now.

@@ -10,11 +10,12 @@
 //! # Concurrency
 //!
 //! One dispatcher task claims and spawns; one task per open attempt records what its runner
-//! reports; one task settles and prunes what ended; one looks after other workers; everybody else goes through [`Handle`]. Lock order: the table of live attempts, the
+//! reports; one task settles and prunes what ended; one looks after other workers, one after an object store; everybody else goes through [`Handle`]. Lock order: the table of live attempts, the
 //! lines and the slots are each locked alone, never one inside another.
 
 mod admission;
 mod attempt;
+mod carrying;
 mod copies;
 mod core;
 mod dispatch;
@@ -28,6 +29,7 @@ mod live;
 mod logs;
 pub mod meter;
 mod orders;
+mod others;
 mod ranked;
 pub mod raw_log;
 mod recent;
@@ -42,7 +44,7 @@ mod upload;
 mod waiting;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -50,8 +52,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::carrying::Porter;
 pub use self::core::Board;
-use self::core::{Core, Gate, Parts, Phase};
+use self::core::{Barrier, Core, Gate, Parts, Phase};
 use self::dispatch::Dispatcher;
 use self::fleet::Fleet;
 use self::keep::Keeper;
@@ -68,10 +71,12 @@ use crate::domain::clock::Clock;
 use crate::domain::id::WorkerId;
 use crate::domain::job::Job;
 use crate::domain::kind::Catalog;
+use crate::domain::label::Labels;
 use crate::domain::limits::Limits;
-use crate::domain::names::QueueName;
+use crate::domain::names::{KindName, QueueName};
 use crate::domain::retention::Retention;
 use crate::domain::worker::Worker;
+use crate::objects::Objects;
 use crate::runner::Runner;
 use crate::runner::log::LogFiles;
 use crate::store::{JoinError, Picture, QueueRow, Store};
@@ -97,6 +102,8 @@ pub struct Options {
     pub retention: Retention,
     /// What they printed.
     pub logs: LogFiles,
+    /// Where what is beyond the store's room for them goes; `None`: it stays in folders.
+    pub objects: Option<Arc<Objects>>,
     /// The boot of this machine.
     pub boot_id: String,
     /// How many attempts this worker may run at once.
@@ -109,6 +116,8 @@ pub struct Options {
     pub lease: Duration,
     /// It takes jobs; else others do, and it only tells of them.
     pub works: bool,
+    /// What kinds may ask of who runs them.
+    pub labels: Labels,
 }
 
 /// Runs a part without which nothing is scheduled rightly.
@@ -119,6 +128,22 @@ fn spawn_vital(
 ) {
     let vital = Arc::clone(core);
     core.tasks.spawn(async move { vital.guarded(part, work).await });
+}
+
+/// Runs all parts.
+fn spawn_all(core: &Arc<Core>, barriers: mpsc::Receiver<Barrier>) {
+    let dispatcher = Dispatcher::new(Arc::clone(core), barriers);
+    spawn_vital(core, "the dispatcher", dispatcher.run());
+    let keeper = Keeper::new(Arc::clone(core));
+    spawn_vital(core, "what keeps ended jobs", keeper.run());
+    spawn_vital(core, "what remembers jobs", remembered::remember(Arc::clone(core)));
+    if let Some(carrying) = &core.carrying {
+        let porter = Porter::new(Arc::clone(core), Arc::clone(carrying));
+        spawn_vital(core, "what looks after the object store", porter.run());
+    }
+    if core.store.fleet().is_some() {
+        spawn_vital(core, "what looks after other workers", Arc::clone(core).keep_company());
+    }
 }
 
 /// The gates of the queues that are declared.
@@ -152,14 +177,19 @@ impl Scheduler {
             name: options.worker_name.into(),
             version: options.version,
             slots: if options.works { options.slots } else { 0 },
+            labels: options.labels,
             started_at: now,
             last_seen_at: now,
         };
         let live = Live::default();
-        let fleet = Fleet::new(options.store.fleet().map(|_| options.lease), options.works);
-        let kinds = options.catalog.kinds.keys().filter(|_| options.works).cloned().collect();
-        fleet::join(options.store.as_ref(), &worker, kinds, (&fleet, &live, &options.board.bus))
-            .await?;
+        let takes = options.catalog.runnable_with(&worker.labels).filter(|_| options.works);
+        let takes: Arc<[KindName]> = takes.cloned().collect();
+        let length = options.store.fleet().map(|_| options.lease);
+        let fleet = Fleet::new(length, options.works, Arc::clone(&takes), &options.catalog);
+        // Nobody else is known yet.
+        options.board.lines().set_takers(&takes, &HashSet::new());
+        let told = (&fleet, &live, &options.board);
+        fleet::join(options.store.as_ref(), &worker, told, &options.clock).await?;
         let specs = options.catalog.queues.values().cloned().collect();
         let rows = options.store.declare_queues(specs).await?;
         let gates = gates(rows, &options.catalog);
@@ -183,6 +213,7 @@ impl Scheduler {
             limits: options.limits,
             retention: options.retention,
             logs: options.logs,
+            objects: options.objects,
             boot_id: options.boot_id.into(),
             worker: Arc::new(worker),
             fleet,
@@ -192,14 +223,7 @@ impl Scheduler {
         let left = core.store.own_attempts().await?;
         core.follow_others(&open, &left, last);
         let found = recovery::recover(&core, left).await?;
-        let dispatcher = Dispatcher::new(Arc::clone(&core), barriers);
-        spawn_vital(&core, "the dispatcher", dispatcher.run());
-        let keeper = Keeper::new(Arc::clone(&core));
-        spawn_vital(&core, "what keeps ended jobs", keeper.run());
-        spawn_vital(&core, "what remembers jobs", remembered::remember(Arc::clone(&core)));
-        if core.store.fleet().is_some() {
-            spawn_vital(&core, "what looks after other workers", Arc::clone(&core).keep_company());
-        }
+        spawn_all(&core, barriers);
         Ok(Self { core, found })
     }
 

@@ -39,7 +39,7 @@ impl Core {
         note: Option<String>,
         by: Option<CallerName>,
     ) -> Result<CancelAnswer, store::CancelError> {
-        let cancel = store::Cancel { job: id, note, by, at: self.clock.now() };
+        let cancel = store::Cancel { job: id, mode, note, by, at: self.clock.now() };
         let answer = self.store.cancel(cancel).await?;
         if answer.job.state == JobState::Canceling
             && let Some(fence) = answer.job.open

@@ -40,7 +40,7 @@ pub(super) async fn recover(
         && !left.is_empty()
     {
         // Who else lives wants to see the rest of what was printed.
-        core.meet(fleet.members().await?);
+        core.meet(fleet).await?;
     }
     let looks = stream::iter(left).map(|(job, open)| async move {
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
@@ -104,6 +104,7 @@ async fn settle(
             );
         }
         Ok(Guarded::Stale) => {
+            core.board.meter.stale.add(1);
             tracing::warn!(job.id = %job.id, attempt = open.number, "its end was refused as stale");
         }
         Err(StoreError::Unavailable(why)) => {

@@ -9,7 +9,6 @@ use crate::domain::job::{Delay, Job};
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::JobState;
 use crate::domain::wait::{Holder, Wait, WaitReason};
-use crate::store::fleet::Member;
 
 impl Core {
     /// Why this job waits and where; `None` unless QUEUED.
@@ -31,7 +30,13 @@ impl Core {
         let Some(gate) = gate.filter(|_| self.catalog.kinds.contains_key(&job.kind)) else {
             return Some(self.wait_elsewhere(job));
         };
-        let position = self.board.lines().position(job);
+        let (is_untaken, position) = {
+            let lines = self.board.lines();
+            (lines.is_untaken(&job.kind), lines.position(job))
+        };
+        if is_untaken {
+            return Some(self.nobody(&job.kind));
+        }
         // Without one the row is older than the line: it was claimed since.
         let Some(place) = position else { return Some(starting()) };
         let mut wait = self.wait_in_line(job, gate, place);
@@ -44,10 +49,10 @@ impl Core {
         Some(wait)
     }
 
-    /// Why nobody takes jobs of a kind for now that this worker takes; `None`: somebody does.
-    fn standstill(&self, kind: &KindName) -> Option<Wait> {
-        let wait = if !self.fleet.works() {
-            nobody(kind)
+    /// Why nobody takes jobs of a kind for now that is in line; `None`: somebody does.
+    pub(super) fn standstill(&self, kind: &KindName) -> Option<Wait> {
+        let wait = if !self.fleet.takes().contains(kind) {
+            return None;
         } else if self.phase() != Phase::Serving {
             Wait::plain(WaitReason::Draining, "the server is stopping")
         } else if self.fleet.is_draining() {
@@ -55,17 +60,26 @@ impl Core {
         } else {
             return None;
         };
-        let takes = |m: &Member| {
-            m.worker.id != self.me.id && m.is_live && !m.is_draining && m.kinds.contains(kind)
-        };
-        (!self.fleet.members().iter().any(takes)).then_some(wait)
+        self.takers(kind, false).is_empty().then_some(wait)
     }
 
-    /// Why a job waits that this worker does not take.
+    /// No live worker that does not drain takes jobs of a kind.
+    fn nobody(&self, kind: &KindName) -> Wait {
+        let asked = self.catalog.kinds.get(kind).map(|kind| &kind.worker_labels);
+        let with = asked.filter(|labels| !labels.is_empty());
+        let with = with.map_or(String::new(), |labels| format!(" with {labels}"));
+        let text = format!("no worker{with} takes jobs of the kind `{kind}`");
+        let mut wait = Wait::plain(WaitReason::NoWorker, text);
+        let drain = self.takers(kind, true).into_iter();
+        wait.rest.extend(drain.map(|name| format!("`{name}` drains, and takes nothing more")));
+        wait
+    }
+
+    /// Why a job waits whose kind or queue is not declared here.
     fn wait_elsewhere(&self, job: &Job) -> Wait {
-        let takers = self.takers(&job.kind).unwrap_or_default();
+        let takers = self.takers(&job.kind, false);
         if takers.is_empty() {
-            return nobody(&job.kind);
+            return self.nobody(&job.kind);
         }
         let text = format!("it waits for a slot of {}", takers.join(", "));
         Wait::plain(WaitReason::SlotsBusy, text)
@@ -74,7 +88,7 @@ impl Core {
     fn wait_in_line(&self, job: &Job, gate: &Gate, place: u64) -> Wait {
         let queue = &job.queue;
         let (slots, busy) = gate.slots.usage();
-        let (worker_slots, worker_busy) = self.slots_of_all();
+        let (worker_slots, worker_busy) = self.slots_for(Some(&job.kind));
         let (free_here, free_there) =
             (slots.saturating_sub(busy), worker_slots.saturating_sub(worker_busy));
         let free = free_here.min(free_there);
@@ -92,13 +106,15 @@ impl Core {
                 format!("queue `{queue}` has 0 slots: nothing of it starts until it gets some");
             (WaitReason::QueueSlotsBusy, text, Some(queue))
         } else if free_there < free_here {
-            let text = format!("{worker_busy} of {worker_slots} slots of the worker are busy");
+            let whose = self.whose_slots(&job.kind);
+            let text = format!("{worker_busy} of {worker_slots} slots of {whose} are busy");
             (WaitReason::SlotsBusy, text, None)
         } else {
             let text = format!("{busy} of {slots} slots of queue `{queue}` are busy");
             (WaitReason::QueueSlotsBusy, text, Some(queue))
         };
-        let mut wait = Wait { holders: self.holders(of), ..Wait::plain(reason, limit) };
+        let holders = self.holders(of, &job.kind);
+        let mut wait = Wait { holders, ..Wait::plain(reason, limit) };
         if slots > 0 && !self.has_history(job) {
             wait.rest.push(format!("no estimate: no run of `{}` has ended yet", job.kind));
         }
@@ -110,9 +126,29 @@ impl Core {
         foresight.history.runs_of(foresight.traits(job).kind) > 0
     }
 
-    /// Who holds the slots of a queue, or of the worker, first the one that was claimed first.
-    fn holders(&self, queue: Option<&QueueName>) -> Vec<Holder> {
+    /// The workers that jobs of a kind wait for.
+    fn whose_slots(&self, kind: &KindName) -> String {
+        let asked = self.catalog.kinds.get(kind).map(|kind| &kind.worker_labels);
+        match asked.filter(|labels| !labels.is_empty()) {
+            Some(labels) => format!("the workers with {labels}"),
+            None => "the worker".to_owned(),
+        }
+    }
+
+    /// Who holds the slots of a queue, or of the workers that take a kind, first the one that was claimed
+    /// first.
+    fn holders(&self, queue: Option<&QueueName>, kind: &KindName) -> Vec<Holder> {
         let mut jobs = self.board.foresight().running(queue);
+        if queue.is_none() {
+            let (is_mine, members) = (self.fleet.takes().contains(kind), self.fleet.members());
+            jobs.retain(|(_, job)| {
+                let is_elsewhere = self.board.others().as_ref().is_some_and(|o| o.has(job));
+                let worker = job.worker.as_ref().filter(|_| is_elsewhere);
+                let takes =
+                    |id| members.iter().any(|m| m.worker.id == id && m.kinds.contains(kind));
+                worker.map_or(is_mine, |worker| takes(worker.id))
+            });
+        }
         jobs.sort_unstable_by_key(|&(fence, _)| fence);
         let holder = |(fence, job): (_, std::sync::Arc<Job>)| {
             let said = self.live.progress(job.id, fence).and_then(|progress| part(&progress));
@@ -125,10 +161,6 @@ impl Core {
         };
         jobs.into_iter().map(holder).collect()
     }
-}
-
-fn nobody(kind: &KindName) -> Wait {
-    Wait::plain(WaitReason::NoWorker, format!("no worker takes jobs of the kind `{kind}`"))
 }
 
 /// Whole percents; `None` for what is none.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::core::Core;
-use super::fleet::Others;
 use super::handle::Handle;
+use super::others::Others;
 use crate::domain::id::WorkerId;
 use crate::domain::job::Job;
 use crate::domain::names::KindName;
@@ -78,7 +78,7 @@ impl Handle {
                 is_live: true,
                 is_draining: core.fleet.is_draining() || !self.is_accepting(),
                 busy: core.worker.usage().1,
-                kinds: core.catalog.kinds.keys().filter(|_| core.fleet.works()).cloned().collect(),
+                kinds: core.fleet.takes().to_vec(),
             };
         }
         let members = core.fleet.members();
@@ -92,6 +92,11 @@ impl Handle {
             busy: busy.get(&id).copied().unwrap_or_default(),
             kinds: member.kinds.clone(),
         }
+    }
+
+    /// The live workers that declare a kind otherwise than this one, by name: who runs a job decides.
+    pub fn differing(&self, kind: &KindName) -> Vec<Arc<str>> {
+        self.core.fleet.differing(self.core.me.id, kind)
     }
 
     /// A job with an open attempt holds a slot of this worker. What an earlier start of this process left
@@ -114,12 +119,11 @@ impl Handle {
             None => return Err(DrainError::NotFound(id)),
         };
         if let Some(fleet) = core.store.fleet() {
-            core.meet(fleet.members().await?);
+            core.meet(fleet).await?;
         }
         if id == core.me.id {
             core.fleet.drain(drain);
-            core.board.lines().touch_all();
-            core.board.wake.notify_one();
+            core.workers_changed();
             core.barrier().await;
         }
         Ok(changed)

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::StartError;
 use super::data::DataFolder;
-use crate::config::Database;
+use crate::config::{Database, Postgres};
 use crate::store::postgres::import;
 use crate::store::sqlite::copy::CopyError;
 
@@ -38,12 +38,14 @@ impl From<ImportError> for MigrateError {
 
 /// Moves them, all or none.
 pub async fn migrate(data: &Path, database: &Database) -> Result<Imported, MigrateError> {
-    let Database::Postgres(url) = database else { return Err(MigrateError::NoTarget) };
+    let Database::Postgres(Postgres { url, direct }) = database else {
+        return Err(MigrateError::NoTarget);
+    };
     let file = data.join(super::DATABASE);
     if !file.exists() {
         return Err(MigrateError::Import(CopyError::Missing(file).into()));
     }
     let folder = DataFolder::take(data).map_err(StartError::from)?;
     let home = folder.home().map_err(StartError::from)?;
-    Ok(import::import(&file, url, &home).await?)
+    Ok(import::import(&file, (url, direct.as_deref()), &home).await?)
 }

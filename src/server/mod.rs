@@ -10,7 +10,9 @@
 
 mod backup;
 mod data;
+mod entrance;
 mod migrate;
+mod objects;
 mod open;
 mod patience;
 mod signals;
@@ -25,8 +27,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,13 +37,14 @@ pub use crate::store::sqlite::copy::CopyError;
 pub use backup::{Backup, BackupError, Stop, backup};
 pub use data::{DataError, Holder};
 pub use migrate::{ImportError, Imported, MigrateError, migrate};
+pub use objects::{ObjectsTrouble, try_objects};
 pub use tokens::OfflineTokens;
 pub use trouble::{DatabaseTrouble, Trouble};
 
 use crate::api::{self, Pages};
 use crate::auth::Keeper;
-use crate::config::{Config, Database};
-use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::config::{Config, Database, Door};
+use crate::domain::clock::{Clock, SharedClock, Timestamp};
 use crate::domain::limits::Limits;
 use crate::runner::process::{self, ProcessRunner};
 use crate::scheduler::{self, Board, Scheduler};
@@ -51,6 +52,7 @@ use crate::store;
 use crate::store::{Health, JoinError, StoreError, postgres, sqlite};
 use crate::telemetry::{self, metrics};
 use data::DataFolder;
+use entrance::{Entrance, Open};
 use open::Opened;
 use signals::Signals;
 
@@ -102,6 +104,9 @@ pub enum StartError {
     /// It may not join the other workers of the database.
     #[error("{0}")]
     Join(JoinError),
+    /// The object store of the configuration is of no use.
+    #[error("{0}")]
+    Objects(ObjectsTrouble),
     /// Recovery failed.
     #[error("recover what an earlier server left open")]
     Recover(#[source] StoreError),
@@ -140,10 +145,9 @@ pub struct Server {
     scheduler: Scheduler,
     health: watch::Receiver<Health>,
     runner: Arc<ProcessRunner>,
-    listener: TcpListener,
-    app: axum::Router,
-    meter: Arc<api::Meter>,
-    address: SocketAddr,
+    /// `None`: it opens no port.
+    open: Option<Open>,
+    address: Option<SocketAddr>,
     keeper: Arc<Keeper>,
     drain_timeout: Duration,
     limits: Limits,
@@ -159,12 +163,10 @@ impl Server {
         telemetry::init();
         let mut signals = Signals::new().map_err(StartError::Runner)?;
         let mut folder = DataFolder::take(&config.server.data)?;
-        let address = config.server.listen;
-        let listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let entrance = Entrance::bind(&config.server).await?;
+        let address = entrance.as_ref().map(|entrance| entrance.address);
 
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SharedClock::default());
         let keeper = Arc::new(Keeper::new(Arc::clone(&clock)));
         let parts = tokio::select! {
             parts = start_parts(&folder, &clock, &keeper, &config) => parts?,
@@ -175,32 +177,35 @@ impl Server {
         let uses = tokens::write_down(Arc::clone(&keeper), scheduler.handle(), closing.clone());
         sockets.spawn(uses);
         let (meter, started_at) = (Arc::<api::Meter>::default(), clock.now());
-        let app = api::router(api::Options {
-            handle: scheduler.handle(),
-            keeper: Arc::clone(&keeper),
-            meter: Arc::clone(&meter),
-            exposition: exposition(&scheduler, &meter, of_store, started_at),
-            started_at,
-            clock,
-            version: VERSION.to_owned(),
-            store,
-            pages: Pages::embedded(),
-            closing: closing.clone(),
-            sockets: sockets.clone(),
-            for_other_machines: config.server.insecure_no_auth || !address.ip().is_loopback(),
-            allowed_hosts: config.server.allowed_hosts,
-            allowed_origins: config.server.allowed_origins,
-            introspection: config.server.introspection,
+        let with_api = entrance.as_ref().is_some_and(Entrance::has_api);
+        let is_wide = entrance.as_ref().is_some_and(Entrance::is_wide);
+        let open = entrance.map(|entrance| {
+            entrance.opened(api::Options {
+                handle: scheduler.handle(),
+                keeper: Arc::clone(&keeper),
+                meter: Arc::clone(&meter),
+                exposition: exposition(&scheduler, &meter, of_store, started_at),
+                started_at,
+                clock,
+                version: VERSION.to_owned(),
+                store,
+                pages: Pages::embedded(),
+                closing: closing.clone(),
+                sockets: sockets.clone(),
+                for_other_machines: config.server.insecure_no_auth || is_wide,
+                allowed_hosts: config.server.allowed_hosts,
+                allowed_origins: config.server.allowed_origins,
+                introspection: config.server.introspection,
+            })
         });
-        folder.say(Some(url(address)))?;
+        // Who looks for an API finds none where there is none.
+        folder.say(address.filter(|_| with_api).map(url))?;
         let drain_timeout = config.server.drain_timeout;
         Ok(Self {
             scheduler,
             health,
             runner,
-            listener,
-            app,
-            meter,
+            open,
             address,
             keeper,
             drain_timeout,
@@ -212,8 +217,8 @@ impl Server {
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    /// Where it listens; `None`: nowhere.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -231,14 +236,7 @@ impl Server {
     /// end within the drain timeout, the second kills it, a third waits for nothing more.
     pub async fn run_until_stopped(self) -> Result<(), ServerError> {
         let mut signals = self.signals;
-        // A socket says why it is closed, and is given the time for that.
-        let patience = self.limits.slow_reader.saturating_mul(2);
-        let listener = self.listener.tap_io(move |tcp| {
-            patience::send_at_once(tcp);
-            patience::cut_when_untaken(tcp, patience);
-        });
-        let closing = self.closing.clone();
-        let mut serving = pin!(api::serve(listener, self.app, &self.limits, &self.meter, closing));
+        let mut serving = pin!(entrance::serve(self.open, &self.limits, self.closing.clone()));
         let mut health = self.health;
         let mut failure = pin!(async {
             tokio::select! {
@@ -296,8 +294,8 @@ async fn start_parts(
     let Opened { store, meter, name } = open::open(folder, &config.server.database, sink).await?;
     let failed = |error| StartError::of_recovery(&config.server.database, error);
     keeper.learn(&store.tokens_and_shares().await.map_err(failed)?);
-    let wide = !config.server.listen.ip().is_loopback() && !config.server.insecure_no_auth;
-    if wide && !keeper.is_required() {
+    let is_wide = config.server.door != Door::Shut && !config.server.listen.ip().is_loopback();
+    if is_wide && !config.server.insecure_no_auth && !keeper.is_required() {
         return Err(StartError::Unguarded(config.server.listen));
     }
     let runner = ProcessRunner::new(process::Options {
@@ -310,6 +308,7 @@ async fn start_parts(
         clock: Arc::clone(clock),
     })
     .map_err(StartError::Runner)?;
+    let objects = objects::open(config.object_store.as_ref(), store.as_ref(), failed).await?;
     let health = store.health();
     let scheduler = Scheduler::start(scheduler::Options {
         board,
@@ -318,6 +317,7 @@ async fn start_parts(
         clock: Arc::clone(clock),
         catalog,
         logs: runner.logs(),
+        objects,
         limits: config.limits.clone(),
         retention: config.retention.clone(),
         boot_id: runner.boot_id().to_owned(),
@@ -326,6 +326,7 @@ async fn start_parts(
         version: VERSION.to_owned(),
         lease: config.worker.lease,
         works: config.worker.works,
+        labels: config.worker.labels.clone(),
     })
     .await
     .map_err(|error| match error {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::data::DataFolder;
 use super::{DATABASE, StartError};
-use crate::config::Database;
+use crate::config::{Database, Postgres};
 use crate::store::meter::Meter;
 use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{self, SqliteStore};
@@ -37,9 +37,9 @@ pub(super) async fn open(
             let meter = Arc::clone(store.meter());
             Ok(Opened { store: Arc::new(store), meter, name: "sqlite" })
         }
-        Database::Postgres(url) => {
-            let home = folder.home()?;
-            let options = postgres::Options { home, ..postgres::Options::new(url, sink) };
+        Database::Postgres(Postgres { url, direct }) => {
+            let (home, direct) = (folder.home()?, direct.clone());
+            let options = postgres::Options { direct, home, ..postgres::Options::new(url, sink) };
             // It waits for a network: whoever wants to stop meanwhile is heard.
             let opening = tokio::task::spawn_blocking(|| PostgresStore::open(options));
             let ended =

@@ -44,6 +44,8 @@ pub enum Trouble {
     Unguarded,
     /// The database that was named cannot be used; the error says all of it.
     Database(DatabaseTrouble),
+    /// The object store that was named cannot be used; the error says all of it.
+    Objects,
     /// Something else: the error says what.
     Other,
 }
@@ -53,6 +55,8 @@ pub enum Trouble {
 pub enum DatabaseTrouble {
     /// Change the configuration, or the database.
     Settings,
+    /// Name the ways to it, by its pooler and past that.
+    Pooler,
     /// Give the user its rights, or name another.
     NotAllowed,
     /// See that it can be reached.
@@ -81,6 +85,7 @@ impl From<&postgres::OpenError> for DatabaseTrouble {
             | E::TooNew { .. }
             | E::Foreign(_)
             | E::Gone(_) => Self::Settings,
+            E::Pooled(_) | E::DirectPooled(_) | E::Elsewhere { .. } | E::Options(_) => Self::Pooler,
             E::Login { .. } | E::Rights { .. } => Self::NotAllowed,
             E::Unreachable { .. } => Self::Unreachable,
             E::InUse(_) => Self::InUse,
@@ -111,6 +116,7 @@ impl StartError {
             Self::Join(_) => Trouble::Database(DatabaseTrouble::NameTaken),
             Self::Lost(_) => Trouble::Database(DatabaseTrouble::Unreachable),
             Self::Unguarded(_) => Trouble::Unguarded,
+            Self::Objects(_) => Trouble::Objects,
             Self::Stopped => Trouble::Other,
             Self::Open { .. } | Self::Runner(_) | Self::Recover(_) => of_io(self),
         }
@@ -166,7 +172,7 @@ fn of_address(kind: ErrorKind) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Database;
+    use crate::config::{Database, Postgres};
 
     #[test]
     fn a_database_that_went_away_is_no_full_disk() {
@@ -175,7 +181,7 @@ mod tests {
             StartError::of_recovery(database, error).trouble()
         };
         let unreachable = Trouble::Database(DatabaseTrouble::Unreachable);
-        assert_eq!(lost(&Database::Postgres(String::new())), unreachable);
+        assert_eq!(lost(&Database::Postgres(Postgres::default())), unreachable);
         assert_eq!(lost(&Database::Sqlite), Trouble::DiskFull);
     }
 

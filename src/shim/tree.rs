@@ -185,8 +185,9 @@ fn parse_stat(number: Pid, stat: &[u8]) -> Option<Seen> {
     Some(Seen { process: Process { pid: number, started }, parent, alive })
 }
 
+/// A process as it is named in `/proc`; none for a number that cannot be one.
 fn pid(text: &str) -> Option<Pid> {
-    text.parse().ok().and_then(Pid::from_raw)
+    text.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw)
 }
 
 #[cfg(test)]
@@ -201,6 +202,16 @@ mod tests {
         let seen = parse_stat(number, line).unwrap();
         assert_eq!(seen.process, Process { pid: number, started: 987 });
         assert_eq!((seen.parent, seen.alive), (Pid::from_raw(7), true));
+    }
+
+    #[test]
+    fn what_is_being_reaped_is_nobodys_child() {
+        for parent in ["0", "-1"] {
+            let line =
+                format!("42 (sh) X {parent} -1 -1 0 -1 4194560 1 2 3 4 5 6 7 8 9 10 1 0 987");
+            let seen = parse_stat(Pid::from_raw(42).unwrap(), line.as_bytes()).unwrap();
+            assert_eq!((seen.parent, seen.alive), (None, false));
+        }
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub struct ClaimRequest {
     /// The queues to claim from, in this order, and how many of each at most. One that is paused
     /// in the store, or was never declared, gives nothing.
     pub queues: Vec<(QueueName, u32)>,
-    /// The kinds that this worker takes; jobs of others are passed over.
+    /// The kinds that this worker takes: it has the labels that they ask for. Jobs of others are passed
+    /// over.
     pub kinds: Arc<[KindName]>,
     /// Makes the command lines.
     pub planner: Arc<dyn Planner>,

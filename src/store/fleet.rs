@@ -13,12 +13,14 @@
 //! 5. What others commit is handed to the sink like what this one commits, in the order of commit, from
 //!    the moment that [`Fleet::follow`] names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::carried::Carried;
 use super::{Guarded, StoreError, Waiting};
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
@@ -40,6 +42,10 @@ pub type GrowthSink = Arc<dyn Fn(JobId) + Send + Sync>;
 /// Is told what a job said of its progress under a claim, here or elsewhere, on the same thread.
 pub type ProgressSink = Arc<dyn Fn(Said) + Send + Sync>;
 
+/// Is told what the store's clock showed at an instant of [`since_boot`](crate::domain::clock::since_boot),
+/// on the same thread.
+pub type TimeSink = Arc<dyn Fn(Duration, Timestamp) + Send + Sync>;
+
 /// What became of the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
@@ -50,6 +56,9 @@ pub enum Lease {
     Anew,
 }
 
+/// Kinds with what stands for their declarations: the same where they are the same.
+pub type Declared = BTreeMap<KindName, String>;
+
 /// A worker that joins.
 #[derive(Clone)]
 pub struct Joining {
@@ -57,6 +66,8 @@ pub struct Joining {
     pub worker: Worker,
     /// What it takes.
     pub kinds: Vec<KindName>,
+    /// What it declares, also without taking it.
+    pub declared: Declared,
     /// For how long it counts as living after it was last heard of.
     pub lease: Duration,
     /// Hears of the lease from then on.
@@ -65,6 +76,8 @@ pub struct Joining {
     pub on_growth: GrowthSink,
     /// Hears what [`say`](Fleet::say) was told.
     pub on_progress: ProgressSink,
+    /// Hears what the time is, for all who share the store.
+    pub on_time: TimeSink,
 }
 
 /// Why a worker may not join.
@@ -93,6 +106,8 @@ pub struct Member {
     pub worker: Worker,
     /// What it takes.
     pub kinds: Vec<KindName>,
+    /// What it declares.
+    pub declared: Declared,
     /// Its lease holds.
     pub is_live: bool,
     /// It takes nothing more.
@@ -111,18 +126,40 @@ pub struct Picture {
 }
 
 /// A part of what an attempt printed, as its supervisor wrote it: whole frames.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogPart {
     /// The number of the attempt.
     pub number: u32,
     /// Where it begins in everything that was printed.
     pub start: u64,
-    /// Where it ends: everything before is there too.
+    /// Where it ends: everything before is there too, as far as it is kept.
     pub until: u64,
-    /// The frames.
+    /// The frames; empty where they are in an object.
     pub frames: Vec<u8>,
+    /// The object that has the frames.
+    pub object: Option<Object>,
+    /// The segment of the tail that it belongs to; `None`: it is of the head.
+    pub segment: Option<Segment>,
     /// Nothing behind it is uploaded: that stays with the worker.
     pub is_cut: bool,
+}
+
+/// An object with frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its name, below the place of its job.
+    pub name: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// A segment of the tail of a log, of which so many are kept as stand in the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it begins in everything that was printed.
+    pub start: u64,
+    /// Where the oldest one begins: those before are kept no more.
+    pub oldest: u64,
 }
 
 /// What a running job said of its progress.
@@ -147,13 +184,17 @@ pub struct Upload {
     pub part: LogPart,
     /// The most bytes that the attempts before may have there.
     pub room: u64,
+    /// The attempt may have ended, if its claim said so itself: it is said then that more follows.
+    pub is_late: bool,
 }
 
 /// What became of a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Uploaded {
     /// It is there.
     Done,
+    /// It is there, and nobody needs these objects any more.
+    Replaced(Vec<String>),
     /// The claim is over: nothing was changed.
     Stale,
     /// Nothing that is there ends where it begins. All up to this offset is there.
@@ -164,7 +205,7 @@ pub enum Uploaded {
 
 /// A store that several workers share.
 #[async_trait]
-pub trait Fleet: Send + Sync {
+pub trait Fleet: Carried + Send + Sync {
     /// Brings this process in; from then on its lease is renewed.
     async fn join(&self, joining: Joining) -> Result<(), JoinError>;
 

@@ -22,6 +22,7 @@
 //! Every method may be called from any task. Dropping the future of a write does not undo it: no
 //! request owns a transaction.
 
+pub mod carried;
 mod claim;
 pub mod error;
 pub mod filter;
@@ -44,7 +45,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::domain::attempt::{Attempt, AttemptEnd};
+use crate::domain::attempt::{Attempt, AttemptEnd, CancelMode};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Commit, Event};
 use crate::domain::id::{AcceptNo, EventNo, Fence, JobId, WorkerId};
@@ -124,6 +125,8 @@ pub struct Finish {
 pub struct Cancel {
     /// The job.
     pub job: JobId,
+    /// How.
+    pub mode: CancelMode,
     /// Why, for a person.
     pub note: Option<String>,
     /// Who asks.
@@ -137,7 +140,7 @@ pub struct Cancel {
 pub struct CancelAnswer {
     /// The job after it.
     pub job: Arc<Job>,
-    /// `false`: it was already asked to stop, or is CANCELED.
+    /// `false`: it was already asked to stop so, or is CANCELED.
     pub changed: bool,
 }
 
@@ -323,7 +326,8 @@ pub trait Store: Reader + Keep {
     async fn interrupt(&self, attempts: Vec<(JobId, Fence)>) -> Result<(), StoreError>;
 
     /// Makes the wish to stop a job durable: CANCELED at once without an open attempt, else
-    /// CANCELING. The first wish and its note stay: a repeat answers `changed: false`.
+    /// CANCELING. The first wish and its note stay: a repeat answers `changed: false`, but for the first
+    /// one that asks to kill at once.
     async fn cancel(&self, cancel: Cancel) -> Result<CancelAnswer, CancelError>;
 
     /// Brings the declared queues in; a slots override falls where the file's number changed.

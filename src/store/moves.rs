@@ -1,7 +1,7 @@
 //! What a write makes of a job or a queue: the parts of it that no database has a say in, so that every
 //! backend moves by the same law.
 
-use crate::domain::attempt::{AttemptEnd, Policy};
+use crate::domain::attempt::{AttemptEnd, CancelMode, Policy};
 use crate::domain::clock::{Timestamp, to_millis};
 use crate::domain::event::JobChange;
 use crate::domain::id::{AcceptNo, Seq};
@@ -62,6 +62,7 @@ pub(super) fn fresh(new: &NewJob, last_created: Option<Timestamp>) -> Job {
         retry_of: new.retry_of,
         started_by: new.started_by.clone(),
         canceled_by: None,
+        cancel_forced: false,
     }
 }
 
@@ -88,6 +89,7 @@ pub(super) fn canceled(wish: &Cancel, before: &Job) -> Result<(Job, Happened), I
         cancel_requested_at: Some(wish.at),
         cancel_note: wish.note.clone(),
         canceled_by: wish.by.clone(),
+        cancel_forced: wish.mode == CancelMode::Force,
         ..before.clone()
     };
     if before.open.is_some() {
@@ -101,6 +103,16 @@ pub(super) fn canceled(wish: &Cancel, before: &Job) -> Result<(Job, Happened), I
     job.reason = Some(EndReason::CancelRequested);
     job.reason_text = Some("canceled while it waited".to_owned());
     Ok((job, Happened { change: JobChange::Ended, at: wish.at, attempt: None }))
+}
+
+/// A job that is on its way out, and is to be killed at once from now on; `None`: that changes nothing.
+pub(super) fn hurried(wish: &Cancel, before: &Job) -> Option<(Job, Happened)> {
+    let is_new = wish.mode == CancelMode::Force && !before.cancel_forced;
+    (is_new && before.state == JobState::Canceling).then(|| {
+        let job = Job { cancel_forced: true, ..before.clone() };
+        let attempt = Some(job.attempt);
+        (job, Happened { change: JobChange::Canceling, at: wish.at, attempt })
+    })
 }
 
 /// The same end, judged as another one, where what is known of its attempt says so.

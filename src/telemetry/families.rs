@@ -4,7 +4,8 @@ use prometheus_client::registry::Unit;
 
 use super::metrics::{Family, Kind, Samples, Sources};
 use crate::api;
-use crate::scheduler::meter::{OfKind, Usage};
+use crate::domain::meter::Count;
+use crate::scheduler::meter::{OfKind, OfObjects, Usage};
 
 /// In the order of the page. A full stop ends each help on the page by itself.
 pub(super) const FAMILIES: &[Family] = &[
@@ -115,6 +116,52 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &[],
         help: "What attempts said whose job somebody else had by then: refused, it changed nothing",
         read: |from, samples| samples.whole(&[], from.scheduler.meter().stale.get()),
+    },
+    Family {
+        name: "log_objects_written",
+        kind: Kind::Counter,
+        unit: None,
+        labels: &[],
+        help: "Parts of long logs that were written to the object store",
+        read: |from, samples| of_objects(from, samples, |objects| &objects.written),
+    },
+    Family {
+        name: "log_objects_write",
+        kind: Kind::Counter,
+        unit: Some(Unit::Bytes),
+        labels: &[],
+        help: "Bytes of long logs that were written to the object store",
+        read: |from, samples| of_objects(from, samples, |objects| &objects.written_bytes),
+    },
+    Family {
+        name: "log_objects_read",
+        kind: Kind::Counter,
+        unit: None,
+        labels: &[],
+        help: "Parts of long logs that were read from the object store",
+        read: |from, samples| of_objects(from, samples, |objects| &objects.read),
+    },
+    Family {
+        name: "log_objects_removed",
+        kind: Kind::Counter,
+        unit: None,
+        labels: &[],
+        help: "Parts of long logs that were removed from the object store",
+        read: |from, samples| of_objects(from, samples, |objects| &objects.removed),
+    },
+    Family {
+        name: "log_objects_errors",
+        kind: Kind::Counter,
+        unit: None,
+        labels: &["operation"],
+        help: "What the object store did not do, by what it was asked: write, read or remove; a try that is made again counts again",
+        read: |from, samples| {
+            if let Some(objects) = from.scheduler.objects() {
+                samples.whole(&["write"], objects.write_errors.get());
+                samples.whole(&["read"], objects.read_errors.get());
+                samples.whole(&["remove"], objects.remove_errors.get());
+            }
+        },
     },
     Family {
         name: "job_slots",
@@ -257,6 +304,11 @@ fn outcomes(from: &Sources, samples: &mut Samples) {
             samples.whole(&[name, word], count.get());
         }
     }
+}
+
+/// Nothing was done where there is no object store.
+fn of_objects(from: &Sources, samples: &mut Samples, read: fn(&OfObjects) -> &Count) {
+    samples.whole(&[], from.scheduler.objects().map_or(0, |objects| read(objects).get()));
 }
 
 fn of_queues(from: &Sources, samples: &mut Samples, read: fn(&Usage) -> u64) {

@@ -13,6 +13,7 @@ use longhaul::domain::event::Commit;
 use longhaul::domain::id::JobId;
 use longhaul::domain::job::Progress;
 use longhaul::domain::kind::{Catalog, Kind, QueueSpec};
+use longhaul::domain::label::Labels;
 use longhaul::domain::limits::Limits;
 use longhaul::domain::retention::Retention;
 use longhaul::runner::Report;
@@ -128,15 +129,18 @@ pub(super) async fn serve_as(data: TempDir, introspection: bool) -> Server {
         limits: Limits::default(),
         retention: Retention::default(),
         logs: LogFiles::new(data.path().join("attempts")),
+        objects: None,
         boot_id: "a boot".to_owned(),
         lease: std::time::Duration::from_secs(60),
         works: true,
+        labels: Labels::default(),
         slots: 4,
         worker_name: "here".to_owned(),
         version: "0.0.0-test".to_owned(),
     });
     let scheduler = scheduler.await.unwrap();
-    let closing = CancellationToken::new();
+    // The second is the listener's own: what a test closes may still be asked.
+    let (closing, never) = (CancellationToken::new(), CancellationToken::new());
     let meter = Arc::<api::Meter>::default();
     let routes = api::router(api::Options {
         handle: scheduler.handle(),
@@ -156,10 +160,7 @@ pub(super) async fn serve_as(data: TempDir, introspection: bool) -> Server {
         sockets: TaskTracker::new(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let limits = Limits::default();
-    // Its own: what a test closes may still be asked.
-    let never = CancellationToken::new();
+    let (address, limits) = (listener.local_addr().unwrap(), Limits::default());
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     tokio::spawn(async move { api::serve(listener, routes, &limits, &meter, never).await });
     let seen = Mutex::new(seen);

@@ -48,6 +48,7 @@ async fn with_a_past() -> (Server, JobId) {
         name: "elsewhere".into(),
         version: "0".to_owned(),
         slots: 2,
+        labels: Labels::default(),
         started_at: at,
         last_seen_at: at,
     };

@@ -31,7 +31,7 @@ const PAIRS: usize = 7;
 /// Claims and pages of one measurement.
 const EACH: usize = 100;
 /// The smaller side.
-const FEW: u32 = 1_000;
+pub(crate) const FEW: u32 = 1_000;
 const WIDE: AcceptLimits = AcceptLimits { max_waiting: 10_000_000, waiting_args_bytes: 1 << 40 };
 
 const CONFIG: &str =
@@ -71,7 +71,8 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-fn many() -> u32 {
+/// How many jobs ended on the larger side.
+pub(crate) fn many() -> u32 {
     std::env::var("LONGHAUL_ENDED").map_or(1_000_000, |text| text.parse().unwrap())
 }
 
@@ -93,6 +94,10 @@ fn open(data: &Path) -> SqliteStore {
     SqliteStore::open(Options::new(data.join("longhaul.db"), Arc::new(|_| {}))).unwrap()
 }
 
+fn kept(folder: &TempDir) -> Arc<dyn Store> {
+    Arc::new(open(&folder.path().join("data")))
+}
+
 struct True;
 
 impl Planner for True {
@@ -106,14 +111,13 @@ impl Planner for True {
 }
 
 /// A store and what claims from it.
-struct Claims {
-    store: SqliteStore,
+pub(crate) struct Claims {
+    store: Arc<dyn Store>,
     request: ClaimRequest,
 }
 
 impl Claims {
-    async fn of(data: &Path) -> Self {
-        let store = open(data);
+    pub(crate) async fn of(store: Arc<dyn Store>) -> Self {
         let queue: longhaul::domain::names::QueueName = "default".parse().unwrap();
         let spec = QueueSpec { name: queue.clone(), slots: 4, max_waiting: 1 };
         store.declare_queues(vec![spec]).await.unwrap();
@@ -129,7 +133,8 @@ impl Claims {
         Self { store, request }
     }
 
-    async fn wait(&self) {
+    /// One more waits.
+    pub(crate) async fn wait(&self) {
         let now = SystemClock.now();
         let job = NewJob {
             id: JobId::new(now, rand::random()),
@@ -149,7 +154,7 @@ impl Claims {
     }
 
     /// How long a claim takes, in the middle of many, in microseconds; as many wait afterwards.
-    async fn measure(&self) -> f64 {
+    pub(crate) async fn measure(&self) -> f64 {
         let mut times = Vec::new();
         for _ in 0..EACH {
             self.wait().await;
@@ -170,7 +175,8 @@ impl Claims {
     }
 }
 
-async fn compared(ours: &Claims, other: &Claims) -> Measured {
+/// What a claim takes on the one, and on the other, in turns.
+pub(crate) async fn compared(ours: &Claims, other: &Claims) -> Measured {
     let (mut mine, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS {
         mine.push(ours.measure().await);
@@ -182,15 +188,19 @@ async fn compared(ours: &Claims, other: &Claims) -> Measured {
 
 async fn claim() -> Measured {
     let (many, few) = (folder(many()), folder(FEW));
-    let ours = Claims::of(&many.path().join("data")).await;
-    let other = Claims::of(&few.path().join("data")).await;
+    let ours = Claims::of(kept(&many)).await;
+    let other = Claims::of(kept(&few)).await;
     compared(&ours, &other).await
 }
 
 async fn claim_in_line() -> Measured {
     let (many, few) = (folder(0), folder(0));
-    let ours = Claims::of(&many.path().join("data")).await;
-    let other = Claims::of(&few.path().join("data")).await;
+    compared_in_line(kept(&many), kept(&few)).await
+}
+
+/// The same where 100,000 wait on the one, and 100 on the other.
+pub(crate) async fn compared_in_line(ours: Arc<dyn Store>, other: Arc<dyn Store>) -> Measured {
+    let (ours, other) = (Claims::of(ours).await, Claims::of(other).await);
     for _ in 0..1_000 {
         futures::future::join_all((0..100).map(|_| ours.wait())).await;
     }

@@ -11,17 +11,24 @@
 //! - `crowd`: many clients that read; `subscribers`: the rows about them.
 //! - `history`: the rows about what ended; `filled`: how it comes into a database.
 //! - `upkeep`: the rows about memory, wake-ups and logs.
+//! - `cluster`: the rows about a PostgreSQL that several servers share.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to say")]
 
 mod bullmq;
+mod cluster;
 mod crowd;
 #[path = "../support/filled.rs"]
 mod filled;
+#[path = "../support/filled_postgres.rs"]
+mod filled_postgres;
 mod folder;
 mod history;
 mod http;
 mod library;
 mod machine;
+#[expect(dead_code, reason = "the tests do more with it")]
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod probe;
 mod row;
 mod runs;
@@ -34,10 +41,15 @@ use row::Row;
 
 /// All rows that are measured so far, in the order of the score.
 fn rows() -> Vec<Row> {
-    [starts::rows(), runs::rows(), subscribers::rows(), history::rows(), upkeep::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        starts::rows(),
+        runs::rows(),
+        subscribers::rows(),
+        history::rows(),
+        upkeep::rows(),
+        cluster::rows(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 #[tokio::main]
@@ -56,8 +68,10 @@ async fn main() {
     say(&machine::describe());
     say(&row::heading());
     for row in rows {
+        let before = machine::Time::now();
         let outcome = (row.run)().await;
-        say(&row.line(&outcome));
+        let stolen = machine::Time::now().stolen_since(before);
+        say(&row.line(&outcome, stolen.as_deref()));
     }
     folder::remove_all();
 }

@@ -67,8 +67,8 @@ impl Outcome {
 }
 
 impl Row {
-    /// The row as it is printed.
-    pub(crate) fn line(&self, outcome: &Outcome) -> String {
+    /// The row as it is printed, with what was in the way.
+    pub(crate) fn line(&self, outcome: &Outcome, but: Option<&str>) -> String {
         let Measured { figure, ours, other } = match outcome {
             Outcome::Measured(measured) => measured,
             Outcome::Missing(why) => return self.without_figure(why, "not measured"),
@@ -83,8 +83,9 @@ impl Row {
             }
         };
         let Self { name, what, unit, .. } = self;
+        let but = but.map(|but| format!(" ({but})")).unwrap_or_default();
         format!(
-            "| {name} | {what} | {ours} | {other} | {figure:.2}{unit} | {sign} {good}{unit} | {sign} {goal}{unit} | {verdict} |"
+            "| {name} | {what} | {ours} | {other} | {figure:.2}{unit} | {sign} {good}{unit} | {sign} {goal}{unit} | {verdict}{but} |"
         )
     }
 }

@@ -24,6 +24,8 @@ const ROUNDS: usize = 60;
 const GAP: Duration = Duration::from_millis(10);
 /// Jobs in a row of S7, S8 and S9 in each pair.
 const JOBS: u32 = 400;
+/// Of the worker.
+const SLOTS: u32 = 2;
 /// What a flush takes longer on the slow disk of S8.
 const SLOW: Duration = Duration::from_micros(2_500);
 /// So many values of a megabyte stand in the configuration of S10, each kept three times: 512 MB.
@@ -193,8 +195,8 @@ pub(crate) async fn wait_for(client: &mut Client, job: &str) {
     while !String::from_utf8_lossy(client.try_ask(&request).await.unwrap()).contains("true") {}
 }
 
-/// How many jobs a second end that wait already: from the moment at which they may start.
-async fn jobs_per_second(side: &Side, jobs: u32) -> f64 {
+/// How many jobs a second end that wait already, `slots` at once: from the moment at which they may start.
+pub(crate) async fn jobs_per_second(side: &Side, jobs: u32, slots: u32) -> f64 {
     ask(side, "mutation { pauseQueue { queue { name } } }").await;
     let (mut client, request) = (Client::open(&side.address).await, start("true"));
     let mut ids = Vec::new();
@@ -203,8 +205,8 @@ async fn jobs_per_second(side: &Side, jobs: u32) -> f64 {
     }
     let begun = Instant::now();
     ask(side, "mutation { resumeQueue { queue { name } } }").await;
-    // First in, first out: behind these two none ends.
-    for last in &ids[ids.len() - 2..] {
+    // First in, first out: behind the last of them, one a slot, none ends.
+    for last in ids.iter().rev().take(slots as usize) {
         wait_for(&mut client, last).await;
     }
     f64::from(jobs) / begun.elapsed().as_secs_f64()
@@ -214,7 +216,7 @@ async fn in_a_row() -> Outcome {
     let longhaul = Side::longhaul(CONFIG);
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        ours.push(jobs_per_second(&longhaul, JOBS).await);
+        ours.push(jobs_per_second(&longhaul, JOBS, SLOTS).await);
         other.push(tokio::task::block_in_place(|| spawn_rate(2, JOBS)));
     }
     Outcome::of_pairs(&ours, &other, "/s")
@@ -229,8 +231,8 @@ async fn on_a_slow_disk() -> Outcome {
     let quick = Side::traced(CONFIG, Duration::ZERO);
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        ours.push(jobs_per_second(&slow, JOBS / 2).await);
-        other.push(jobs_per_second(&quick, JOBS / 2).await);
+        ours.push(jobs_per_second(&slow, JOBS / 2, SLOTS).await);
+        other.push(jobs_per_second(&quick, JOBS / 2, SLOTS).await);
     }
     Outcome::of_pairs(&ours, &other, "/s")
 }
@@ -242,7 +244,7 @@ async fn beside_xargs() -> Outcome {
     let longhaul = Side::longhaul(CONFIG);
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        ours.push(jobs_per_second(&longhaul, JOBS).await);
+        ours.push(jobs_per_second(&longhaul, JOBS, SLOTS).await);
         other.push(tokio::task::block_in_place(|| xargs_rate(2 * JOBS)));
     }
     Outcome::of_pairs(&ours, &other, "/s")
@@ -256,7 +258,7 @@ async fn beside_pueue() -> Outcome {
     let pueue = Pueue::start();
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        ours.push(jobs_per_second(&longhaul, JOBS).await);
+        ours.push(jobs_per_second(&longhaul, JOBS, SLOTS).await);
         other.push(tokio::task::block_in_place(|| pueue.rate(30)));
     }
     Outcome::of_pairs(&ours, &other, "/s")

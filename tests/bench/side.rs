@@ -32,6 +32,13 @@ impl Side {
         Self::longhaul_by(Command::new(env!("CARGO_BIN_EXE_longhaul")), config)
     }
 
+    /// The same beside others, on a PostgreSQL.
+    pub(crate) fn longhaul_on(database: &str, name: &str, config: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
+        command.env("LONGHAUL_SERVER_DATABASE", database).env("LONGHAUL_WORKER_NAME", name);
+        Self::longhaul_by(command, config)
+    }
+
     /// The same with a tracer that makes each flush take so much longer.
     pub(crate) fn traced(config: &str, delay: Duration) -> Self {
         let delay = delay.as_micros();

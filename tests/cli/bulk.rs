@@ -57,6 +57,16 @@ fn what_a_filter_finds_is_canceled_by_its_number() {
 }
 
 #[test]
+fn who_waits_for_what_a_filter_finds_is_told_that_it_is_nothing() {
+    for (form, shown) in [(&[][..], ""), (&["--json"], "[]\n")] {
+        let none = Scripted::start().data("JobIds", ids(&[]));
+        let output = against(&none, &[&["wait", "--kind", "film", "--any"], form].concat());
+        assert_eq!((output.status.code(), stdout(&output)), (Some(0), shown));
+        assert_eq!(stderr(&output), "no jobs\n");
+    }
+}
+
+#[test]
 fn a_smaller_page_is_asked_for_where_the_server_allows_no_larger_one() {
     let refused = Reply::Error("INVALID_INPUT", "too many", json!({"argument": "first", "max": 7}));
     let server = Scripted::start().reply("JobIds", refused).data("JobIds", ids(&[]));

@@ -277,7 +277,7 @@ fn cancel_tells_a_program_of_each_id_in_one_shape() {
 fn a_reader_that_goes_away_is_no_failure() {
     let server = Scripted::start().data(
         "Kinds",
-        json!({"kinds": [{"name": "demo", "argsSchema": {}, "queue": {"name": "default"}}]}),
+        json!({"kinds": [{"name": "demo", "argsSchema": {}, "queue": {"name": "default"}, "workerLabels": []}]}),
     );
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     drop(reader);

@@ -88,3 +88,9 @@ fn bash_is_told_of_the_server_that_stands_on_the_line() {
     let home = folder.path().to_str().unwrap();
     assert_eq!(offered_at(home, "longhaul --config ~/longhaul.toml run fa"), "fail");
 }
+
+#[test]
+fn bash_is_told_of_the_commands_that_run_jobs() {
+    assert_eq!(offered("longhaul wor"), "work workers");
+    assert_eq!(offered("longhaul work --li"), "--listen");
+}

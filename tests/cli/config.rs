@@ -202,6 +202,19 @@ fn check_without_a_file_tells_what_is_used() {
 }
 
 #[test]
+fn a_worker_alone_needs_a_database_that_others_share() {
+    let output = at_home(&home(), &["work"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stdout(&output).is_empty());
+    let told = stderr(&output);
+    assert!(
+        told.starts_with("longhaul: `longhaul work` is for servers that share a PostgreSQL: "),
+        "{told}"
+    );
+    assert!(told.ends_with("or run `longhaul serve`\n"), "{told}");
+}
+
+#[test]
 fn show_prints_values_and_where_they_come_from() {
     let home = home();
     let source =

@@ -111,10 +111,10 @@ fn no_table_is_wider_than_a_terminal_of_20_columns() {
         }
     };
     let long = "a description that is far longer than the terminal is wide";
-    let kind = json!({"name": "demo", "description": long, "argsSchema": {}, "queue": {"name": "default"}});
+    let kind = json!({"name": "demo", "description": long, "argsSchema": {}, "queue": {"name": "default"}, "workerLabels": []});
     narrow(Scripted::start().data("Kinds", json!({"kinds": [kind]})), &["kinds"], "KIND");
     let worker = json!({"id": "worker:1", "name": "a-host-of-a-long-name", "version": "0.1.0", "live": true, "draining": false,
-        "slots": 4, "busy": 0, "lastSeenAt": "2026-11-25T04:44:34.120Z", "running": []});
+        "slots": 4, "busy": 0, "lastSeenAt": "2026-11-25T04:44:34.120Z", "labels": [], "running": []});
     narrow(Scripted::start().data("Workers", json!({"workers": [worker]})), &["workers"], "WORKER");
     let queue = json!({"name": "default", "slots": 0, "paused": false,
         "stats": {"waiting": 1, "running": 0, "notBefore": 0}});

@@ -13,6 +13,7 @@ mod failures;
 mod hostile;
 mod interrupts;
 mod not_started;
+mod poolers;
 mod postgres;
 mod pty;
 mod scripted;

@@ -106,7 +106,7 @@ fn a_folder_that_a_newer_version_wrote_is_left_alone() {
         &output,
         78,
         &format!(
-            "the data folder `{}` was written by a newer Longhaul: its schema is 99, and this version, {}, knows schemas up to 5",
+            "the data folder `{}` was written by a newer Longhaul: its schema is 99, and this version, {}, knows schemas up to 7",
             data.display(),
             env!("CARGO_PKG_VERSION")
         ),

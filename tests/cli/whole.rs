@@ -134,8 +134,11 @@ fn a_server_of_another_version_is_told_of() {
 
 #[test]
 fn pages_for_man_and_scripts_for_shells_are_data() {
-    let page = longhaul(&["man", "run"]).output().unwrap();
-    assert!(stdout(&page).contains(".SH SYNOPSIS"), "{}", stdout(&page));
+    for (command, option) in [("run", "label"), ("work", "database")] {
+        let page = longhaul(&["man", command]).output().unwrap();
+        let page = stdout(&page);
+        assert!(page.contains(".SH SYNOPSIS") && page.contains(option), "{page}");
+    }
     for shell in ["bash", "zsh", "fish"] {
         let script = longhaul(&["completions", shell]).output().unwrap();
         assert!(stdout(&script).contains("LONGHAUL_COMPLETE"), "{}", stdout(&script));

@@ -36,6 +36,8 @@ pub(super) const ROWS: &[&str] = &[
     "[worker]\nslots = 2.5",
     "[worker]\nslots = \"4\"",
     "[worker]\nlease = \"1s\"",
+    "[limits]\nlabels = 1\n[worker]\nlabels = { gpu = \"a\", zone = \"b\" }",
+    "[limits]\nlabel_key_bytes = 3\n[worker.labels]\nzone = \"b\"\ngpu = 7",
     // [queues] and [limits].
     "[queues.\"two words\"]\nslots = 1",
     "[queues.q]\nslots = -1",
@@ -62,6 +64,7 @@ pub(super) const ROWS: &[&str] = &[
     "[kinds.k]\ncommand = [\"true\"]\non_server_exit = \"stop\"",
     "[kinds.k]\ncommand = [\"true\"]\nat_most_once = \"yes\"",
     "[kinds.k]\ncommand = [\"true\"]\nstdin = \"json\"",
+    "[limits]\nlabel_value_bytes = 3\n[kinds.k]\ncommand = [\"true\"]\nworker_labels = { a = \"b100\" }",
     "[kinds.k]\ncommand = [\"true\"]\nenv = [\"PATH\", \"9TOKEN=hunter2\"]",
     "[kinds.k]\ncommand = [\"true\"]\nenv = [\"LONGHAUL_ARGS\"]",
     "[kinds.k]\ncommand = [\"true\"]\nprogress.pattern = '(\\d+%'",
@@ -127,6 +130,8 @@ fn a_secret_does_not_stand_in_an_error() {
         // What only stands beside one.
         "[kinds]\nl = { command = 7, env = [\"KEY=hunter2\"] }",
         "[server]\ndatabase = \"mysql://me:hunter2@localhost/longhaul\"",
+        "[server]\ndatabase_direct = \"mysql://me:hunter2@localhost/longhaul\"",
+        "[server]\ndatabase_direct = [\"postgres://me:hunter2@localhost/longhaul\"]",
         "[server]\ndatabase = [\"postgres://me:hunter2@localhost/longhaul\"]",
         // What no version has had.
         "[server]\ntoken = \"hunter2\"",

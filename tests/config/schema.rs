@@ -16,6 +16,8 @@ const BEYOND: &[(&str, &str)] = &[
     ("87601h", "a pattern that counts hours helps nobody"),
     ("lease = \"1s\"", "a pattern that counts seconds helps nobody"),
     ("lease = \"61m\"", "a pattern that counts minutes helps nobody"),
+    ("labels = 1\n", "how many labels there may be is elsewhere in the file"),
+    ("label_value_bytes = 3", "how long they may be is elsewhere in the file"),
     ("defualt", "which queues there are is elsewhere in the file"),
     ("gpu", "which queues there are is elsewhere in the file"),
     ("queue = \"other\"", "which queues there are is elsewhere in the file"),

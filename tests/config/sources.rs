@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use longhaul::config::error::Problem;
-use longhaul::config::{Config, Environment, Origin, Overrides, Retention, data_folder};
+use longhaul::config::{
+    Config, Database, Door, Environment, Origin, Overrides, Retention, data_folder,
+};
 use longhaul::domain::kind::{EnvRule, Stdin};
 use longhaul::domain::names::KindName;
 use serde_json::json;
@@ -22,6 +24,7 @@ allowed_hosts = ["jobs.example"]
 [worker]
 name = "bench 1"
 slots = 3
+labels = { zone = "b", "gpu" = "a100" }
 
 [queues.default]
 max_waiting = 1_000
@@ -46,6 +49,7 @@ stdin = "args"
 cwd = "/tmp"
 env = ["PATH", "MODE=fast=1"]
 allow_dash = true
+worker_labels = { gpu = "a100" }
 
 [kinds.media.args]
 required = ["out"]
@@ -83,6 +87,7 @@ fn every_key_is_read() {
     assert!(!config.server.introspection);
     assert_eq!(config.origin, Origin::File(home.path("longhaul.toml")));
     assert_eq!(config.worker.name, "bench 1");
+    assert_eq!(config.worker.labels.to_string(), "gpu=a100, zone=b");
     assert_eq!((config.limits.page_size, config.limits.query_depth), (7, 16));
     assert_eq!(config.limits.request_timeout, Duration::from_secs(1));
     let queue =
@@ -108,6 +113,7 @@ fn every_key_is_read() {
     );
     assert_eq!(media.policy.success_exit_codes, [0, 3]);
     assert!(media.policy.at_most_once && media.allow_dash);
+    assert_eq!(media.worker_labels.to_string(), "gpu=a100");
     assert_eq!((media.stdin, media.queue.as_str()), (Stdin::Args, "slow"));
     assert_eq!(media.cwd.as_deref(), Some("/tmp".as_ref()));
     assert_eq!(
@@ -171,6 +177,7 @@ fn a_variable_that_is_wrong_is_told_by_its_name() {
         ("LONGHAUL_SERVER_LISTEN", "here"),
         ("LONGHAUL_WORKER_SLOTS", "0"),
         ("LONGHAUL_SERVER_DATABASE", "mysql://x"),
+        ("LONGHAUL_SERVER_DATABASE_DIRECT", "sqlite"),
     ]);
     let error = Config::load(&home.overrides(), &environment).unwrap_err();
     let messages: Vec<_> = error.problems().iter().map(Problem::message).collect();
@@ -178,6 +185,7 @@ fn a_variable_that_is_wrong_is_told_by_its_name() {
         messages,
         [
             "LONGHAUL_SERVER_DATABASE: expected `sqlite`, which keeps jobs in the data folder, or the address of a PostgreSQL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`",
+            "LONGHAUL_SERVER_DATABASE_DIRECT: expected the address of the PostgreSQL itself, past the pooler in `database`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`",
             "LONGHAUL_SERVER_LISTEN: `here` is not valid: expected an IP address and a port, like `127.0.0.1:8080` or `[::1]:8080`",
             "LONGHAUL_WORKER_SLOTS: `0` is not valid: expected a whole number from 1 to 10,000",
         ]
@@ -237,6 +245,61 @@ fn a_client_finds_the_data_folder_of_a_server_with_other_faults() {
     assert_eq!(find(&flag, &environment).to_str(), Some("/flag"));
     let homeless = data_folder(&Overrides::default(), &Environment::of([])).unwrap_err();
     assert!(homeless.to_string().starts_with("there is no HOME"));
+}
+
+/// A port is opened for an API, or because somebody names one.
+#[test]
+fn a_worker_alone_has_a_shared_database_and_a_port_where_one_is_named() {
+    let home = Home::with("");
+    let none = home.environment([]);
+    let alone = Overrides { only_works: true, ..home.overrides() };
+    let refused = Config::load(&alone, &none).unwrap_err().to_string();
+    assert!(
+        refused.contains("`longhaul work` is for servers that share a PostgreSQL"),
+        "{refused}"
+    );
+    let shared = Overrides { database: Some("postgres://db/x".to_owned()), ..alone };
+    let door = |overrides: &Overrides, environment: &Environment| {
+        let config = Config::load(overrides, environment).unwrap();
+        assert!(config.worker.works);
+        config.server.door
+    };
+    assert_eq!(door(&shared, &none), Door::Shut);
+    let named = home.environment([("LONGHAUL_SERVER_LISTEN", "127.0.0.1:0")]);
+    assert_eq!(door(&shared, &named), Door::Probes);
+    let whole = Overrides { only_works: false, ..shared.clone() };
+    assert_eq!(door(&whole, &none), Door::Whole);
+    let home = Home::with("[server]\nlisten = \"127.0.0.1:0\"\n");
+    let shared = Overrides { config: home.overrides().config, ..shared };
+    assert_eq!(door(&shared, &none), Door::Probes);
+}
+
+/// A flag wins over a variable, that over the file; and only a PostgreSQL has a way past its pooler.
+#[test]
+fn the_way_past_a_pooler_is_that_of_a_postgres() {
+    let text = |text: &str| Some(text.to_owned());
+    let home = Home::with(
+        "[server]\ndatabase = \"postgres://pooler/x\"\ndatabase_direct = \"postgres://file/x\"\n",
+    );
+    let direct = |overrides: &Overrides, environment: &Environment| {
+        let config = Config::load(overrides, environment).unwrap();
+        let Database::Postgres(told) = config.server.database else { panic!("no PostgreSQL") };
+        (told.url, told.direct.unwrap())
+    };
+    let (none, plain) = (home.environment([]), home.overrides());
+    let url = "postgres://pooler/x".to_owned();
+    assert_eq!(direct(&plain, &none), (url.clone(), "postgres://file/x".to_owned()));
+    let variable = home.environment([("LONGHAUL_SERVER_DATABASE_DIRECT", "postgres://variable/x")]);
+    assert_eq!(direct(&plain, &variable).1, "postgres://variable/x");
+    let flag = Overrides { database_direct: text("postgres://flag/x"), ..plain.clone() };
+    assert_eq!(direct(&flag, &variable), (url, "postgres://flag/x".to_owned()));
+    let wrong = Overrides { database_direct: text("flag:hunter2"), ..plain.clone() };
+    let refused = Config::load(&wrong, &none).unwrap_err().to_string();
+    assert!(refused.contains("`--database-direct`: expected the address"), "{refused}");
+    assert!(!refused.contains("hunter2"), "{refused}");
+    let sqlite = Overrides { database: text("sqlite"), ..plain };
+    let refused = Config::load(&sqlite, &none).unwrap_err().to_string();
+    assert!(refused.contains("`database_direct` in [server] is the way past"), "{refused}");
 }
 
 #[test]

@@ -21,20 +21,31 @@ pub(super) struct Gone;
 pub(super) struct Api {
     client: reqwest::Client,
     url: String,
+    may_lose_its_database: bool,
 }
 
 impl Api {
     pub(super) fn new(url: String) -> Self {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { client, url }
+        Self { client, url, may_lose_its_database: false }
     }
 
-    /// The answer's data. An error of GraphQL fails the test: none is expected here.
+    /// Where the server says that its database is away, this counts as being gone.
+    pub(super) fn on_a_database(self) -> Self {
+        Self { may_lose_its_database: true, ..self }
+    }
+
+    /// The answer's data. An error of GraphQL fails the test, but for one that says that the database is
+    /// away, which a server alone never says.
     pub(super) async fn ask(&self, query: &str, variables: Value) -> Result<Value, Gone> {
         let body = json!({"query": query, "variables": variables});
         let request = self.client.post(format!("{}/graphql", self.url)).json(&body);
         let response = request.send().await.map_err(|error| gone(&error))?;
         let mut answer: Value = response.json().await.map_err(|error| gone(&error))?;
+        if self.may_lose_its_database && answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        {
+            return Err(Gone);
+        }
         assert!(answer["errors"].is_null(), "{query} {variables}: {answer}");
         Ok(answer["data"].take())
     }
@@ -58,6 +69,23 @@ impl Api {
 
     pub(super) async fn resume(&self) -> Result<(), Gone> {
         self.ask("mutation { resumeQueue { queue { paused } } }", json!({})).await.map(drop)
+    }
+
+    /// Asks as a page of elsewhere does: it is refused, which stands in the server's log.
+    pub(super) async fn ask_from(&self, origin: &str) {
+        let request = self.client.post(format!("{}/graphql", self.url)).header("Origin", origin);
+        let answer = request.json(&json!({"query": "{ __typename }"})).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "from {origin}");
+    }
+
+    /// A number of `/metrics`, by its whole name.
+    pub(super) async fn metric(&self, name: &str) -> u64 {
+        let response = self.client.get(format!("{}/metrics", self.url)).send().await.unwrap();
+        let text = response.text().await.unwrap();
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+        lines.find_map(|rest| rest.strip_prefix(' ')?.parse().ok()).unwrap_or_else(|| {
+            panic!("no {name}: {text}");
+        })
     }
 
     /// Tells when anything has changed.
@@ -91,7 +119,7 @@ impl Feed {
     }
 
     /// Waits for a message of the feed.
-    async fn next(&mut self) -> Result<(), Gone> {
+    pub(super) async fn next(&mut self) -> Result<(), Gone> {
         loop {
             let Some(Ok(message)) = self.0.next().await else { return Err(Gone) };
             let Message::Text(text) = message else { continue };

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::unix::pipe;
 
-use super::server::Server;
+use super::server::{Server, Surroundings};
 
 /// Slots of the whole worker, of the queue `default`, and of the queue `side`: each of the three
 /// binds at times.
@@ -20,52 +21,104 @@ const SIDE_SLOTS: u32 = 2;
 /// What the jobs tell, line by line.
 pub(super) type News = tokio::io::Lines<BufReader<pipe::Receiver>>;
 
-/// The folders of one test.
-pub(super) struct Bed(tempfile::TempDir);
+/// The folders of one server.
+pub(super) struct Bed {
+    folder: TempDir,
+    ledger: PathBuf,
+    surroundings: Surroundings,
+}
+
+/// A worker of several.
+pub(super) struct Member<'a> {
+    pub(super) name: &'a str,
+    pub(super) slots: u32,
+    /// All of them have so many together.
+    pub(super) all_slots: u32,
+    /// What they share.
+    pub(super) database: &'a str,
+    /// As the configuration writes it.
+    pub(super) lease: &'a str,
+    /// The longest pause of what failed, likewise.
+    pub(super) backoff: &'a str,
+}
 
 impl Bed {
     /// An empty data folder. `drain_timeout` and `grace` as the configuration writes them.
     pub(super) fn new(drain_timeout: &str, grace: &str) -> Self {
-        let bed = Self(tempfile::tempdir().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger");
+        let bed = Self { ledger, folder, surroundings: Surroundings::default() };
         fs::create_dir(bed.ledger()).unwrap();
-        fs::write(bed.config(), bed.configuration(drain_timeout, grace)).unwrap();
+        let server = format!(
+            "[server]\ndrain_timeout = \"{drain_timeout}\"\n[worker]\nslots = {WORKER_SLOTS}\n"
+        );
+        fs::write(bed.config(), server + &bed.kinds(grace, WORKER_SLOTS, "10ms")).unwrap();
         bed
     }
 
-    fn configuration(&self, drain_timeout: &str, grace: &str) -> String {
+    /// An empty data folder of one server of several, whose jobs keep one ledger.
+    pub(super) fn of_member(member: &Member<'_>, grace: &str, ledger: &Path) -> Self {
+        let surroundings = Surroundings::default();
+        let ledger = ledger.to_owned();
+        let bed = Self { ledger, folder: tempfile::tempdir().unwrap(), surroundings };
+        let Member { name, slots, all_slots, database, lease, backoff } = member;
+        let server = format!(
+            "[server]\ndrain_timeout = \"5s\"\ndatabase = \"{database}\"\n[worker]\nname = \"{name}\"\n\
+             slots = {slots}\nlease = \"{lease}\"\n"
+        );
+        fs::write(bed.config(), server + &bed.kinds(grace, *all_slots, backoff)).unwrap();
+        bed
+    }
+
+    /// The queues and the kinds.
+    fn kinds(&self, grace: &str, worker_slots: u32, backoff: &str) -> String {
         let ledger = self.ledger().into_os_string().into_string().unwrap();
         let worker = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/worker.pl");
         let kind = |name: &str, queue: &str, slots: u32, more: &str| {
             format!(
                 "[kinds.{name}]\n\
                  command = [\"/usr/bin/perl\", {worker:?}, {ledger:?}, \"{queue}\", \"{slots}\", \
-                 \"{WORKER_SLOTS}\", \"{name}\"]\n\
+                 \"{worker_slots}\", \"{name}\"]\n\
                  queue = \"{queue}\"\nenv = [\"PATH\"]\ngrace = \"{grace}\"\n\
-                 max_lost = 1000\nretry_backoff = \"10ms\"\n{more}\n"
+                 max_lost = 1000\n{more}\n"
             )
         };
         let mut text = format!(
-            "[server]\ndrain_timeout = \"{drain_timeout}\"\n[worker]\nslots = {WORKER_SLOTS}\n\
-             [queues.default]\nslots = {DEFAULT_SLOTS}\n[queues.side]\nslots = {SIDE_SLOTS}\n"
+            "[queues.default]\nslots = {DEFAULT_SLOTS}\n[queues.side]\nslots = {SIDE_SLOTS}\n"
         );
-        for name in ["quick", "children", "daemon", "slow", "stubborn"] {
+        for name in ["quick", "children", "daemon", "long", "slow", "stubborn"] {
             text += &kind(name, "default", DEFAULT_SLOTS, "");
         }
         text += &kind("once", "side", SIDE_SLOTS, "at_most_once = true");
-        text += &kind("flaky", "side", SIDE_SLOTS, "retries = 1");
+        let retries = format!("retries = 1\nretry_backoff = \"{backoff}\"");
+        text += &kind("flaky", "side", SIDE_SLOTS, &retries);
         text
     }
 
+    /// Its servers are started so from now on.
+    pub(super) fn surround(&mut self, surroundings: Surroundings) {
+        self.surroundings = surroundings;
+    }
+
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// Where all of it is.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(super) fn config(&self) -> PathBuf {
-        self.0.path().join("longhaul.toml")
+        self.folder.path().join("longhaul.toml")
     }
 
     pub(super) fn data(&self) -> PathBuf {
-        self.0.path().join("data")
+        self.folder.path().join("data")
     }
 
     pub(super) fn ledger(&self) -> PathBuf {
-        self.0.path().join("ledger")
+        self.ledger.clone()
     }
 
     /// Starts a server, which must come up.

@@ -6,7 +6,11 @@
 
 mod api;
 mod bed;
+mod clients;
+mod clock;
+mod fleet_loop;
 mod flushes;
+mod jumps;
 mod kill_loop;
 mod ledger;
 mod orphans;

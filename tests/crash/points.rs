@@ -120,7 +120,7 @@ impl Told {
         }
         let open = || count(&store, "jobs WHERE ended_at IS NULL");
         feed.until(|| open() == 0, &(point, self, bed, &server)).await.unwrap();
-        let figures = ledger::judge(&store, &bed.ledger());
+        let figures = ledger::judge(ledger::History::of_sqlite(&store), &bed.ledger());
         assert_eq!(figures.jobs, JOBS.len(), "{point:?}: jobs after {self:?}");
         drop((store, feed));
         server.stop().await;

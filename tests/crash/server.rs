@@ -2,6 +2,7 @@
 //!
 //! Dropping it kills it. Nothing else is ever signalled by its number: it is our own child.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::process::{ExitStatus, Stdio};
 
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 use super::api::Api;
 use super::bed::Bed;
+use super::clock;
 use crate::support::deadline::within;
 
 /// A syscall of the server, but of no shim, at which strace kills it: the `when`th of any thread.
@@ -20,10 +22,26 @@ pub(super) struct Point {
     pub(super) when: u32,
 }
 
+/// What a process is started with.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// Where it listens.
+    pub(super) listen: String,
+    /// What starts it in its place.
+    pub(super) by: Vec<OsString>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:0".to_owned(), by: Vec::new() }
+    }
+}
+
 /// A server process.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
+    number: u32,
     said: watch::Receiver<String>,
     api: Option<Api>,
 }
@@ -61,14 +79,19 @@ impl Server {
 
     /// Starts a process, under strace where that is told anything.
     fn spawn(bed: &Bed, strace: &[&str]) -> Self {
-        let binary = env!("CARGO_BIN_EXE_longhaul");
-        let mut command = Command::new(if strace.is_empty() { binary } else { "strace" });
+        let Surroundings { listen, by } = bed.surroundings();
+        let mut words = by.clone();
         if !strace.is_empty() {
             // `-f`: the store writes on a thread of its own. `-D`: the server stays our own child.
-            command.args(["-D", "-f", "-qqq", "-o", "/dev/null"]).args(strace).arg(binary);
+            let before = ["strace", "-D", "-f", "-qqq", "-o", "/dev/null"];
+            words.extend(before.iter().chain(strace).map(OsString::from));
         }
+        words.push(env!("CARGO_BIN_EXE_longhaul").into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         let (config, data) = (bed.config(), bed.data());
-        command.arg("serve").args(["--listen", "127.0.0.1:0"]);
+        // Where it listens is known to this machine alone.
+        command.arg("serve").args(["--listen", listen, "--insecure-no-auth"]);
         command.arg("--config").arg(config).arg("--data").arg(data);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let (reader, writer) = std::io::pipe().unwrap();
@@ -81,6 +104,7 @@ impl Server {
             ),
             Err(error) => panic!("the server cannot be started: {error}"),
         };
+        let number = child.id().expect("it is not reaped");
         let (say, said) = watch::channel(String::new());
         std::thread::spawn(move || {
             for line in BufReader::new(reader).lines() {
@@ -91,7 +115,7 @@ impl Server {
                 });
             }
         });
-        Self { child, said, api: None }
+        Self { child, number, said, api: None }
     }
 
     /// Waits until it listens; an error is what it said before it ended.
@@ -113,6 +137,12 @@ impl Server {
     /// How it is asked.
     pub(super) fn api(&self) -> &Api {
         self.api.as_ref().expect("it is ready")
+    }
+
+    /// How it ended and what it had said, if it has ended by itself.
+    pub(super) fn has_ended(&mut self) -> Option<(ExitStatus, String)> {
+        let status = self.child.try_wait().unwrap()?;
+        Some((status, self.said.borrow().clone()))
     }
 
     /// Its number.
@@ -146,6 +176,32 @@ impl Server {
         within(what, &said, heard).await.unwrap();
     }
 
+    /// Waits until it has said a line like this, and returns that.
+    pub(super) async fn says_line(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let mut said = self.said.clone();
+        let heard = said.wait_for(|text| text.lines().any(&is));
+        let text = within(what, &self.said, heard).await.unwrap();
+        text.lines().find(|line| is(line)).unwrap().to_owned()
+    }
+
+    /// Waits until it has said at least so many lines like this; how many it has.
+    pub(super) async fn says_so_often(
+        &self,
+        what: &str,
+        often: usize,
+        is: impl Fn(&str) -> bool,
+    ) -> usize {
+        let mut said = self.said.clone();
+        let count = |text: &String| text.lines().filter(|line| is(line)).count();
+        let heard = said.wait_for(|text| count(text) >= often);
+        count(&within(what, &self.said, heard).await.unwrap())
+    }
+
+    /// How often it has said something.
+    pub(super) fn has_said(&self, what: &str) -> usize {
+        self.said.borrow().matches(what).count()
+    }
+
     /// Waits for its end.
     pub(super) async fn end(&mut self) -> ExitStatus {
         within("the end of a server", &self.said, self.child.wait()).await.unwrap()
@@ -156,6 +212,13 @@ impl Server {
         self.terminate();
         let status = self.end().await;
         assert!(status.success(), "{status}: {}", *self.said.borrow());
+    }
+}
+
+/// What the library of its clock leaves of a process that was killed goes, before another one has its number.
+impl Drop for Server {
+    fn drop(&mut self) {
+        clock::tidy(self.number);
     }
 }
 

@@ -92,6 +92,10 @@ elsif ( $work eq 'flaky' ) {
         exit 3;
     }
 }
+elsif ( $work eq 'long' ) {
+    report("ready");
+    sleep 4;
+}
 elsif ( $work eq 'slow' ) {
     daemon();
     report("ready");

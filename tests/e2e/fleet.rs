@@ -6,35 +6,50 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use futures::StreamExt;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{report, size};
+use crate::support::deadline::within;
 use crate::support::graphql::{Api, Socket};
+use crate::support::pgbouncer::Pooler;
 use crate::support::postgres::{client, cluster};
 use crate::support::server::{Server, processes_with};
 
 /// A database and a folder of gates.
 pub(super) struct Fleet {
     pub(super) url: String,
+    /// How servers are told of it.
+    database: String,
     pub(super) folder: TempDir,
 }
 
 impl Fleet {
     pub(super) async fn new() -> Self {
-        Self { url: cluster().schema().await, folder: tempfile::tempdir().unwrap() }
+        let url = cluster().schema().await;
+        let database = format!("database = \"{url}\"\n");
+        Self { url, database, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// One behind a pooler, with the way past it.
+    pub(super) async fn behind(pooler: &Pooler) -> Self {
+        let fleet = Self::new().await;
+        let database = format!(
+            "database = \"{}\"\ndatabase_direct = \"{}\"\n",
+            pooler.address("postgres"),
+            fleet.url
+        );
+        Self { database, ..fleet }
     }
 
     /// A worker of this name with so many slots; `default` has two, over all workers.
     pub(super) fn config(&self, name: &str, slots: u32) -> String {
         format!(
-            "[server]\ndatabase = \"{}\"\ndrain_timeout = \"1s\"\n[worker]\nname = \"{name}\"\n\
+            "[server]\n{}drain_timeout = \"1s\"\n[worker]\nname = \"{name}\"\n\
              slots = {slots}\nlease = \"4s\"\n[queues.default]\nslots = 2\n[kinds.gate]\n\
              command = [\"sh\", \"-c\", \"until [ -e \\\"$1\\\" ]; do sleep 0.02; done\", \"sh\", \"{{gate}}\"]\n\
              grace = \"0s\"\n[kinds.gate.args]\ntype = \"object\"\nproperties.gate = {{ type = \"string\" }}\n",
-            self.url
+            self.database
         )
     }
 
@@ -47,16 +62,16 @@ impl Fleet {
     }
 
     /// Starts a job that ends once its gate is opened.
-    async fn start(&self, api: &Api, gate: &str) -> String {
+    pub(super) async fn start(&self, api: &Api, gate: &str) -> String {
         api.start("gate", json!({ "gate": self.gate(gate) })).await
     }
 
-    fn open(&self, gate: &str) {
+    pub(super) fn open(&self, gate: &str) {
         fs::write(self.gate(gate), "").unwrap();
     }
 
     /// The keys of a job's attempts.
-    async fn keys(&self, id: &str) -> std::collections::HashSet<String> {
+    pub(super) async fn keys(&self, id: &str) -> std::collections::HashSet<String> {
         let sql = "SELECT key FROM attempts JOIN jobs ON jobs.accept_no = attempts.job
                    WHERE jobs.id::text = $1";
         let rows = client(&self.url).await.query(sql, &[&id]).await.unwrap();
@@ -67,7 +82,8 @@ impl Fleet {
 /// The first status of a watched job that is as it should be.
 pub(super) async fn until(socket: &mut Socket, what: &str, is: impl Fn(&Value) -> bool) -> Value {
     loop {
-        let status = socket.next_status().await.unwrap_or_else(|| panic!("it ended: {what}"));
+        let next = within(what, &"", socket.next_status());
+        let status = next.await.unwrap_or_else(|| panic!("it ended: {what}"));
         if is(&status) {
             return status;
         }
@@ -88,6 +104,13 @@ pub(super) async fn job(api: &Api, id: &str) -> Value {
     let query = "query($id: ID!) { job(id: $id) { state attempt reason reasonText
         worker { name live } wait { reason reasonText position } } }";
     api.ask(query, json!({ "id": id })).await["job"].take()
+}
+
+/// Fails unless the job is the first that waits for a slot of its queue.
+pub(super) async fn is_next(api: &Api, id: &str) {
+    let job = job(api, id).await;
+    let wait = (&job["wait"]["reason"], &job["wait"]["position"]);
+    assert_eq!(wait, (&json!("QUEUE_SLOTS_BUSY"), &json!(1)), "{job}");
 }
 
 async fn worker_ids(api: &Api) -> Vec<(String, String)> {
@@ -118,12 +141,7 @@ async fn two_servers_have_one_line_and_one_limit() {
         let _ = (runs(&a.api, id, 1).await, runs(&b.api, id, 1).await);
     }
     for server in [&a, &b] {
-        let third = job(&server.api, &ids[2]).await;
-        assert_eq!(
-            (&third["wait"]["reason"], &third["wait"]["position"]),
-            (&json!("QUEUE_SLOTS_BUSY"), &json!(1)),
-            "{third}"
-        );
+        is_next(&server.api, &ids[2]).await;
         let data = server.api.ask("{ workers { name live busy running { id } } }", json!({})).await;
         let workers = data["workers"].as_array().unwrap();
         let busy: u64 = workers.iter().map(|w| w["busy"].as_u64().unwrap()).sum();
@@ -300,41 +318,4 @@ async fn a_server_without_a_worker_leaves_the_work_to_others() {
     );
     fleet.open("gate");
     assert_eq!(watched.end().await["state"], "SUCCEEDED");
-}
-
-/// P2, P3, P4: three workers, two queues; each job is claimed once, in its order, within the slots.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_many_jobs_nothing_overtakes_and_no_limit_is_passed() {
-    let count = size("LONGHAUL_FLEET_JOBS", 120);
-    let fleet = Fleet::new().await;
-    let mut servers = Vec::new();
-    for name in ["a", "b", "c"] {
-        let more = "[queues.narrow]\nslots = 3\n[kinds.one]\ncommand = [\"true\"]\n\
-                    [kinds.other]\ncommand = [\"true\"]\nqueue = \"narrow\"\n";
-        servers.push(Server::start(&(fleet.config(name, 2) + more)).await);
-    }
-    let before = servers[0].api.feed_cursor().await;
-    let apis = servers.iter().map(|server| server.api.clone()).cycle();
-    let starts = (0..count).zip(apis).map(|(number, api)| async move {
-        api.start(if number % 2 == 0 { "one" } else { "other" }, json!({})).await
-    });
-    futures::stream::iter(starts).buffer_unordered(16).collect::<Vec<_>>().await;
-    let ended = servers[0].api.ended_since(&before, usize::try_from(count).unwrap()).await;
-    assert!(ended.values().all(|job| job["state"] == "SUCCEEDED" && job["attempt"] == 1), "P4");
-    let database = client(&fleet.url).await;
-    let claims = "SELECT count(*) FROM (
-        SELECT job, lag(job) OVER (PARTITION BY queue ORDER BY fence) AS previous
-        FROM attempts JOIN jobs ON jobs.accept_no = attempts.job) AS claims
-        WHERE job < previous";
-    let inversions: i64 = database.query_one(claims, &[]).await.unwrap().get(0);
-    let most = "SELECT max(open) FROM (
-        SELECT queue, sum(CASE change WHEN 'ENDED' THEN -1 WHEN 'UPDATED' THEN 1 ELSE 0 END)
-            OVER (PARTITION BY queue ORDER BY no) - CASE queue WHEN 'narrow' THEN 3 ELSE 2 END AS open
-        FROM job_events JOIN jobs ON jobs.accept_no = job_events.job) AS counts";
-    let over: i64 = database.query_one(most, &[]).await.unwrap().get(0);
-    assert_eq!(inversions, 0, "P2");
-    assert!(over <= 0, "P3: {over} over the slots");
-    let workers = "SELECT count(DISTINCT worker) FROM attempts";
-    let workers: i64 = database.query_one(workers, &[]).await.unwrap().get(0);
-    report(&format!("{count} jobs by {workers} workers: 0 inversions, 0 over the limit"));
 }

@@ -22,10 +22,10 @@ const PAGE: &str = "query($id: ID!, $last: Int) { job(id: $id) { log(last: $last
     nodes { attempt number text stream cursor } complete pageInfo { hasNextPage } } } }";
 
 /// A pipe that a job prints.
-struct Pipe(PathBuf, Option<File>);
+pub(super) struct Pipe(pub(super) PathBuf, Option<File>);
 
 impl Pipe {
-    fn new(fleet: &Fleet) -> Self {
+    pub(super) fn new(fleet: &Fleet) -> Self {
         let path = fleet.folder.path().join("pipe");
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         // Both ends, so that it waits for no reader and outlives one.
@@ -33,22 +33,22 @@ impl Pipe {
         Self(path, Some(pipe))
     }
 
-    fn print(&self, line: &str) {
+    pub(super) fn print(&self, line: &str) {
         writeln!(self.1.as_ref().unwrap(), "{line}").unwrap();
     }
 
     /// Nothing more comes.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.1 = None;
     }
 }
 
 /// Starts a job that prints what comes through the pipe.
-async fn start(api: &Api, pipe: &Pipe) -> String {
+pub(super) async fn start(api: &Api, pipe: &Pipe) -> String {
     api.start("say", json!({ "file": pipe.0 })).await
 }
 
-fn config(fleet: &Fleet, name: &str) -> String {
+pub(super) fn config(fleet: &Fleet, name: &str) -> String {
     fleet.config(name, 1)
         + "[kinds.say]\ncommand = [\"cat\", \"{file}\"]\ngrace = \"0s\"\n[kinds.say.args]\n\
            type = \"object\"\nproperties.file = { type = \"string\" }\n\
@@ -69,21 +69,21 @@ pub(super) async fn front(fleet: &Fleet, name: &str) -> Server {
 }
 
 /// A follower of one log.
-struct Follower {
+pub(super) struct Follower {
     socket: Socket,
-    lines: Vec<Value>,
+    pub(super) lines: Vec<Value>,
     complete: bool,
 }
 
 impl Follower {
-    async fn new(api: &Api, id: &str, after: Value) -> Self {
+    pub(super) async fn new(api: &Api, id: &str, after: Value) -> Self {
         let mut socket = api.socket().await;
         socket.subscribe("log", FOLLOW, json!({ "id": id, "after": after })).await;
         Self { socket, lines: Vec::new(), complete: false }
     }
 
     /// Reads until it has so many lines.
-    async fn has(&mut self, count: usize) -> &[Value] {
+    pub(super) async fn has(&mut self, count: usize) -> &[Value] {
         while self.lines.len() < count {
             assert!(self.hear().await, "the log ended after {:?}", self.lines.last());
         }
@@ -91,7 +91,7 @@ impl Follower {
     }
 
     /// The next message; `false` after the last one.
-    async fn hear(&mut self) -> bool {
+    pub(super) async fn hear(&mut self) -> bool {
         match self.socket.next().await {
             Heard::Next(_, mut data) => {
                 assert!(!self.complete, "nothing comes after the last message");
@@ -106,7 +106,7 @@ impl Follower {
     }
 
     /// All of it, to its end.
-    async fn into_lines(mut self) -> Vec<Value> {
+    pub(super) async fn into_lines(mut self) -> Vec<Value> {
         while self.hear().await {}
         assert!(self.complete, "the last message says so");
         self.lines
@@ -114,11 +114,11 @@ impl Follower {
 }
 
 /// The whole log as a page.
-async fn page(api: &Api, id: &str) -> Value {
+pub(super) async fn page(api: &Api, id: &str) -> Value {
     api.ask(PAGE, json!({ "id": id, "last": 5_000 })).await["job"]["log"].take()
 }
 
-async fn raw(api: &Api, id: &str) -> (u16, String) {
+pub(super) async fn raw(api: &Api, id: &str) -> (u16, String) {
     let url = format!("http://{}/jobs/{id}/log", api.address());
     let answer = api.http.get(url).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())

@@ -191,6 +191,6 @@ impl Foresight for Ours {
         let line =
             Line { slots: self.slots, running: &running, waiting: &waiting, seed: self.seed };
         let outlook = line.outlook(&self.history);
-        outlook.waits.last().map(|&(start, _)| self.scale.told(start))
+        outlook.waits.last()?.map(|(start, _)| self.scale.told(start))
     }
 }

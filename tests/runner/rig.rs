@@ -14,6 +14,7 @@ use longhaul::domain::attempt::{AttemptEnd, Policy};
 use longhaul::domain::clock::{Clock, SystemClock};
 use longhaul::domain::id::{AttemptKey, Fence, JobId};
 use longhaul::domain::kind::{ArgsSchema, EnvRule, Kind, Stdin};
+use longhaul::domain::label::Labels;
 use longhaul::domain::limits::Limits;
 use longhaul::domain::log::{LogFrom, LogQuery, LogStream};
 use longhaul::runner::process::Options;
@@ -215,6 +216,7 @@ pub(super) fn kind(argv: &[&str]) -> Kind {
         cwd: None,
         env: vec![EnvRule::Pass("PATH".to_owned())],
         allow_dash: false,
+        worker_labels: Labels::default(),
         progress_pattern: None,
         result: None,
     }

@@ -59,7 +59,8 @@ async fn a_running_job_is_canceling_until_it_is_gone_and_never_succeeds() {
     let again = rig.handle.cancel_job(job, GRACEFUL, None).await.unwrap();
     assert!(!again.changed);
     rig.is_quiet().await;
-    rig.handle.cancel_job(job, CancelMode::Force, None).await.unwrap();
+    let killed = rig.handle.cancel_job(job, CancelMode::Force, None).await.unwrap();
+    assert!(killed.changed);
     assert_eq!(rig.next().await, Seen::Ordered(job, Order::CancelNow));
     // It was quicker than our signal: the kernel says 0, and it is no success.
     let row = rig.ends(job, 0, JobState::Canceled).await;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::clock::{Clock, SystemClock, Timestamp};
 use longhaul::domain::event::Commit;
+use longhaul::domain::label::Labels;
 use longhaul::domain::limits::Limits;
 use longhaul::domain::retention::Retention;
 use longhaul::runner::log::LogFiles;
@@ -52,11 +54,13 @@ async fn claims_that_give_nothing_pause() {
         clock: Arc::new(Told(claimed)),
         catalog: Arc::new(plain(1)),
         logs: LogFiles::new(folder.path().join("attempts")),
+        objects: None,
         limits: Limits::default(),
         retention: Retention::default(),
         boot_id: "boot".to_owned(),
         lease: std::time::Duration::from_secs(60),
         works: true,
+        labels: Labels::default(),
         slots: 1,
         worker_name: "here".to_owned(),
         version: "0.0.0-test".to_owned(),
@@ -68,7 +72,8 @@ async fn claims_that_give_nothing_pause() {
     let job = handle.start_job(request).await.unwrap().job.id;
     // The lines do not hear of it, and hold the job for one that waits.
     is_deaf.store(true, Ordering::Relaxed);
-    let cancel = Cancel { job, note: None, by: None, at: SystemClock.now() };
+    let cancel =
+        Cancel { job, mode: CancelMode::Graceful, note: None, by: None, at: SystemClock.now() };
     store.cancel(cancel).await.unwrap();
     is_deaf.store(false, Ordering::Relaxed);
     while claims.try_recv().is_ok() {}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::clock::{Clock, SystemClock};
 use longhaul::domain::event::{Commit, JobChange};
+use longhaul::domain::label::Labels;
 use longhaul::domain::limits::Limits;
 use longhaul::domain::retention::Retention;
 use longhaul::runner::log::LogFiles;
@@ -93,8 +94,7 @@ async fn jobs_past_their_time_go_under_load_and_no_other_is_touched() {
     let others = (i64::from(count) + 1, i64::from(count + OTHERS));
     let before = stored(&database, others.0, others.1);
 
-    let catalog = plain(1);
-    let board = Board::new(&catalog);
+    let (catalog, board) = (plain(1), Board::new(&plain(1)));
     let (sender, mut seen) = watch::channel(Seen::default());
     let store = SqliteStore::open(sqlite::Options::new(&database, watched(&board, sender)));
     let store = Arc::new(store.unwrap());
@@ -108,15 +108,16 @@ async fn jobs_past_their_time_go_under_load_and_no_other_is_touched() {
         limits: Limits::default(),
         retention: Retention::default(),
         logs: LogFiles::new(folder.path().join("attempts")),
+        objects: None,
         boot_id: "boot".to_owned(),
         lease: Duration::from_secs(60),
         works: true,
+        labels: Labels::default(),
         slots: 1,
         worker_name: "here".to_owned(),
         version: "0.0.0-test".to_owned(),
     });
-    let scheduler = scheduler.await.unwrap();
-    let handle = scheduler.handle();
+    let handle = scheduler.await.unwrap().handle();
     handle.pause_queue("default".parse().unwrap(), None).await.unwrap();
     let begun = Instant::now();
     let clients = (0..CLIENTS).map(|_| client(handle.clone(), seen.clone(), count.into()));

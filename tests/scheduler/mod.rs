@@ -5,6 +5,7 @@ mod cancel;
 mod fifo;
 mod fruitless;
 mod keep;
+mod labels;
 mod limits;
 mod many_ended;
 mod model;

@@ -9,6 +9,7 @@ use longhaul::domain::clock::{Clock, ManualClock, from_unix_millis};
 use longhaul::domain::id::JobId;
 use longhaul::domain::job::Job;
 use longhaul::domain::kind::{Catalog, Kind};
+use longhaul::domain::label::Labels;
 use longhaul::domain::limits::Limits;
 use longhaul::domain::retention::Retention;
 use longhaul::domain::state::JobState;
@@ -52,7 +53,12 @@ impl Rig {
 
     /// A scheduler that keeps what ended for so long.
     pub(crate) async fn keeping(folder: &Path, catalog: Catalog, retention: Retention) -> Self {
-        Self::made(folder, catalog, (64, retention), Gated::new()).await
+        Self::made(folder, catalog, (64, retention, Labels::default()), Gated::new()).await
+    }
+
+    /// A scheduler whose worker has these labels.
+    pub(crate) async fn labeled(folder: &Path, catalog: Catalog, labels: Labels) -> Self {
+        Self::made(folder, catalog, (64, Retention::default(), labels), Gated::new()).await
     }
 
     /// A scheduler with these worker slots and this runner.
@@ -62,13 +68,13 @@ impl Rig {
         slots: u32,
         gated: (Gated, mpsc::Receiver<Seen>),
     ) -> Self {
-        Self::made(folder, catalog, (slots, Retention::default()), gated).await
+        Self::made(folder, catalog, (slots, Retention::default(), Labels::default()), gated).await
     }
 
     async fn made(
         folder: &Path,
         catalog: Catalog,
-        (slots, retention): (u32, Retention),
+        (slots, retention, labels): (u32, Retention, Labels),
         (runner, seen): (Gated, mpsc::Receiver<Seen>),
     ) -> Self {
         let clock = ManualClock::at(from_unix_millis(1_800_000_000_000));
@@ -84,10 +90,12 @@ impl Rig {
             catalog: Arc::new(catalog),
             retention,
             logs: LogFiles::new(folder.join("attempts")),
+            objects: None,
             limits,
             boot_id: "boot".to_owned(),
             lease: std::time::Duration::from_secs(60),
             works: true,
+            labels,
             slots,
             worker_name: "here".to_owned(),
             version: "0.0.0-test".to_owned(),

@@ -1,5 +1,6 @@
 //! Acceptance: what is stored, in which order, how often, and when no more.
 
+use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::event::JobChange;
 use longhaul::domain::id::{EventNo, Seq};
 use longhaul::domain::job::NewJob;
@@ -72,7 +73,13 @@ pub(crate) async fn any_text_is_kept(bed: Bed) {
     assert_eq!(bed.store.job_by_key(None, "k\0").await.unwrap().unwrap().id, first.id);
     assert_eq!(bed.store.args(first.id).await.unwrap(), Some(json!({"text": "\0"})));
     let note = Some("\0 enough".to_owned());
-    let cancel = Cancel { job: first.id, note: note.clone(), by: None, at: at(3) };
+    let cancel = Cancel {
+        job: first.id,
+        mode: CancelMode::Graceful,
+        note: note.clone(),
+        by: None,
+        at: at(3),
+    };
     bed.store.cancel(cancel).await.unwrap();
     assert_eq!(bed.job(first.id).await.cancel_note, note);
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
-use longhaul::domain::attempt::{AttemptEnd, Policy};
+use longhaul::domain::attempt::{AttemptEnd, CancelMode, Policy};
 use longhaul::domain::clock::Timestamp;
 use longhaul::domain::event::{Commit, Event};
 use longhaul::domain::id::{AttemptKey, EventNo, Fence, JobId, WorkerId};
@@ -182,6 +182,7 @@ pub(crate) fn worker(name: &str) -> Worker {
         name: name.into(),
         version: "1".to_owned(),
         slots: 4,
+        labels: Labels::default(),
         started_at: at(0),
         last_seen_at: at(0),
     }
@@ -276,7 +277,13 @@ impl Bed {
     }
 
     pub(crate) async fn cancel(&self, job: JobId) -> Result<CancelAnswer, CancelError> {
-        let cancel = Cancel { job, note: Some("enough".to_owned()), by: None, at: at(3) };
+        let cancel = Cancel {
+            job,
+            mode: CancelMode::Graceful,
+            note: Some("enough".to_owned()),
+            by: None,
+            at: at(3),
+        };
         within(self.store.cancel(cancel)).await
     }
 

@@ -1,5 +1,6 @@
 //! Cancels, in every state.
 
+use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::event::JobChange;
 use longhaul::domain::job::NewJob;
 use longhaul::domain::state::{EndReason, JobState};
@@ -90,12 +91,61 @@ pub(crate) async fn the_first_wish_and_its_note_stay(bed: Bed) {
     let bed = bed.declared().await;
     let claim = bed.running(job()).await;
     let first = bed.cancel(claim.job.id).await.unwrap().job;
-    let later = Cancel { job: first.id, note: Some("later".to_owned()), by: None, at: at(9) };
+    let later = Cancel {
+        job: first.id,
+        mode: CancelMode::Graceful,
+        note: Some("later".to_owned()),
+        by: None,
+        at: at(9),
+    };
     let again = bed.store.cancel(later.clone()).await.unwrap();
     assert_eq!((again.changed, again.job), (false, first));
     let ended = done(bed.finish(&claim, unrecorded(EndReason::CancelRequested)).await);
     let again = bed.store.cancel(later).await.unwrap();
     assert_eq!((again.changed, again.job), (false, ended));
+}
+
+/// A kill may follow a cancel, once: an event of its own, whose row says it. The first wish stays. It may
+/// come first, too; a waiting job has nothing to kill.
+pub(crate) async fn a_kill_is_told_once(bed: Bed) {
+    let bed = bed.declared().await;
+    let kill = |job, seconds| Cancel {
+        job,
+        mode: CancelMode::Force,
+        note: Some("now".to_owned()),
+        by: None,
+        at: at(seconds),
+    };
+    let claim = bed.running(job()).await;
+    let id = claim.job.id;
+    let first = bed.cancel(id).await.unwrap().job;
+    assert!(!first.cancel_forced);
+    let killed = bed.store.cancel(kill(id, 9)).await.unwrap();
+    assert!(killed.changed && killed.job.cancel_forced);
+    assert_eq!((killed.job.state, killed.job.seq.0), (JobState::Canceling, first.seq.0 + 1));
+    assert_eq!(
+        (killed.job.cancel_requested_at, killed.job.cancel_note.as_deref()),
+        (Some(at(3)), Some("enough"))
+    );
+    assert_eq!(killed.job, bed.job(id).await);
+    for mode in [CancelMode::Force, CancelMode::Graceful] {
+        let again = bed.store.cancel(Cancel { mode, ..kill(id, 10) }).await.unwrap();
+        assert_eq!((again.changed, again.job), (false, killed.job.clone()));
+    }
+    let ended = done(bed.finish(&claim, unrecorded(EndReason::CancelRequested)).await);
+    assert!(ended.state == JobState::Canceled && ended.cancel_forced);
+    assert!(!bed.store.cancel(kill(id, 11)).await.unwrap().changed, "P5");
+    let of_cancels = |event: &&longhaul::domain::event::Event| {
+        event.change == JobChange::Canceling && event.job == id
+    };
+    let events = bed.stored_events().await;
+    let told: Vec<_> = events.iter().filter(of_cancels).map(|e| (e.at, e.before)).collect();
+    assert_eq!(told, [(at(3), Some(JobState::Running)), (at(9), Some(JobState::Canceling))]);
+
+    let claim = bed.running(job()).await;
+    let killed = bed.store.cancel(kill(claim.job.id, 4)).await.unwrap();
+    assert!(killed.changed && killed.job.cancel_forced);
+    assert!(bed.reopened().job(claim.job.id).await.cancel_forced);
 }
 
 /// P5: and what does not exist can't be either.

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use longhaul::domain::job::{Delay, NewJob};
+use longhaul::domain::kind::Kind;
 use longhaul::domain::state::{EndReason, JobState};
 use longhaul::store::{ClaimRequest, Pause, QueueChange, Waiting};
 use tokio::task::JoinSet;
 
 use super::bed::{Bed, Fixed, at, done, exit, job, kind, queue, request};
+use crate::support::kinds::{self, labels};
 
 /// P2: by rising fence within each queue, in the order of the queues asked for.
 pub(crate) async fn the_oldest_job_of_each_queue_is_claimed_first(bed: Bed) {
@@ -56,6 +58,36 @@ pub(crate) async fn jobs_of_other_kinds_are_passed_over(bed: Bed) {
     let claims = bed.claim(9, at(1)).await;
     assert_eq!(claims.iter().map(|c| c.job.id).collect::<Vec<_>>(), [plain.id]);
     assert_eq!(bed.job(strange.id).await, strange);
+}
+
+/// P2: who has labels takes the oldest of what it may run; who has not takes the oldest of the rest.
+pub(crate) async fn what_asks_for_other_labels_is_passed_over(bed: Bed) {
+    let bed = bed.declared().await;
+    let gpu = |name: &str| Kind {
+        worker_labels: labels(&[("gpu", "a100")]),
+        ..kinds::kind(name, &["true"])
+    };
+    let catalog = kinds::catalog(vec![kinds::kind("work", &["true"]), gpu("train")], Vec::new());
+    let by = |has: &[(&str, &str)], limit| ClaimRequest {
+        kinds: catalog.runnable_with(&labels(has)).cloned().collect(),
+        ..request(&[("default", limit)], at(1))
+    };
+    let mut ids = Vec::new();
+    for name in ["train", "work", "train", "work", "work", "train"] {
+        ids.push(bed.start(NewJob { kind: kind(name), ..job() }).await.id);
+    }
+    let claim = async |has: &[(&str, &str)], limit| {
+        let claims = bed.store.claim(by(has, limit)).await.unwrap();
+        claims.iter().map(|claim| claim.job.id).collect::<Vec<_>>()
+    };
+    assert_eq!(claim(&[], 1).await, ids[1..2]);
+    // Another value is another label.
+    assert_eq!(claim(&[("gpu", "h100")], 1).await, ids[3..4]);
+    assert_eq!(claim(&[("gpu", "a100"), ("zone", "b")], 2).await, [ids[0], ids[2]]);
+    assert_eq!(claim(&[("gpu", "a100")], 1).await, ids[4..5]);
+    assert!(claim(&[], 9).await.is_empty());
+    let rest: Vec<_> = bed.store.waiting().await.unwrap().iter().map(|w| w.job).collect();
+    assert_eq!(rest, ids[5..]);
 }
 
 /// P2: told as promoted, without an event; the seq stays.

@@ -28,10 +28,12 @@ macro_rules! honours_the_contract {
             cancels::no_end_after_a_cancel_is_a_success,
             cancels::an_unkillable_tree_fails_its_job,
             cancels::the_first_wish_and_its_note_stay,
+            cancels::a_kill_is_told_once,
             cancels::what_ended_cannot_be_canceled,
             claims::the_oldest_job_of_each_queue_is_claimed_first,
             claims::no_job_is_claimed_twice,
             claims::jobs_of_other_kinds_are_passed_over,
+            claims::what_asks_for_other_labels_is_passed_over,
             claims::a_delayed_job_takes_its_place_by_acceptance,
             claims::the_instant_of_claims_never_falls_along_a_queue,
             claims::a_paused_or_unknown_queue_gives_nothing,
@@ -88,6 +90,7 @@ macro_rules! honours_the_contract {
             tokens::who_asked_is_kept,
             tokens::a_callers_own_jobs_cost_their_page,
             workers::who_claimed_is_kept_with_the_job_and_its_attempt,
+            workers::the_labels_of_a_worker_are_kept,
             workers::a_worker_was_seen_last_when_it_last_did_something,
         }
     };

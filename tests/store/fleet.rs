@@ -20,7 +20,9 @@ use tokio::sync::mpsc;
 use super::bed::{
     Backend, Bed, WIDE, at, done, exit, finish, job, kind, queue, request, within, worker,
 };
+use super::outage::behind;
 use crate::support::postgres::{client, cluster};
+use crate::support::proxy::Way;
 
 /// A data folder on a schema.
 struct Folder {
@@ -62,8 +64,11 @@ pub(super) async fn join(
     });
     let on_growth = Arc::new(|_| ());
     let on_progress = Arc::new(|_| ());
+    let on_time = Arc::new(|_, _| ());
     let kinds = vec![kind("work")];
-    let joining = Joining { worker, kinds, lease, on_lease, on_growth, on_progress };
+    let declared = [(kind("work"), "as here".to_owned()), (kind("other"), String::new())].into();
+    let joining =
+        Joining { worker, kinds, declared, lease, on_lease, on_growth, on_progress, on_time };
     within(fleet(bed).join(joining)).await.map(|()| told)
 }
 
@@ -185,6 +190,8 @@ async fn one_name_is_one_worker() {
     let [member] = members.as_slice() else { panic!("{members:?}") };
     assert_eq!((member.worker.id, member.is_live, member.is_draining), (other.id, true, false));
     assert_eq!(member.kinds, [kind("work")]);
+    let declared: Vec<_> = member.declared.iter().map(|(k, text)| (k.as_str(), &**text)).collect();
+    assert_eq!(declared, [("other", ""), ("work", "as here")]);
 }
 
 /// Whoever drains, or left, is given nothing.
@@ -281,4 +288,46 @@ async fn what_lies_in_a_folder_is_its_servers() {
     assert_eq!(a.store.doomed_folders(9).await.unwrap(), [of_a.job.id]);
     b.store.folders_gone(vec![of_a.job.id]).await.unwrap();
     assert_eq!(a.store.doomed_folders(9).await.unwrap(), [of_a.job.id], "it is not gone there");
+}
+
+/// What comes while another server has the lock of the schema joins the transaction that waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_another_one_commits_shares_the_next_commit() {
+    let (bed, proxy, direct) = behind().await;
+    let other = client(&direct).await;
+    let lock = "SELECT pg_advisory_lock(1279804484, hashtext(current_schema()))";
+    other.execute(lock, &[]).await.unwrap();
+    proxy.go(Way::Watch { at: "BEGIN" });
+    let mut starts: Vec<_> = (0..4).map(|_| Box::pin(bed.try_start(job()))).collect();
+    assert!(futures::poll!(&mut starts[0]).is_pending());
+    within(proxy.has_come()).await;
+    for start in &mut starts[1..] {
+        assert!(futures::poll!(start).is_pending());
+    }
+    other.execute("SELECT pg_advisory_unlock_all()", &[]).await.unwrap();
+    within(futures::future::try_join_all(starts)).await.unwrap();
+    let sizes: Vec<_> = bed.record.commits().iter().map(|commit| commit.changes.len()).collect();
+    assert_eq!(sizes.last(), Some(&4), "one flush for all of them: {sizes:?}");
+}
+
+/// P12: a server that is frozen or cut off with the lock of the schema in its hand loses it before others give
+/// up waiting for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_falls_silent_with_the_lock_keeps_nobody_from_writing() {
+    let (a, proxy, url) = behind().await;
+    let b = tokio::task::spawn_blocking(move || Bed::new(Folder { url, home: "b" })).await.unwrap();
+    fleet(&b).follow(EventNo(0));
+    let before = b.try_start(job()).await;
+    assert!(before.is_ok(), "{before:?}");
+    proxy.go(Way::Hush { at: "COMMIT" });
+    let beside = async {
+        within(proxy.has_come()).await;
+        within(b.try_start(job())).await
+    };
+    // What became of its own it can ask nobody.
+    let started = tokio::select! {
+        started = beside => started,
+        silent = a.try_start(job()) => panic!("it was answered: {silent:?}"),
+    };
+    assert!(started.is_ok(), "{started:?}");
 }

@@ -158,7 +158,7 @@ async fn a_database_that_took_over_answers_as_the_file_did() {
     let before = answers(&bed).await;
     drop(bed);
     let url = cluster().schema().await;
-    let done = import(&path, &url, "").await.unwrap();
+    let done = import(&path, (&url, None), "").await.unwrap();
     assert_eq!(done.file.as_deref(), Ok(&*aside(&path)));
     assert!(!path.exists() && !done.before);
     assert_eq!((done.rows[0], done.waiting), (("jobs", 7), 3));
@@ -200,7 +200,7 @@ async fn what_cannot_be_taken_as_a_whole_is_not_taken_at_all() {
     drop(vandal);
     let before = answers(&Bed::new(Place::File(path.clone()))).await;
     let url = cluster().schema().await;
-    let refused = import(&path, &url, "").await.unwrap_err();
+    let refused = import(&path, (&url, None), "").await.unwrap_err();
     assert!(matches!(&refused, ImportError::Refused { table: "feed_gap", .. }), "{refused}");
     assert_eq!(relations(&url).await, Vec::<String>::new());
     assert!(path.exists() && !aside(&path).exists());
@@ -216,7 +216,7 @@ async fn a_job_that_runs_and_a_database_that_is_used_are_refused() {
     let claim = bed.running(job()).await;
     drop(bed);
     let url = cluster().schema().await;
-    let refused = import(&path, &url, "").await.unwrap_err();
+    let refused = import(&path, (&url, None), "").await.unwrap_err();
     assert!(matches!(refused, ImportError::Running(1)), "{refused}");
     let bed = Bed::new(Place::File(path.clone()));
     done(bed.finish(&claim, exit(EndReason::Ok, 0)).await);
@@ -225,10 +225,10 @@ async fn a_job_that_runs_and_a_database_that_is_used_are_refused() {
     // Of a server that works there, and of one that did.
     let used = cluster().schema().await;
     let other = Bed::new(Place::Schema(used.clone())).declared().await;
-    let refused = import(&path, &used, "").await.unwrap_err();
+    let refused = import(&path, (&used, None), "").await.unwrap_err();
     assert!(refused.to_string().starts_with("another Longhaul server works"), "{refused}");
     drop(other);
-    let refused = import(&path, &used, "").await.unwrap_err();
+    let refused = import(&path, (&used, None), "").await.unwrap_err();
     assert!(
         refused.to_string().ends_with("holds something of Longhaul already: queues"),
         "{refused}"
@@ -238,8 +238,8 @@ async fn a_job_that_runs_and_a_database_that_is_used_are_refused() {
     // Whoever does it twice, since the first time nobody heard of the end, has done it once.
     let copy = folder.path().join("copy");
     std::fs::copy(&path, &copy).unwrap();
-    let first = import(&path, &url, "").await.unwrap();
-    let second = import(&copy, &url, "").await.unwrap();
+    let first = import(&path, (&url, None), "").await.unwrap();
+    let second = import(&copy, (&url, None), "").await.unwrap();
     assert_eq!((first.before, second.before), (false, true));
     assert_eq!(first.rows, second.rows);
     assert!(second.file.is_ok());
@@ -248,6 +248,6 @@ async fn a_job_that_runs_and_a_database_that_is_used_are_refused() {
     bed.store.see_worker(worker("next")).await.unwrap();
     drop(bed);
     std::fs::rename(second.file.unwrap(), &copy).unwrap();
-    assert!(matches!(import(&copy, &url, "").await, Err(ImportError::NotEmpty { .. })));
+    assert!(matches!(import(&copy, (&url, None), "").await, Err(ImportError::NotEmpty { .. })));
     assert!(copy.exists());
 }

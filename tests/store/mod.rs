@@ -16,6 +16,7 @@ mod lists;
 mod model;
 mod outage;
 mod plans;
+mod pooler;
 mod postgres;
 mod queues;
 mod sqlite;
@@ -30,4 +31,8 @@ mod on_sqlite {
 
 mod on_postgres {
     super::contract::honours_the_contract!(super::postgres::open);
+}
+
+mod behind_a_pooler {
+    super::contract::honours_the_contract!(super::pooler::open);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::id::{Fence, JobId};
 use longhaul::domain::job::NewJob;
 use longhaul::domain::kind::QueueSpec;
@@ -167,7 +168,15 @@ impl Run {
     async fn cancel(&mut self, n: usize) {
         let (store, now) = (Arc::clone(&self.store), self.now);
         let Some(job) = self.pick(n) else { return };
-        let answer = store.cancel(Cancel { job: job.id, note: None, by: None, at: at(now) }).await;
+        let answer = store
+            .cancel(Cancel {
+                job: job.id,
+                mode: CancelMode::Graceful,
+                note: None,
+                by: None,
+                at: at(now),
+            })
+            .await;
         let ended = matches!(job.state, JobState::Succeeded | JobState::Failed);
         assert_eq!(answer.is_err(), ended);
         if matches!(job.state, JobState::Queued | JobState::Running) {

@@ -19,7 +19,7 @@ impl Backend for Url {
 }
 
 /// A store behind a network, the network, and the address without it.
-async fn behind() -> (Bed, Proxy, String) {
+pub(super) async fn behind() -> (Bed, Proxy, String) {
     let direct = cluster().schema().await;
     let proxy = Proxy::before(cluster().port()).await;
     let url = through(&format!("127.0.0.1:{}", proxy.port()), &direct);

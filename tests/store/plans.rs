@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use longhaul::domain::attempt::Policy;
 use longhaul::domain::id::{AcceptNo, EventNo};
 use longhaul::domain::job::NewJob;
 use longhaul::domain::state::{EndReason, JobState};
@@ -14,10 +13,19 @@ use longhaul::store::query::{JobOrder, JobsQuery, Page};
 use longhaul::store::{CommitSink, Store};
 
 use super::bed::{Backend, Bed, at, done, exit, job, key, kind, labels, queue, worker};
+use crate::support::filled_postgres::add_ended;
 use crate::support::postgres::{Cluster, client};
 
+/// How many jobs wait in a line that nobody looked at yet.
+const WAITING: i64 = 10_000;
+/// How many wait in the line of another queue, or before what a worker takes.
+const LONG: i64 = 100_000;
 /// How many jobs ended before.
 const ENDED: i64 = 100_000;
+
+/// Has each plan written down.
+const EXPLAINED: &str =
+    "%20-csession_preload_libraries%3Dauto_explain%20-cauto_explain.log_min_duration%3D0";
 
 struct Url(String);
 
@@ -25,35 +33,6 @@ impl Backend for Url {
     fn open(&self, on_commit: CommitSink) -> Arc<dyn Store> {
         Arc::new(PostgresStore::open(Options::new(&self.0, on_commit)).unwrap())
     }
-}
-
-/// As a server would have left them.
-async fn fill(url: &str) {
-    let policy = serde_json::to_string(&Policy::default()).unwrap();
-    let sql = format!(
-        "INSERT INTO jobs (accept_no, id, kind, queue, state, seq, created_at, started_at, ended_at, reason,
-             reason_text, exit_code, attempt, max_attempts, args_bytes, cpu_ms, log_bytes, kept_log_bytes,
-             has_folder)
-         SELECT n, gen_random_uuid(), 'work', 'default', CASE WHEN n % 9 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END,
-             4, at, at, at + 5, CASE WHEN n % 9 = 0 THEN 'EXIT_CODE' ELSE 'OK' END, 'it ended', n % 9, 1, 1, 2,
-             1, 1, 1, false
-         FROM (SELECT n, 1700000000000 + n * 10 AS at FROM generate_series(1, {ENDED}) AS n) AS made;
-         INSERT INTO job_args SELECT accept_no, '{{}}' FROM jobs;
-         INSERT INTO job_labels SELECT 'n', accept_no::text, accept_no FROM jobs;
-         INSERT INTO attempts (fence, job, number, key, boot_id, argv, policy, started_at, spawned, ended_at,
-             reason, reason_text, cpu_ms, log_bytes)
-         SELECT accept_no, accept_no, 1, id::text, 'boot', '[]', '{policy}', started_at, true, ended_at, reason,
-             'it ended', 1, 1
-         FROM jobs;
-         INSERT INTO job_events (no, job, seq, at, change, state, state_before, attempt)
-         SELECT accept_no * 2 - 2 + n, accept_no, n, ended_at, 'UPDATED', state,
-             CASE WHEN n > 1 THEN 'RUNNING' END, 1
-         FROM jobs CROSS JOIN (VALUES (1), (2)) AS seqs (n);
-         SELECT setval('accept_numbers', {ENDED}), setval('fence_numbers', {ENDED}),
-             setval('event_numbers', 2 * {ENDED});
-         ANALYZE"
-    );
-    client(url).await.batch_execute(&sql).await.unwrap();
 }
 
 /// What is written all the time. Each kept statement is planned for any value from the sixth time on.
@@ -141,10 +120,8 @@ async fn beside_many_jobs_that_ended_every_row_is_found_by_an_index() {
     let cluster = tokio::task::spawn_blocking(Cluster::own).await.unwrap();
     let schema = cluster.schema().await;
     drop(Bed::new(Url(schema.clone())));
-    fill(&schema).await;
-    let explained =
-        "%20-csession_preload_libraries%3Dauto_explain%20-cauto_explain.log_min_duration%3D0";
-    let url = format!("{schema}{explained}");
+    add_ended(&client(&schema).await, ENDED, 1_700_001_000_000).await;
+    let url = format!("{schema}{EXPLAINED}");
     let bed = Bed::new(Url(url.clone())).declared().await;
     for round in 0..8 {
         writes(&bed, round).await;
@@ -157,4 +134,88 @@ async fn beside_many_jobs_that_ended_every_row_is_found_by_an_index() {
     let count = "SELECT count(*) FROM job_args WHERE args = 'x'";
     client(&url).await.query(count, &[]).await.unwrap();
     assert_eq!(scans(&cluster.log()).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_does_not_look_through_the_line_for_what_runs() {
+    let cluster = tokio::task::spawn_blocking(Cluster::own).await.unwrap();
+    let schema = cluster.schema().await;
+    drop(Bed::new(Url(schema.clone())));
+    // Nothing is known of the tables: they filled up just now.
+    let fill = format!(
+        "INSERT INTO jobs (accept_no, id, kind, queue, state, seq, created_at, max_attempts, args_bytes)
+         SELECT n, gen_random_uuid(), 'work', 'default', 'QUEUED', 1, 1700000000000, 1, 2
+         FROM generate_series(1, {WAITING}) AS n;
+         INSERT INTO job_args SELECT accept_no, '{{}}' FROM jobs;
+         SELECT setval('accept_numbers', {WAITING})"
+    );
+    client(&schema).await.batch_execute(&fill).await.unwrap();
+    let bed = Bed::new(Url(format!("{schema}{EXPLAINED}"))).declared().await;
+    for round in 0..8 {
+        assert_eq!(bed.claim(1, at(round)).await.len(), 1);
+    }
+    drop(bed);
+    let log = cluster.log();
+    let plans =
+        log.split("Query Text: ").filter(|plan| plan.contains("slots_override, file_slots"));
+    let counts: Vec<_> = plans.filter(|plan| plan.contains(" on jobs ")).collect();
+    assert!(counts.len() >= 8, "{log}");
+    for plan in counts {
+        assert!(plan.contains(" jobs_open"), "{plan}");
+    }
+}
+
+/// Adds jobs that wait, numbered from `from` on.
+fn waiting(from: i64, count: i64, kind: &str, queue: &str) -> String {
+    let until = from + count - 1;
+    format!(
+        "INSERT INTO jobs (accept_no, id, kind, queue, state, seq, created_at, max_attempts, args_bytes)
+         SELECT n, gen_random_uuid(), '{kind}', '{queue}', 'QUEUED', 1, 1700000000000, 1, 2
+         FROM generate_series({from}, {until}) AS n;
+         INSERT INTO job_args
+         SELECT n, '{{}}' FROM generate_series({from}, {until}) AS n;
+         SELECT setval('accept_numbers', {until});"
+    )
+}
+
+/// P2 at its price: a claim reads what it takes, whatever waits in other lines, or before it in its own, and
+/// whatever is known of the table: all of it, nothing, or what it was when it was small.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_passes_over_no_other_line_and_no_other_kind() {
+    let cluster = tokio::task::spawn_blocking(Cluster::own).await.unwrap();
+    let schema = cluster.schema().await;
+    let bed = Bed::new(Url(format!("{schema}{EXPLAINED}%20-cauto_explain.log_analyze%3Don")))
+        .declared()
+        .await;
+    // Planned while there is next to nothing.
+    for round in 0..8 {
+        bed.start_one().await;
+        assert_eq!(bed.claim(1, at(round)).await.len(), 1);
+    }
+    let person = client(&schema).await;
+    let (other, own) = (1_000, 1_000 + LONG);
+    let long = waiting(other, LONG, "work", "other") + &waiting(own, LONG, "alien", "default");
+    let mut next = own + LONG;
+    let mut come = async |claims: i64| {
+        person.batch_execute(&waiting(next, claims, "work", "default")).await.unwrap();
+        next += claims;
+        for round in 0..claims {
+            let claimed = bed.claim(1, at(round)).await;
+            assert_eq!(claimed[0].job.kind, kind("work"));
+        }
+    };
+    person.batch_execute(&long).await.unwrap();
+    come(3).await;
+    // All is known, and most is elsewhere.
+    person.batch_execute("ANALYZE").await.unwrap();
+    come(8).await;
+    drop(bed);
+    let log = cluster.log();
+    let plans = log.split("Query Text: ").skip(1).filter(|plan| plan.contains("WITH ORDINALITY"));
+    let plans: Vec<_> = plans.collect();
+    assert!(plans.len() >= 19, "{log}");
+    for plan in plans {
+        let is_passed_over = plan.contains("Rows Removed") || plan.contains("Seq Scan");
+        assert!(plan.contains(" using jobs_line_of ") && !is_passed_over, "{plan}");
+    }
 }

@@ -106,7 +106,8 @@ async fn the_log_does_not_grow_for_ever() {
         store.start(large(60_000), WIDE).await.unwrap();
     }
     let log = std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
-    assert!(log < 17 << 20, "60 MB were written, and the log has {log} bytes");
+    // From 16 MiB on the writer copies it itself, unless the other thread is at it just then.
+    assert!(log < 32 << 20, "60 MB were written, and the log has {log} bytes");
 }
 
 /// Reliability F12: a real `SQLITE_FULL`. Nothing of a refused write is stored, reads go on, and

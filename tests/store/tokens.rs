@@ -1,5 +1,6 @@
 //! Tokens, and what bears a caller's name.
 
+use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::job::NewJob;
 use longhaul::domain::names::CallerName;
 use longhaul::domain::state::JobState;
@@ -205,7 +206,13 @@ pub(crate) async fn a_key_is_its_callers_own(bed: Bed) {
 pub(crate) async fn who_asked_is_kept(bed: Bed) {
     let bed = bed.declared().await;
     let id = bed.start(NewJob { started_by: Some(name("ann")), ..job() }).await.id;
-    let cancel = |by: &str| Cancel { job: id, note: None, by: Some(name(by)), at: at(3) };
+    let cancel = |by: &str| Cancel {
+        job: id,
+        mode: CancelMode::Graceful,
+        note: None,
+        by: Some(name(by)),
+        at: at(3),
+    };
     bed.store.cancel(cancel("bob")).await.unwrap();
     bed.store.cancel(cancel("eve")).await.unwrap();
     let job = bed.store.job(id).await.unwrap().unwrap();

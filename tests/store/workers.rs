@@ -4,6 +4,7 @@ use longhaul::domain::state::EndReason;
 use longhaul::domain::worker::Worker;
 
 use super::bed::{Bed, at, done, exit, job, worker};
+use crate::support::kinds::labels;
 
 pub(crate) async fn who_claimed_is_kept_with_the_job_and_its_attempt(bed: Bed) {
     let bed = bed.declared().await;
@@ -17,6 +18,17 @@ pub(crate) async fn who_claimed_is_kept_with_the_job_and_its_attempt(bed: Bed) {
     assert_eq!(bed.job(waiting.id).await.worker, Some(here.name()));
     let attempts = bed.store.attempts(waiting.id, u32::MAX, 1).await.unwrap();
     assert_eq!(attempts[0].worker, Some(here.id));
+}
+
+pub(crate) async fn the_labels_of_a_worker_are_kept(bed: Bed) {
+    let bed = bed.declared().await;
+    let labels = labels(&[("gpu", "a100"), ("zone", "\u{0}\u{1}\"ü")]);
+    let (with, without) = (Worker { labels, ..worker("with") }, worker("without"));
+    bed.store.see_worker(with.clone()).await.unwrap();
+    bed.store.see_worker(without.clone()).await.unwrap();
+    let bed = bed.reopened();
+    assert_eq!(bed.store.workers(at(0), 9).await.unwrap(), [without, with.clone()]);
+    assert_eq!(bed.store.worker(with.id).await.unwrap(), Some(with));
 }
 
 /// The one that is gone: when it committed its last event, or said itself.

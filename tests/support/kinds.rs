@@ -6,6 +6,7 @@ use std::time::Duration;
 use longhaul::domain::argv::Template;
 use longhaul::domain::attempt::Policy;
 use longhaul::domain::kind::{ArgsSchema, Catalog, EnvRule, Kind, QueueSpec, Stdin};
+use longhaul::domain::label::{Label, Labels};
 
 /// A kind that runs `command` in the queue `default`.
 pub(crate) fn kind(name: &str, command: &[&str]) -> Kind {
@@ -25,9 +26,16 @@ pub(crate) fn kind(name: &str, command: &[&str]) -> Kind {
         cwd: None,
         env: vec![EnvRule::Pass("PATH".to_owned())],
         allow_dash: false,
+        worker_labels: Labels::default(),
         progress_pattern: None,
         result: None,
     }
+}
+
+/// Labels of these keys and values.
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
+    let label = |&(key, value): &(&str, &str)| Label { key: key.into(), value: value.into() };
+    Labels::new(pairs.iter().map(label).collect()).unwrap()
 }
 
 /// A queue.

@@ -7,13 +7,18 @@ pub(crate) mod appears;
 pub(crate) mod deadline;
 pub(crate) mod executable;
 pub(crate) mod filled;
+pub(crate) mod filled_postgres;
 pub(crate) mod gated;
 pub(crate) mod graphql;
+pub(crate) mod hosts;
 pub(crate) mod kinds;
+pub(crate) mod ledger;
 pub(crate) mod metrics;
 pub(crate) mod paused;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod s3;
 pub(crate) mod server;
 
 /// Prints what a run found, past the capture of the test harness.

@@ -35,9 +35,10 @@ local all all scram-sha-256
 host all longhaul 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 END
+test -z "$HOST" || echo "host all longhaul $HOST/24 trust" >>"$2/data/pg_hba.conf"
 set -- "$1" "$2" "$3" -c ssl="$(test -e "$2/server.key" && echo on || echo off)" -c ssl_key_file="$2/server.key" -c ssl_cert_file="$2/server.crt"
 serve() {
-  "$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" "$4" "$5" "$6" "$7" "$8" "$9" -c max_connections=400 -c shared_buffers=32MB >>"$2/log" 2>&1 </dev/null &
+  "$1/postgres" -D "$2/data" -k "$2" -h "127.0.0.1${HOST:+,$HOST}" -p "$3" "$4" "$5" "$6" "$7" "$8" "$9" -c cluster_name=longhaul -c max_connections=400 -c shared_buffers=32MB >>"$2/log" 2>&1 </dev/null &
   server=$!
   until grep -Eq "^(ready|standby)" "$2/data/postmaster.pid" 2>/dev/null; do kill -0 $server || { cat "$2/log" >&2; rm -rf "$2"; exit 1; }; sleep 0.05; done
   echo ready
@@ -58,7 +59,21 @@ rm -rf "$2"
 pub(crate) struct Cluster {
     folder: PathBuf,
     port: u16,
+    host: Option<String>,
     watch: Mutex<Watch>,
+}
+
+/// What is not as it is for most tests.
+#[derive(Default)]
+struct Wanted<'a> {
+    /// The folder of its key and its certificate.
+    tls: Option<&'a Path>,
+    /// What it follows.
+    from: Option<&'a Cluster>,
+    /// A port of something that is gone.
+    port: Option<u16>,
+    /// Where it listens beside the loopback; who shares the first three numbers is let in.
+    host: Option<&'a str>,
 }
 
 /// The shell that watches over it.
@@ -79,11 +94,11 @@ impl Watch {
 /// The one of this run.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Result<Cluster, &str>> = OnceLock::new();
-    CLUSTER.get_or_init(|| Cluster::start(None, None)).as_ref().unwrap()
+    CLUSTER.get_or_init(|| Cluster::start(&Wanted::default())).as_ref().unwrap()
 }
 
 impl Cluster {
-    fn start(tls: Option<&Path>, from: Option<&Self>) -> Result<Self, &'static str> {
+    fn start(&Wanted { tls, from, port, host }: &Wanted<'_>) -> Result<Self, &'static str> {
         let programs = programs().ok_or(MISSING)?;
         let folder = tempfile::Builder::new().prefix("longhaul-pg-").tempdir().unwrap().keep();
         let mut owned = vec![folder.clone()];
@@ -93,15 +108,12 @@ impl Cluster {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
             owned.push(file);
         }
-        // Whoever held it has let go by the time it is used; nobody else asks for it in between.
-        let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = holder.local_addr().unwrap().port();
-        drop(holder);
+        let port = port.unwrap_or_else(free_port);
         let mut watch = Command::new("sh");
         watch.args(["-c", WATCH, "sh"]).arg(&programs).arg(&folder).arg(port.to_string());
         let from = from
             .map(|from| format!("host={} port={} user=longhaul", from.folder.display(), from.port));
-        watch.env("FROM", from.unwrap_or_default());
+        watch.env("FROM", from.unwrap_or_default()).env("HOST", host.unwrap_or_default());
         // It refuses to run as root.
         if fs::metadata(&folder).unwrap().uid() == 0 {
             let (user, group) = unprivileged();
@@ -118,22 +130,35 @@ impl Cluster {
             watch.shell.wait().unwrap();
             return Err("PostgreSQL did not start: it said why");
         }
-        Ok(Self { folder, port, watch: Mutex::new(watch) })
+        let host = host.map(str::to_owned);
+        Ok(Self { folder, port, host, watch: Mutex::new(watch) })
     }
 
     /// One that a test may stop.
     pub(crate) fn own() -> Self {
-        Self::start(None, None).unwrap()
+        Self::start(&Wanted::default()).unwrap()
     }
 
-    /// One that follows this one, as a standby.
+    /// The same, which listens at this address, too.
+    pub(crate) fn own_at(host: Option<&str>) -> Self {
+        Self::start(&Wanted { host, ..Wanted::default() }).unwrap()
+    }
+
+    /// One that follows this one, as a standby that names itself `longhaul`.
     pub(crate) fn standby(&self) -> Self {
-        Self::start(None, Some(self)).unwrap()
+        let (from, host) = (Some(self), self.host.as_deref());
+        Self::start(&Wanted { from, host, ..Wanted::default() }).unwrap()
+    }
+
+    /// One at the port of another one, which is gone.
+    pub(crate) fn standby_instead_of(&self, gone: &Self) -> Self {
+        let (from, port, host) = (Some(self), Some(gone.port), self.host.as_deref());
+        Self::start(&Wanted { from, port, host, ..Wanted::default() }).unwrap()
     }
 
     /// One that speaks TLS, by the key and the certificate `server.key` and `server.crt` in a folder.
     pub(crate) fn with_tls(folder: &Path) -> Self {
-        Self::start(Some(folder), None).unwrap()
+        Self::start(&Wanted { tls: Some(folder), ..Wanted::default() }).unwrap()
     }
 
     /// All that it wrote down.
@@ -197,6 +222,11 @@ impl Cluster {
         format!("postgres://{user}@{folder}:{}/{database}?connect_timeout=9", self.port)
     }
 
+    /// Where its socket is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Its port of the loopback.
     pub(crate) fn port(&self) -> u16 {
         self.port
@@ -211,6 +241,12 @@ impl Cluster {
     pub(crate) async fn admin(&self) -> tokio_postgres::Client {
         client(&self.address("longhaul", "postgres")).await
     }
+}
+
+/// Whoever held it has let go by the time it is used; nobody else asks for it in between.
+fn free_port() -> u16 {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    holder.local_addr().unwrap().port()
 }
 
 /// The address of a schema by these hosts.
@@ -229,7 +265,7 @@ pub(crate) async fn client(address: &str) -> tokio_postgres::Client {
 }
 
 /// The folder of the newest server programs.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let named = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&named).collect();
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -244,7 +280,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// The user `postgres`, or `nobody`.
-fn unprivileged() -> (u32, u32) {
+pub(crate) fn unprivileged() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap();
     let ids = |name: &str| {
         let line = users.lines().find(|line| line.split(':').next() == Some(name))?;

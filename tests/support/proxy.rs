@@ -18,6 +18,8 @@ pub(crate) enum Way {
     Watch { at: &'static str },
     /// Loses the connection there, and then lets nobody through.
     CutForGood { at: &'static str },
+    /// The same, but the server is not told: to it the connection is there, and says nothing.
+    Hush { at: &'static str },
     /// Lets nobody through.
     Closed,
 }
@@ -88,17 +90,21 @@ async fn join(mut client: TcpStream, to: SocketAddr, way: Arc<watch::Sender<Way>
                     Way::Cut { at, server } => (at, server, Way::Open),
                     Way::Watch { at } => (at, Side::DoesIt, Way::Open),
                     Way::CutForGood { at } => (at, Side::HearsNothing, Way::Closed),
+                    Way::Hush { at } => (at, Side::WaitsForMore, Way::Closed),
                     Way::Open | Way::Closed => ("", Side::HearsNothing, now),
                 };
                 if then != now && asked[..read].windows(at.len()).any(|text| text == at.as_bytes()) {
                     if side == Side::DoesIt {
                         server.write_all(&asked[..read]).await.unwrap();
+                    }
+                    if let Way::Watch { .. } = now {
+                        way.send_replace(then);
+                        continue;
+                    }
+                    if side == Side::DoesIt {
                         server.readable().await.unwrap();
                     }
                     way.send_replace(then);
-                    if let Way::Watch { .. } = now {
-                        continue;
-                    }
                     drop(client);
                     if side == Side::WaitsForMore {
                         std::future::pending::<()>().await;

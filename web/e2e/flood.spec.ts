@@ -34,7 +34,7 @@ async function flood(server: Server): Promise<number> {
       done += 2 * EACH;
     }
   };
-  await Promise.all(Array.from({ length: 8 }, one));
+  await Promise.all(Array.from({ length: 32 }, one));
   return done;
 }
 

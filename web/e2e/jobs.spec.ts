@@ -50,6 +50,9 @@ test("a job is started by its form, waits, runs, prints and ends", async ({ page
   await expect(progress).toHaveAttribute("value", "10");
   await gate.print("a line\n60% further\n");
   await expect(progress).toHaveAttribute("value", "60");
+  // What it never said is no mark.
+  const marks = page.getByRole("list", { name: "Events" }).getByText("Progress");
+  await expect(marks).toHaveText([/^Progress 60 % \+/]);
   const log = page.getByRole("region", { name: "Lines of the log" });
   await expect(log).toContainText("a line");
   await expect(row).toContainText("Running");

@@ -36,6 +36,28 @@ test("what nobody asked for is loaded after the first page is there", async ({ p
   await rest;
 });
 
+test("the rows are asked for before the dashboard has come, and once", async ({ page, server }) => {
+  await server.ended(await server.startJob("script", { script: "true" }));
+  let asked = 0;
+  let tellAsked = () => {};
+  const isAsked = new Promise<void>((resolve) => {
+    tellAsked = resolve;
+  });
+  page.on("request", (request) => {
+    if (request.postData()?.includes("query JobsPage") === true) {
+      asked += 1;
+      tellAsked();
+    }
+  });
+  await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
+    await isAsked;
+    await route.continue();
+  });
+  await page.goto("/?kind=script&state=SUCCEEDED");
+  await expect(page.locator("main .jobs [data-row]")).toHaveCount(1);
+  expect(asked).toBe(1);
+});
+
 for (const [path, wanted] of Object.entries(PAGES)) {
   test(`${path} is there, and answers, within a second on a machine of a quarter of the speed`, async ({
     page,

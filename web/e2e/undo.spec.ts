@@ -1,6 +1,6 @@
 // What waits in a queue is canceled, one, some or all of it, and what was asked for is undone in time.
 
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { Gate } from "./support/kinds";
 import type { Server } from "./support/server";
 import { expect, test } from "./support/test";
@@ -91,25 +91,32 @@ test("a pause, its end and other slots are undone", async ({ page, server }) => 
     server
       .ask<{ queue: { paused: boolean; slots: number } }>("{ queue { paused slots } }")
       .then((data) => data.queue);
-  const undo = async (words: string) => {
+  // The page hears of each from the server: what it shows then is what the server has.
+  const undo = async (words: string, done: Locator, undone: Locator) => {
     await expect(page.getByText(words)).toBeVisible();
+    await expect(done).toBeVisible();
     await page.getByRole("button", { name: "Undo" }).click();
     await expect(page.getByText(words)).toHaveCount(0);
+    await expect(undone).toBeVisible();
   };
+  const pause = page.getByRole("button", { name: "Pause" });
+  const resume = page.getByRole("button", { name: "Resume" });
   await page.goto("/queues/default");
-  await page.getByRole("button", { name: "Pause" }).click();
+  await pause.click();
   await page.getByRole("button", { name: "Pause the queue" }).click();
-  await undo("The queue default is paused.");
-  await expect(page.getByRole("button", { name: "Pause" })).toBeVisible();
+  await undo("The queue default is paused.", resume, pause);
   expect((await queue()).paused).toBe(false);
   await server.ask('mutation { pauseQueue(note: "repairs") { changed } }');
-  await page.getByRole("button", { name: "Resume" }).click();
-  await undo("The queue default is resumed.");
-  await expect(page.getByText(/Nothing starts here.*: repairs/)).toBeVisible();
+  await resume.click();
+  await undo("The queue default is resumed.", pause, page.getByText(/Nothing starts here.*: repairs/));
   await page.getByRole("button", { name: "Set slots" }).click();
   await page.getByRole("textbox", { name: "Slots" }).fill("3");
   await page.getByRole("button", { name: "Set the slots" }).click();
-  await undo("The queue default has 3 slots.");
+  await undo(
+    "The queue default has 3 slots.",
+    page.getByText("0 of 3", { exact: true }),
+    page.getByText("0 of 1", { exact: true }),
+  );
   expect((await queue()).slots).toBe(1);
 });
 

@@ -1,14 +1,18 @@
-// The dashboard's entry.
+// The dashboard, which the first script loads.
 
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { loadAll } from "./components/later";
+import { earlyAnswered } from "./features/jobs/early";
 import { answered, connection } from "./graphql/client";
+import { loadEarly, pages } from "./routes/pages";
 import { router } from "./routes/router";
 import "./styles/tokens.css";
 import "./styles/base.css";
 
+// The router would ask for it once it is drawn.
+loadEarly(window.location.pathname);
 const root = document.getElementById("root");
 if (root === null) {
   throw new Error("index.html has no element #root");
@@ -25,16 +29,6 @@ void loadRest();
 /** All else of the pages, once the first one is there: whoever waits for it waits for nothing else. */
 async function loadRest(): Promise<void> {
   await answered();
-  await loadAll(
-    [
-      () => import("./routes/JobPage"),
-      () => import("./routes/OverviewPage"),
-      () => import("./routes/QueuesPage"),
-      () => import("./routes/KindsPage"),
-      () => import("./routes/WorkersPage"),
-      () => import("./routes/TokensPage"),
-      () => import("./routes/StartPage"),
-    ],
-    () => connection.isLive(),
-  );
+  await earlyAnswered();
+  await loadAll(Object.values(pages), () => connection.isLive());
 }

@@ -63,6 +63,7 @@ fn row(id: JobId, seq: i64) -> Arc<Job> {
         retry_of: None,
         started_by: None,
         canceled_by: None,
+        cancel_forced: false,
     })
 }
 

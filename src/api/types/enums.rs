@@ -40,7 +40,7 @@ pub(crate) enum WaitReason {
     NotBefore,
     /// An attempt failed; the next one comes after a pause.
     RetryBackoff,
-    /// No live worker takes its kind.
+    /// No live worker that does not drain takes its kind: none declares it, or has the labels that it asks for.
     NoWorker,
     /// The server is stopping and starts nothing more.
     Draining,

@@ -102,6 +102,9 @@ fn text(event: &Event, attempt: Option<&Attempt>) -> Option<String> {
             format!("attempt {number} had begun when it was asked to stop")
         }
         (Change::Retrying, _) => end(&format!("attempt {number} failed, another one will come")),
+        (Change::Canceling, _) if event.before == Some(State::Canceling) => {
+            "asked to stop at once".to_owned()
+        }
         (Change::Canceling, _) => "asked to stop".to_owned(),
         (Change::Ended, State::Succeeded) => end("succeeded"),
         (Change::Ended, State::Failed) => end("failed"),
@@ -126,6 +129,7 @@ fn detail(job: &Job, event: &Event, attempt: Option<&Attempt>) -> Option<Value> 
     let of_attempt = |detail: fn(&Attempt) -> Map<String, Value>| attempt.map(detail);
     let map = match event.change {
         Change::Queued if event.attempt.is_none() => one("notBefore", job.not_before.map(instant)?),
+        Change::Canceling if event.before == Some(event.state) => return None,
         Change::Canceling => one("note", json!(job.cancel_note.as_deref()?)),
         Change::Started | Change::Updated => of_attempt(claim)?,
         Change::Queued | Change::Retrying | Change::Ended => of_attempt(ending)?,

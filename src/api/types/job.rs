@@ -109,13 +109,24 @@ pub(crate) struct JobActions {
     read_log: bool,
 }
 
-/// A name and a value that the caller attached.
+/// A name and a value, attached to a job by its caller, or to a worker or a kind by the configuration.
 #[derive(SimpleObject, Debug, Clone)]
 pub(crate) struct Label {
     /// The name.
     key: String,
     /// The value.
     value: String,
+}
+
+impl Label {
+    /// All of them, by key.
+    pub(crate) fn all(labels: &domain::label::Labels) -> Vec<Self> {
+        let label = |label: &domain::label::Label| {
+            let domain::label::Label { key, value } = label.clone();
+            Self { key, value }
+        };
+        labels.as_slice().iter().map(label).collect()
+    }
 }
 
 /// One request to do work of a kind.
@@ -167,8 +178,7 @@ impl Job {
 
     /// What the caller attached to it, by key.
     async fn labels(&self) -> Vec<Label> {
-        let labels = self.0.labels.as_slice().iter();
-        labels.map(|label| Label { key: label.key.clone(), value: label.value.clone() }).collect()
+        Label::all(&self.0.labels)
     }
 
     /// When it was accepted.

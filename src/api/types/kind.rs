@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::int;
+use super::job::Label;
 use super::queue::Queue;
 use super::scalar::{Json, Long};
 use crate::api::context::Parts;
@@ -136,6 +137,20 @@ impl JobKind {
         self.declaration().is_some()
             && ctx.handle().is_accepting()
             && ctx.access().caller().may_start(self.kind_name())
+    }
+
+    /// Its jobs run only on workers that have all of these labels, each with this value.
+    async fn worker_labels(&self) -> Vec<Label> {
+        self.declaration().map_or_else(Vec::new, |kind| Label::all(&kind.worker_labels))
+    }
+
+    /// Live workers that declare it otherwise than the server that is asked, by name: the worker that runs a job decides. Empty for who may not see all.
+    async fn differs_on(&self, ctx: &Context<'_>) -> Vec<String> {
+        if !ctx.access().caller().sees_all() {
+            return Vec::new();
+        }
+        let names = ctx.handle().differing(self.kind_name());
+        names.iter().map(|name| String::from(&**name)).collect()
     }
 
     /// Never run twice, not even after a crash.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::int;
-use super::job::Job;
+use super::job::{Job, Label};
 use super::kind::JobKind;
 use super::scalar::DateTime;
 use crate::api::context::Parts;
@@ -72,12 +72,22 @@ impl Worker {
         int(self.standing(ctx).busy)
     }
 
+    /// What kinds may ask for by their `workerLabels`.
+    async fn labels(&self) -> Vec<Label> {
+        Label::all(&self.0.labels)
+    }
+
     /// The kinds it takes, as far as this server declares them and the caller may see them.
     async fn kinds(&self, ctx: &Context<'_>) -> Vec<JobKind> {
         let (caller, catalog) = (ctx.access().caller(), ctx.handle().catalog());
         let kinds = self.standing(ctx).kinds;
         let seen = kinds.iter().filter(|kind| caller.sees_kind(kind));
         seen.filter_map(|kind| catalog.kinds.get(kind)).cloned().map(JobKind::Declared).collect()
+    }
+
+    /// May the caller drain it and have it go on?
+    async fn viewer_can_manage(&self, ctx: &Context<'_>) -> bool {
+        self.standing(ctx).is_live && ctx.access().caller().is_admin()
     }
 
     /// What it runs, at most `slots`, as far as the caller may see it.

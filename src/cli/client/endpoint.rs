@@ -61,13 +61,22 @@ fn read_lock(path: &Path) -> Option<Lock> {
 
 /// There is a process of this id. One that we may not signal is there all the same.
 fn lives(pid: i32) -> bool {
-    let Some(pid) = Pid::from_raw(pid) else { return false };
+    let Some(pid) = Some(pid).filter(|&pid| pid > 0).and_then(Pid::from_raw) else { return false };
     !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_that_names_no_process_names_none_that_lives() {
+        // To the kernel, -1 is everybody.
+        for pid in [-1, 0, i32::MIN] {
+            assert!(!lives(pid), "{pid}");
+        }
+        assert!(lives(std::process::id().cast_signed()));
+    }
 
     #[test]
     fn an_address_may_end_in_the_path_of_the_api() {

@@ -1,12 +1,13 @@
 //! A look at the PostgreSQL that the configuration names.
 
 use super::{APART_MS, Finding, Grade};
+use crate::config::Postgres;
 use crate::domain::clock::SystemClock;
 use crate::server::{Inspection, inspect};
 
 /// Whether a server could work there, and whether what it acknowledges lasts (P1).
-pub(super) async fn look(url: &str) -> Vec<Finding> {
-    match inspect(url, &SystemClock).await {
+pub(super) async fn look(told: &Postgres) -> Vec<Finding> {
+    match inspect(&told.url, told.direct.as_deref(), &SystemClock).await {
         Ok(found) => findings(&found),
         Err(error) => vec![Finding("database", Grade::Wrong, error.to_string())],
     }
@@ -14,7 +15,9 @@ pub(super) async fn look(url: &str) -> Vec<Finding> {
 
 fn findings(found: &Inspection) -> Vec<Finding> {
     let Inspection { address, version, schema, tables, known, clock_ms, .. } = found;
-    let about = format!("PostgreSQL {version} at {address}, schema `{schema}`");
+    let pooler = found.pooler.as_ref();
+    let pooler = pooler.map_or_else(String::new, |pooler| format!(", by the pooler at {pooler}"));
+    let about = format!("PostgreSQL {version} at {address}{pooler}, schema `{schema}`");
     let about = match tables {
         None => format!("{about}, empty: the first start makes its tables"),
         Some(tables) if tables == known => format!("{about}, version {tables} of its tables"),
@@ -68,6 +71,7 @@ mod tests {
     fn found() -> Inspection {
         Inspection {
             address: "u@h:5432/d".to_owned(),
+            pooler: None,
             version: "15.8".to_owned(),
             schema: "public".to_owned(),
             tables: Some(1),

@@ -1,9 +1,10 @@
 //! `longhaul doctor`: looks at everything that a server and its commands need, and says of what is wrong what
 //! to do.
 //!
-//! It changes nothing. Where a server runs it asks that one; else it looks at what one would find.
+//! It changes nothing, but for an object that it writes and removes. Where a server runs it asks that one; else it looks at what one would find.
 
 mod database;
+mod objects;
 
 use std::fs;
 use std::net::TcpListener;
@@ -19,7 +20,7 @@ use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 
 use super::client::{Client, ClientError, read};
 use super::exit::{CONFIGURATION, DONE, FAILED, Failure};
-use super::operations::SERVER;
+use super::operations::{KINDS, SERVER};
 use super::{Context, output};
 
 /// Less free room is told of.
@@ -50,14 +51,20 @@ pub(super) async fn run(context: &Context, overrides: &Overrides) -> Result<u8, 
         Ok(config) => {
             findings.extend(configuration(config));
             findings.extend(folder(&config.server));
-            if let Database::Postgres(url) = &config.server.database {
-                findings.extend(database::look(url).await);
+            if let Database::Postgres(told) = &config.server.database {
+                findings.extend(database::look(told).await);
+                if let Some(settings) = &config.object_store {
+                    findings.extend(objects::look(settings).await);
+                }
             }
         }
         Err(error) => findings.push(Finding("configuration", Grade::Wrong, error.to_string())),
     }
     let asked = context.client.field(SERVER, &json!({}), "server").await;
     findings.extend(server(&context.client, asked, config.as_ref().ok()).await);
+    if let Ok(kinds) = context.client.field(KINDS, &json!({}), "kinds").await {
+        findings.extend(differing(&read::<Vec<Declared>>(KINDS, &kinds)?));
+    }
     show(context, &findings)?;
     let wrong = findings.iter().any(|finding| finding.1 == Grade::Wrong);
     Ok(match (config.is_ok(), wrong) {
@@ -220,6 +227,28 @@ async fn server(
     findings
 }
 
+/// A kind, as far as it may be another one elsewhere.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase")]
+struct Declared {
+    name: String,
+    differs_on: Vec<String>,
+}
+
+/// Kinds that other workers of the database declare otherwise.
+fn differing(kinds: &[Declared]) -> Vec<Finding> {
+    let differing = kinds.iter().filter(|kind| !kind.differs_on.is_empty());
+    let told = differing.map(|Declared { name, differs_on }| {
+        let text = format!(
+            "`{name}` is declared otherwise on {}: the worker that runs a job decides what it runs",
+            differs_on.join(", ")
+        );
+        Finding("kinds", Grade::Warning, text)
+    });
+    told.collect()
+}
+
 fn version(Itself { version: theirs, store, .. }: &Itself) -> Finding {
     let ours = env!("CARGO_PKG_VERSION");
     if theirs == ours {
@@ -250,6 +279,7 @@ mod tests {
     #[test]
     fn a_server_is_what_its_document_selects() {
         selected::<Itself>(SERVER, "/server");
+        selected::<Declared>(KINDS, "/kinds/0");
     }
 
     #[test]

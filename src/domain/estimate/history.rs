@@ -1,20 +1,10 @@
-//! Past runs, and those of them that tell most of how long a job will run.
-//!
-//! A job runs about as long as those that are most like it: of its kind, of its caller, with the same
-//! arguments or as large ones, accepted at about the same time of the day. The closer the likeness, the
-//! fewer runs there are; so a degree of likeness counts only where it has [`ENOUGH`].
+//! Past runs, and what is known of each.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// So many runs of each kind are kept, the latest ones, and as many of all kinds together.
 pub const KEPT: usize = 512;
-/// Fewer runs than these say little of how runs differ.
-const ENOUGH: usize = 10;
-/// Of those that are alike only the latest count: what is run changes with time.
-const LATEST: usize = 50;
-/// Nobody knows how alike runs must be. So many degrees, the closest ones, each have their say.
-const VOICES: usize = 3;
 /// Accepted at about the same time of the day: at most two hours apart, in quarters of an hour.
 const SAME_HOURS: u32 = 8;
 /// The quarters of a day.
@@ -48,33 +38,20 @@ impl Traits {
         u32::try_from(seconds.div_euclid(900).rem_euclid(i64::from(DAY))).unwrap_or(0)
     }
 
-    fn is_of_the_same_hours(&self, other: &Self) -> bool {
+    pub(super) fn is_of_the_same_hours(&self, other: &Self) -> bool {
         let apart = self.quarter.abs_diff(other.quarter);
         apart.min(DAY.saturating_sub(apart)) <= SAME_HOURS
     }
 }
 
-/// How alike two jobs of one kind are, the closest degree first.
-const DEGREES: [fn(&Traits, &Traits) -> bool; 6] = [
-    |a, b| a.caller == b.caller && a.args == b.args && a.is_of_the_same_hours(b),
-    |a, b| a.caller == b.caller && a.size == b.size && a.is_of_the_same_hours(b),
-    |a, b| a.caller == b.caller && a.is_of_the_same_hours(b),
-    |a, b| a.caller == b.caller,
-    Traits::is_of_the_same_hours,
-    |_, _| true,
-];
-
 /// One run that came to an end of its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
-    traits: Traits,
+    pub(super) traits: Traits,
     pub(super) seconds: f64,
     /// Its place among all runs.
     pub(super) number: u64,
 }
-
-/// Runs that a job may be like, oldest first.
-pub(super) type Lot = Vec<Run>;
 
 /// The latest runs.
 #[derive(Debug, Clone, Default)]
@@ -111,15 +88,9 @@ impl History {
         self.all.is_empty()
     }
 
-    /// The runs that are most like a job, by the degrees that have enough; those of any kind where its
-    /// own has none. At least one lot, which is empty only where nothing is known at all.
-    pub(super) fn like(&self, job: &Traits) -> Vec<Lot> {
-        let Some(runs) = self.kinds.get(&job.kind) else {
-            return vec![latest(&self.all, |_| true)];
-        };
-        let by_degree = DEGREES.iter().map(|alike| latest(runs, |run| alike(&run.traits, job)));
-        let lots: Vec<_> = by_degree.filter(|lot| lot.len() >= ENOUGH).take(VOICES).collect();
-        if lots.is_empty() { vec![latest(runs, |_| true)] } else { lots }
+    /// Those of a kind, oldest first; of any kind where it has none. `true`: they are its own.
+    pub(super) fn of(&self, kind: u64) -> (&VecDeque<Run>, bool) {
+        self.kinds.get(&kind).map_or((&self.all, false), |runs| (runs, true))
     }
 
     /// The runs of a kind that lasted longer than so many seconds, or else those of any kind.
@@ -130,11 +101,4 @@ impl History {
         let own = self.kinds.get(&kind).map(of).unwrap_or_default();
         if own.is_empty() { of(&self.all) } else { own }
     }
-}
-
-/// The latest ones that are alike, oldest first.
-fn latest(runs: &VecDeque<Run>, alike: impl Fn(&Run) -> bool) -> Lot {
-    let mut found: Lot = runs.iter().rev().filter(|run| alike(run)).take(LATEST).copied().collect();
-    found.reverse();
-    found
 }

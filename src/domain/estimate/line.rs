@@ -1,15 +1,22 @@
 //! A queue at one moment, and what comes of it when it is played many times.
+//!
+//! # Invariants
+//!
+//! - All plays go down the line side by side: of each job its times are together for a moment, and only what
+//!   is told of them is kept. Memory grows by a few bytes with each that waits, whatever its kind and arguments
+//!   (P12).
 
 use std::collections::HashMap;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-
-use super::history::{History, Lot, Traits};
-use super::play::{Hand, Order, Play};
+use super::history::{History, Traits};
+use super::lots::{Hand, Lots};
+use super::play::{Play, Start};
 
 /// How often a line is played.
 const PLAYS: usize = 128;
+/// Of those that are delayed so many are told, the first to come. Each play has them at another place of
+/// the line, so that all their times are kept until the end.
+const DELAYED: usize = 4_096;
 
 /// What a job said of itself. Times are in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,8 +78,9 @@ pub struct Spread {
 pub struct Outlook {
     /// Of each that runs, when it ends.
     pub ends: Vec<Spread>,
-    /// Of each that waits, when it starts and when it ends; empty where there are no slots.
-    pub waits: Vec<(Spread, Spread)>,
+    /// Of each that waits, when it starts and when it ends; empty where there are no slots. `None` for one
+    /// that is delayed behind thousands of others that are.
+    pub waits: Vec<Option<(Spread, Spread)>>,
     /// When all that wait have started.
     pub drained: Spread,
     /// In each play, when a slot was free for the next one.
@@ -82,98 +90,98 @@ pub struct Outlook {
 impl Outlook {
     /// When a job starts and ends that is accepted now and may start in `due` seconds.
     pub fn newcomer(&self, job: &Traits, due: f64, history: &History) -> (Spread, Spread) {
-        let lots = history.like(job);
-        let (mut starts, mut ends) = (Times::default(), Times::default());
+        let mut lots = Lots::new(history);
+        let hand = lots.hand(job);
+        let (count, mut times) = (lots.of(hand).len(), Times::default());
         for (play, &free) in self.next.iter().enumerate() {
-            let lot = &lots[play % lots.len()];
+            let lot = lots.turn(hand, play);
             // Every run of the lot has its turn: it is the last of the line, and nobody follows it.
-            let run = lot.get(play / lots.len() % lot.len().max(1)).map_or(0.0, |run| run.seconds);
-            starts.0.push(free.max(due));
-            ends.0.push(free.max(due) + run);
+            let run = lot.get(play / count % lot.len().max(1)).map_or(0.0, |run| run.seconds);
+            times.add(free.max(due), free.max(due) + run);
         }
-        (starts.spread(), ends.spread())
-    }
-}
-
-/// Everything that is drawn from, by what is known of a job.
-struct Deck<'a> {
-    history: &'a History,
-    lots: Vec<Vec<Lot>>,
-    hands: HashMap<Traits, Hand>,
-    kinds: HashMap<u64, usize>,
-}
-
-impl<'a> Deck<'a> {
-    fn new(history: &'a History) -> Self {
-        Self { history, lots: Vec::new(), hands: HashMap::new(), kinds: HashMap::new() }
-    }
-
-    fn hand(&mut self, job: &Traits) -> Hand {
-        if let Some(&known) = self.hands.get(job) {
-            return known;
-        }
-        let next = self.kinds.len();
-        let kind = *self.kinds.entry(job.kind).or_insert(next);
-        let hand = Hand { kind, lots: self.lots.len() };
-        self.lots.push(self.history.like(job));
-        self.hands.insert(*job, hand);
-        hand
-    }
-
-    /// What is drawn from where a job has run longer than everything that it is like.
-    fn beyond(&self, job: &Running, hand: Hand) -> Vec<f64> {
-        let mut alike = self.lots[hand.lots].iter().flatten();
-        if alike.any(|run| run.seconds > job.elapsed) {
-            return Vec::new();
-        }
-        self.history.longer(job.traits.kind, job.elapsed)
+        times.told()
     }
 }
 
 impl Line<'_> {
     /// Plays it.
     pub fn outlook(&self, history: &History) -> Outlook {
-        let mut deck = Deck::new(history);
-        let running: Vec<_> = self
-            .running
-            .iter()
-            .map(|job| {
-                let hand = deck.hand(&job.traits);
-                (hand, deck.beyond(job, hand))
-            })
-            .collect();
-        let waiting: Vec<_> = self.waiting.iter().map(|job| deck.hand(&job.traits)).collect();
-        let mut ends = vec![Times::default(); running.len()];
-        let mut waits = vec![(Times::default(), Times::default()); waiting.len()];
-        let (mut drained, mut next) = (Times::default(), Vec::new());
-        let mut rng = StdRng::seed_from_u64(self.seed);
+        let mut lots = Lots::new(history);
+        let running: Vec<_> = self.running.iter().map(|job| lots.hand(&job.traits)).collect();
+        let waiting: Vec<_> = self.waiting.iter().map(|job| lots.hand(&job.traits)).collect();
         let delayed = self.delayed();
-        for number in 0..PLAYS {
-            let mut play = Play::new(number, &deck.lots, deck.kinds.len(), &mut rng);
-            let ending = self.running.iter().zip(&running);
-            let left: Vec<f64> =
-                ending.map(|(job, (hand, beyond))| play.left(job, *hand, beyond)).collect();
-            for (times, &left) in ends.iter_mut().zip(&left) {
-                times.0.push(left);
+        let mut plays: Vec<_> =
+            (0..PLAYS).map(|number| Play::new(number, self, &delayed, &lots)).collect();
+        let ends = self.begin(&mut plays, &running, &lots, history);
+        let waits =
+            if self.slots == 0 { Vec::new() } else { self.go_down(&mut plays, &waiting, &delayed) };
+        let mut drained: Vec<f64> = plays.iter().map(|play| play.started).collect();
+        let next = plays.iter().filter_map(Play::free).collect();
+        Outlook { ends, waits, drained: spread(&mut drained), next }
+    }
+
+    /// Draws how long each that runs still does; when they end.
+    fn begin(
+        &self,
+        plays: &mut [Play<'_>],
+        hands: &[Hand],
+        lots: &Lots<'_>,
+        history: &History,
+    ) -> Vec<Spread> {
+        let beyond = |(job, &hand)| beyond(job, lots, hand, history);
+        let beyond: Vec<_> = self.running.iter().zip(hands).map(beyond).collect();
+        let mut all = Vec::new();
+        for play in plays {
+            let of =
+                |number: usize| play.left(&self.running[number], hands[number], &beyond[number]);
+            let left: Vec<f64> = (0..self.running.len()).map(of).collect();
+            play.begin(left.clone());
+            all.push(left);
+        }
+        let end =
+            |number: usize| spread(&mut all.iter().map(|left| left[number]).collect::<Vec<_>>());
+        (0..self.running.len()).map(end).collect()
+    }
+
+    /// Gives everybody in line a slot, in all plays; when each starts and ends.
+    fn go_down(
+        &self,
+        plays: &mut [Play<'_>],
+        hands: &[Hand],
+        delayed: &[usize],
+    ) -> Vec<Option<(Spread, Spread)>> {
+        let mut waits = vec![None; self.waiting.len()];
+        let told = delayed.iter().take(DELAYED);
+        let mut late: HashMap<usize, Times> = told.map(|&job| (job, Times::default())).collect();
+        let mut add = |Start { job, from, until }: Start| {
+            if let Some(times) = late.get_mut(&job) {
+                times.add(from, until);
             }
-            let mut last: f64 = 0.0;
-            let free = play.line(Order::new(self, &delayed), &waiting, left, |job, start, end| {
-                waits[job].0.0.push(start);
-                waits[job].1.0.push(end);
-                last = last.max(start);
-            });
-            drained.0.push(last);
-            next.extend(free);
+        };
+        // Those that are in line are the same ones in the same order in each play, and the others between them.
+        let in_line = (0..self.waiting.len()).filter(|&job| self.waiting[job].due <= 0.0);
+        let mut times = Times::default();
+        for job in in_line {
+            for play in &mut *plays {
+                while let Some(start) = play.next(hands) {
+                    if start.job == job {
+                        times.add(start.from, start.until);
+                        break;
+                    }
+                    add(start);
+                }
+            }
+            waits[job] = Some(times.told());
         }
-        if self.slots == 0 {
-            waits.clear();
+        for play in plays {
+            while let Some(start) = play.next(hands) {
+                add(start);
+            }
         }
-        Outlook {
-            ends: ends.into_iter().map(Times::spread).collect(),
-            waits: waits.into_iter().map(|(start, end)| (start.spread(), end.spread())).collect(),
-            drained: drained.spread(),
-            next,
+        for (job, mut times) in late {
+            waits[job] = Some(times.told());
         }
+        waits
     }
 
     /// Those that are not in line yet, the first to come first.
@@ -185,14 +193,41 @@ impl Line<'_> {
     }
 }
 
-/// One time of each play.
-#[derive(Debug, Clone, Default)]
-struct Times(Vec<f64>);
+/// What is drawn from where a job has run longer than everything that it is like.
+fn beyond(job: &Running, lots: &Lots<'_>, hand: Hand, history: &History) -> Vec<f64> {
+    if lots.of(hand).flatten().any(|run| run.seconds > job.elapsed) {
+        return Vec::new();
+    }
+    history.longer(job.traits.kind, job.elapsed)
+}
+
+/// When one job starts and ends, in each play.
+#[derive(Debug, Default)]
+struct Times {
+    starts: Vec<f64>,
+    ends: Vec<f64>,
+}
 
 impl Times {
-    fn spread(mut self) -> Spread {
-        self.0.sort_unstable_by(f64::total_cmp);
-        let at = |tenths: usize| self.0.get(self.0.len() * tenths / 10).copied();
-        Spread { likely: at(5).unwrap_or_default(), latest: at(9).unwrap_or_default() }
+    fn add(&mut self, start: f64, end: f64) {
+        self.starts.push(start);
+        self.ends.push(end);
     }
+
+    /// What they say. They are gone then.
+    fn told(&mut self) -> (Spread, Spread) {
+        let told = (spread(&mut self.starts), spread(&mut self.ends));
+        self.starts.clear();
+        self.ends.clear();
+        told
+    }
+}
+
+/// Puts the times into another order.
+fn spread(times: &mut [f64]) -> Spread {
+    let mut at = |tenths: usize| {
+        let place = times.len() * tenths / 10;
+        (place < times.len()).then(|| *times.select_nth_unstable_by(place, f64::total_cmp).1)
+    };
+    Spread { likely: at(5).unwrap_or_default(), latest: at(9).unwrap_or_default() }
 }

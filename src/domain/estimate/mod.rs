@@ -1,7 +1,8 @@
 //! When a job will start and end: its queue is played many times from where it stands, each time with
 //! other past runs for the jobs in it.
 //!
-//! - [`history`]: past runs, and those that tell most of a job.
+//! - [`history`]: past runs.
+//! - [`lots`]: those of them that tell most of a job.
 //! - [`mod@line`]: a queue, and how it is played.
 //! - [`play`]: one play.
 //! - [`scale`]: keeps "nine of ten" true, by how earlier estimates came out.
@@ -17,6 +18,7 @@ use super::clock::Timestamp;
 
 pub mod history;
 pub mod line;
+mod lots;
 mod play;
 pub mod scale;
 

@@ -3,42 +3,50 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use rand::Rng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
-use super::history::{Lot, Run};
 use super::line::{Line, Running};
+use super::lots::{Drawn, Hand, Lot, Lots};
 
 /// However far a job says that it is, so much of the doubt stays: what it says may be wrong.
 const DOUBT: f64 = 0.1;
 
-/// What one job draws from.
+/// A job that gets a slot. Times are in seconds from now.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hand {
-    /// The number of its kind: what jobs of one kind get follows each other.
-    pub(super) kind: usize,
-    /// The number of its lots.
-    pub(super) lots: usize,
+pub(super) struct Start {
+    /// Its place among those that wait.
+    pub(super) job: usize,
+    pub(super) from: f64,
+    pub(super) until: f64,
 }
 
-/// One play.
+/// One play. It goes on a start at a time, so that many can go on side by side.
 pub(super) struct Play<'a> {
     /// Lots take turns by it.
     number: usize,
-    lots: &'a [Vec<Lot>],
+    lots: &'a Lots<'a>,
     /// The run that each kind got last, by its place among all runs.
     last: Vec<Option<u64>>,
-    rng: &'a mut StdRng,
+    rng: StdRng,
+    order: Order<'a>,
+    /// When each slot is free.
+    free: BinaryHeap<Reverse<At>>,
+    /// When the latest one started.
+    pub(super) started: f64,
 }
 
 impl<'a> Play<'a> {
     pub(super) fn new(
         number: usize,
-        lots: &'a [Vec<Lot>],
-        kinds: usize,
-        rng: &'a mut StdRng,
+        line: &'a Line<'a>,
+        delayed: &'a [usize],
+        lots: &'a Lots<'a>,
     ) -> Self {
-        Self { number, lots, last: vec![None; kinds], rng }
+        let last = vec![None; lots.kinds()];
+        let rng = StdRng::seed_from_u64(line.seed ^ ((number as u64) << 32));
+        let (order, free) = (Order::new(line, delayed), BinaryHeap::new());
+        Self { number, lots, last, rng, order, free, started: 0.0 }
     }
 
     /// How long a running job still runs.
@@ -51,7 +59,7 @@ impl<'a> Play<'a> {
             return (said.elapsed / said.part - job.elapsed).max(0.0);
         }
         // A job that has run for a while is none of those that ended before.
-        let (before, after) = self.lot(hand).split_at(self.next(hand));
+        let (before, after) = self.lot(hand).split_at(self.place(hand));
         let found = after.iter().chain(before).find(|run| run.seconds > job.elapsed);
         let total = match found {
             Some(run) => self.take(hand, run),
@@ -63,45 +71,45 @@ impl<'a> Play<'a> {
         capped(total, job.timeout).max(job.elapsed) - job.elapsed
     }
 
-    /// Gives everybody in line a slot; `start` hears who starts and ends when. When a slot is free after
-    /// that; `None` where there is none.
-    pub(super) fn line(
-        &mut self,
-        mut order: Order<'_>,
-        hands: &[Hand],
-        mut free: Vec<f64>,
-        mut start: impl FnMut(usize, f64, f64),
-    ) -> Option<f64> {
-        let line = order.line;
-        if line.slots == 0 {
-            return None;
+    /// Begins with the slots that are free in so many seconds each.
+    pub(super) fn begin(&mut self, mut free: Vec<f64>) {
+        let slots = self.order.line.slots;
+        if slots == 0 {
+            return;
         }
         // What runs beyond the slots must end before one is free.
-        free.resize(free.len().max(line.slots), 0.0);
+        free.resize(free.len().max(slots), 0.0);
         free.sort_unstable_by(f64::total_cmp);
-        let debt = free.len() - line.slots;
-        let mut free: BinaryHeap<Reverse<At>> =
-            free[debt..].iter().map(|&at| Reverse(At(at))).collect();
-        while let Some(Reverse(At(at))) = free.pop() {
-            let Some((job, from)) = order.next(at) else { return Some(at) };
-            let lot = self.lot(hands[job]);
-            let run = lot.get(self.next(hands[job])).or(lot.first());
-            let run = run.map_or(0.0, |run| self.take(hands[job], run));
-            let until = from + capped(run, line.waiting[job].timeout);
-            start(job, from, until);
-            free.push(Reverse(At(until)));
-        }
-        None
+        let debt = free.len() - slots;
+        self.free = free[debt..].iter().map(|&at| Reverse(At(at))).collect();
+    }
+
+    /// Gives the next one a slot; `None`: nobody waits any more, or there is none.
+    pub(super) fn next(&mut self, hands: &[Hand]) -> Option<Start> {
+        let at = self.free()?;
+        let (job, from) = self.order.next(at)?;
+        let lot = self.lot(hands[job]);
+        let run = lot.get(self.place(hands[job])).or(lot.first());
+        let run = run.map_or(0.0, |run| self.take(hands[job], run));
+        let until = from + capped(run, self.order.line.waiting[job].timeout);
+        self.free.pop();
+        self.free.push(Reverse(At(until)));
+        self.started = self.started.max(from);
+        Some(Start { job, from, until })
+    }
+
+    /// When a slot is free for the next one; `None` where there is none.
+    pub(super) fn free(&self) -> Option<f64> {
+        self.free.peek().map(|Reverse(At(at))| *at)
     }
 
     fn lot(&self, hand: Hand) -> &'a Lot {
-        let lots: &'a [Lot] = &self.lots[hand.lots];
-        &lots[self.number % lots.len()]
+        self.lots.turn(hand, self.number)
     }
 
     /// Where in its lot the run stands that a job gets next: behind the one that its kind got last, by
     /// chance where that is the first.
-    fn next(&mut self, hand: Hand) -> usize {
+    fn place(&mut self, hand: Hand) -> usize {
         let lot = self.lot(hand);
         match self.last[hand.kind] {
             Some(last) => lot.partition_point(|run| run.number <= last),
@@ -110,7 +118,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn take(&mut self, hand: Hand, run: &Run) -> f64 {
+    fn take(&mut self, hand: Hand, run: &Drawn) -> f64 {
         self.last[hand.kind] = Some(run.number);
         run.seconds
     }

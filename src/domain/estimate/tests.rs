@@ -27,7 +27,7 @@ fn waiting(kind: u64) -> Waiting {
 }
 
 fn starts(line: &Line<'_>, history: &History) -> Vec<f64> {
-    line.outlook(history).waits.iter().map(|(start, _)| start.likely).collect()
+    line.outlook(history).waits.iter().map(|told| told.unwrap().0.likely).collect()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_line_of_equal_runs_is_told_exactly() {
     assert_eq!(starts(&line, &history), [6.0, 9.0, 16.0, 19.0, 26.0]);
     let outlook = line.outlook(&history);
     assert_eq!(outlook.ends[0], Spread { likely: 6.0, latest: 6.0 });
-    assert_eq!(outlook.waits[4].1, Spread { likely: 36.0, latest: 36.0 });
+    assert_eq!(outlook.waits[4].unwrap().1, Spread { likely: 36.0, latest: 36.0 });
     assert_eq!(outlook.drained.likely, 26.0);
     assert_eq!(outlook, line.outlook(&history), "the same seed, the same outlook");
 }
@@ -104,6 +104,22 @@ fn what_is_delayed_takes_its_place_by_its_acceptance_once_it_is_due() {
 }
 
 #[test]
+fn of_many_that_are_delayed_the_first_to_come_are_told() {
+    // P12
+    let history = history(1, &[10.0; 20]);
+    let many = 5_000_u32;
+    // One that is in line, and then those that are not: who comes first was accepted last.
+    let later = (0..many).map(|n| Waiting { due: f64::from(many - n) * 20.0, ..waiting(1) });
+    let waiting: Vec<_> = [waiting(1)].into_iter().chain(later).collect();
+    let waits = Line { slots: 1, running: &[], waiting: &waiting, seed: 1 }.outlook(&history).waits;
+    assert_eq!(waits[0].unwrap().0.likely, 0.0);
+    assert_eq!(waits.last().unwrap().unwrap().0.likely, 20.0);
+    let told = waits.iter().flatten().count();
+    assert!((1_000..4_200).contains(&told), "{told} of {many}");
+    assert_eq!(waits[1], None);
+}
+
+#[test]
 fn a_timeout_bounds_what_is_told() {
     let history = history(1, &[100.0; 20]);
     let job = Waiting { timeout: Some(30.0), ..waiting(1) };
@@ -138,7 +154,7 @@ fn what_is_started_together_runs_alike() {
     // Days of short runs, days of long ones: ten jobs of one day are all short or all long.
     let runs: Vec<f64> = (0..50).map(|n| if n / 25 == 0 { 10.0 } else { 1000.0 }).collect();
     let line = Line { slots: 1, running: &[], waiting: &[waiting(1); 10], seed: 3 };
-    let start = line.outlook(&history(1, &runs)).waits[9].0;
+    let start = line.outlook(&history(1, &runs)).waits[9].unwrap().0;
     assert!(start.latest >= 8.0 * 1000.0, "drawn one by one, it would be about 4,500: {start:?}");
 }
 

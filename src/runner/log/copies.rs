@@ -10,7 +10,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::domain::id::JobId;
-use crate::shim::protocol::{FRAME_HEADER_BYTES, FrameHeader, LOG_HEAD, STREAM_SYSTEM};
+use crate::shim::protocol::{FRAME_HEADER_BYTES, FrameHeader, LOG_HEAD, STREAM_SYSTEM, log_tail};
+
+pub use crate::shim::protocol::LOG_TAIL_SEGMENTS as SEGMENTS;
 
 /// Beside the folders of attempts.
 const COPIES: &str = ".copies";
@@ -39,9 +41,16 @@ impl Copies {
         }
     }
 
-    /// Adds the frames that begin at this offset or behind it to what an attempt printed. How many bytes of
-    /// them Longhaul said itself. After an error nothing is sure of the copy. Blocks.
-    pub fn append(&self, job: JobId, attempt: u32, from: u64, frames: &[u8]) -> io::Result<u64> {
+    /// Adds the frames that begin at this offset or behind it to what an attempt printed: to the head, or to
+    /// a segment of the tail, one of [`SEGMENTS`]. How many bytes of them Longhaul said itself. After an error
+    /// nothing is sure of the copy. Blocks.
+    pub fn append(
+        &self,
+        (job, attempt): (JobId, u32),
+        segment: Option<u32>,
+        from: u64,
+        frames: &[u8],
+    ) -> io::Result<u64> {
         let (mut at, mut skipped, mut said) = (0, 0, 0);
         while at < frames.len() {
             let (header, length) = frame(&frames[at..]).ok_or_else(damaged)?;
@@ -55,9 +64,18 @@ impl Copies {
         let folder = self.folder(job, attempt);
         DirBuilder::new().mode(0o700).recursive(true).create(&folder)?;
         let mut options = OpenOptions::new();
-        let mut head = options.append(true).create(true).mode(0o600).open(folder.join(LOG_HEAD))?;
-        head.write_all(&frames[skipped..])?;
+        let file = folder.join(segment.map_or_else(|| LOG_HEAD.to_owned(), log_tail));
+        let mut file = options.append(true).create(true).mode(0o600).open(file)?;
+        file.write_all(&frames[skipped..])?;
         Ok(said)
+    }
+
+    /// Removes a segment of the tail. Whoever has opened it reads it to its end. Blocks.
+    pub fn remove_segment(&self, job: JobId, attempt: u32, segment: u32) -> io::Result<()> {
+        match fs::remove_file(self.folder(job, attempt).join(log_tail(segment))) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     pub(super) fn folder(&self, job: JobId, attempt: u32) -> PathBuf {
@@ -100,12 +118,20 @@ mod tests {
         let (copies, job) = (all.named(1), JobId::from_bytes([1; 16]));
         let frames =
             [frame_at(0, 0, "one\n"), frame_at(4, STREAM_SYSTEM, "said\n"), frame_at(9, 1, "x\n")];
-        assert_eq!(copies.append(job, 2, 0, &frames[..2].concat()).unwrap(), 5);
+        assert_eq!(copies.append((job, 2), None, 0, &frames[..2].concat()).unwrap(), 5);
         // Parts became one: it begins before what is known.
-        assert_eq!(copies.append(job, 2, 9, &frames.concat()).unwrap(), 0);
+        assert_eq!(copies.append((job, 2), None, 9, &frames.concat()).unwrap(), 0);
         let head = copies.folder(job, 2).join(LOG_HEAD);
         assert!(fs::read(&head).unwrap() == frames.concat());
-        assert!(copies.append(job, 2, 11, &frames[0][..42]).is_err(), "that is no whole frame");
+        assert!(
+            copies.append((job, 2), None, 11, &frames[0][..42]).is_err(),
+            "that is no whole frame"
+        );
+        assert_eq!(copies.append((job, 2), Some(3), 11, &frame_at(20, 0, "end\n")).unwrap(), 0);
+        let tail = head.with_file_name(log_tail(3));
+        assert!(fs::read(&tail).unwrap() == frame_at(20, 0, "end\n"));
+        copies.remove_segment(job, 2, 3).unwrap();
+        assert!(!tail.exists() && head.exists());
         all.named(2).clear().unwrap();
         assert!(head.exists());
         all.clear().unwrap();

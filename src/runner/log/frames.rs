@@ -162,9 +162,10 @@ impl Frames {
         (self.current, self.frame, self.reached) = (0, None, 0);
     }
 
-    /// The frame that `next` just gave stands behind the head.
-    pub(super) fn is_in_tail(&self) -> bool {
-        self.pieces.get(self.current).is_some_and(|piece| piece.is_tail)
+    /// Where the segment of the tail begins that the frame stands in which `next` just gave; `None`: it
+    /// stands in the head.
+    pub(super) fn segment(&self) -> Option<u64> {
+        self.pieces.get(self.current).filter(|piece| piece.is_tail).map(|piece| piece.start)
     }
 
     /// Where the first segment of the tail begins; `None` where there is none.

@@ -31,7 +31,7 @@ use crate::domain::limits::Limits;
 use crate::domain::log::{LogPage, LogQuery, LogStream, StoredLog};
 
 pub use chunks::{Chunk, Chunks};
-pub use copies::Copies;
+pub use copies::{Copies, SEGMENTS};
 pub use raw::{RawLog, RawRead};
 
 pub(super) use follow::Follower;

@@ -27,6 +27,26 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
 /// What was sent and is not acknowledged by then loses the connection.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The ways to a database.
+#[derive(Clone)]
+pub(super) struct Ways {
+    /// For whatever needs a session.
+    pub(super) session: Address,
+    /// For the rest, through a pooler, where one stands before it.
+    pub(super) pooled: Option<Address>,
+}
+
+impl Ways {
+    /// Reads the address of a database, and that of the way past its pooler.
+    pub(super) fn parse(url: &str, direct: Option<&str>) -> Result<Self, OpenError> {
+        let told = Address::parse(url)?;
+        Ok(match direct {
+            None => Self { session: told, pooled: None },
+            Some(direct) => Self { session: Address::parse(direct)?, pooled: Some(told) },
+        })
+    }
+}
+
 /// Where a database is, and how to get there.
 #[derive(Clone)]
 pub(super) struct Address {

@@ -118,9 +118,9 @@ pub(super) async fn until_back(base: Base, lost: Lost) -> Result<Back, Failure> 
 }
 
 async fn once(base: &Base, lost: &Lost) -> Result<Back, Failure> {
-    let shown = base.address.to_string();
+    let shown = base.ways.session.to_string();
     let away = |error: OpenError| Failure::NoConnection(error.to_string());
-    let session = Session::connect(&base.address).await.map_err(away)?;
+    let session = Session::connect(&base.ways.session).await.map_err(away)?;
     open::still(session.client(), &shown).await.map_err(away)?;
     // The server may take the lost connection for a good one, for as long as nothing is sent on it.
     session.end(&lost.backend).await?;

@@ -73,6 +73,14 @@ pub(super) enum Reach {
 /// What PostgreSQL said, in one line; the driver's own text leaves out why.
 pub(super) fn told(error: &Error) -> String {
     if let Some(said) = error.as_db_error() {
+        if is_of_another_connection(said.code()) {
+            return format!(
+                "{} (SQLSTATE {}): a connection pooler in transaction mode may stand before the \
+                 database, which needs `server.database_direct` too",
+                said.message(),
+                said.code().code()
+            );
+        }
         return format!("{} (SQLSTATE {})", said.message(), said.code().code());
     }
     let mut text = error.to_string();
@@ -85,6 +93,11 @@ pub(super) fn told(error: &Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// A statement that was prepared is not there, or one that was not is: somebody else's connection answers.
+fn is_of_another_connection(state: &SqlState) -> bool {
+    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(state)
 }
 
 /// A constraint, or a conflict with another transaction.
@@ -177,6 +190,8 @@ mod tests {
             assert_eq!(of_state(&state), Reach::Broken, "{state:?}");
         }
         assert_eq!(of_state(&SqlState::UNIQUE_VIOLATION), Reach::Alone);
+        assert!(is_of_another_connection(&SqlState::DUPLICATE_PSTATEMENT));
+        assert!(!is_of_another_connection(&SqlState::UNDEFINED_TABLE));
         assert!(is_rolled_back(&SqlState::UNIQUE_VIOLATION));
         assert!(!is_rolled_back(&SqlState::ADMIN_SHUTDOWN));
     }

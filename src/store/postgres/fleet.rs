@@ -1,6 +1,7 @@
 //! Several workers on one database: the door to what is written of them, and the thread that keeps this
 //! one's lease.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub(super) struct Joined {
 /// By `workers_joined`.
 async fn members(readers: &Readers) -> Result<Vec<Member>, Failure> {
     let sql = format!(
-        "SELECT {WORKER_COLUMNS}, kinds, draining,
+        "SELECT {WORKER_COLUMNS}, kinds, declared, draining,
              last_seen_at + lease_ms > extract(epoch FROM clock_timestamp()) * 1000
          FROM workers
          WHERE lease_ms IS NOT NULL
@@ -41,12 +42,15 @@ async fn members(readers: &Readers) -> Result<Vec<Member>, Failure> {
     );
     let rows = readers.rows(&sql, &[]).await?;
     let member = |row| {
-        let kinds: Vec<String> = serde_json::from_str(get(row, 6)?)?;
+        let kinds: Vec<String> = serde_json::from_str(get(row, 7)?)?;
+        let declared: BTreeMap<String, String> = serde_json::from_str(get(row, 8)?)?;
+        let declared = declared.into_iter();
         Ok(Member {
             worker: row::worker(row)?,
             kinds: kinds.iter().filter_map(|kind| kind.parse().ok()).collect(),
-            is_draining: get(row, 7)?,
-            is_live: get(row, 8)?,
+            declared: declared.filter_map(|(k, text)| Some((k.parse().ok()?, text))).collect(),
+            is_draining: get(row, 9)?,
+            is_live: get(row, 10)?,
         })
     };
     rows.iter().map(member).collect()
@@ -55,17 +59,24 @@ async fn members(readers: &Readers) -> Result<Vec<Member>, Failure> {
 #[async_trait]
 impl Fleet for PostgresStore {
     async fn join(&self, joining: Joining) -> Result<(), JoinError> {
-        let Joining { worker, kinds, lease, on_lease, on_growth, on_progress } = joining;
+        let Joining { worker, kinds, declared, lease, on_lease, on_growth, on_progress, on_time } =
+            joining;
         let (id, at) = (worker.id, since_boot());
-        self.writer.write(Join { worker, kinds, lease }).await?;
+        self.writer.write(Join { worker, kinds, declared, lease }).await?;
         on_lease(Lease::Renewed(at));
+        let asked = since_boot();
+        // The thread tells it again and again; what begins before that should know it, too.
+        if let Ok(Some(row)) = self.readers.maybe(heart::NOW, &[]).await {
+            heart::tell_time(&on_time, asked, row.get(0));
+        }
         let options = heart::Options {
-            address: self.base.address.clone(),
+            address: self.base.ways.session.clone(),
             worker: id,
             lease,
             on_lease,
             on_growth,
             on_progress,
+            on_time,
             follow: Arc::clone(&self.base.follow),
             committed: self.base.committed.subscribe(),
         };

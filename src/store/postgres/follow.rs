@@ -1,5 +1,6 @@
-//! What other servers commit, read by the thread that writes: before each transaction of its own, so that
-//! the sink is handed everything in the order of commit, and whenever somebody says that there is more.
+//! What other servers commit, read by the thread that writes: in each transaction of its own, before it writes
+//! anything, so that the sink is handed everything in the order of commit, and whenever somebody says that there
+//! is more.
 //!
 //! # Invariants
 //!
@@ -11,6 +12,7 @@
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio_postgres::Row;
 
 use super::failure::Failure;
 use super::row::{self, EVENT_COLUMN_COUNT, EVENT_COLUMNS, JOB_COLUMN_COUNT, JOB_COLUMNS, get};
@@ -42,6 +44,27 @@ struct Known {
     read: i64,
     /// The last change of settings that was told.
     settings: i64,
+    /// Others wrote between the last two transactions.
+    is_shared: bool,
+}
+
+/// Events of others, as they were read.
+pub(super) struct Page {
+    after: i64,
+    rows: Vec<Row>,
+}
+
+impl Page {
+    /// Nothing stood behind it.
+    fn is_last(&self) -> bool {
+        self.rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX)
+    }
+}
+
+/// What others did, counted and not told yet.
+pub(super) struct News {
+    commit: Commit,
+    up_to: i64,
 }
 
 impl Follow {
@@ -68,12 +91,77 @@ impl Follow {
 
     /// Somebody else committed something before this event.
     pub(super) fn lacks(&self, event: i64) -> bool {
+        let lacks = self.place() < event;
+        self.lock().is_shared = lacks;
+        lacks
+    }
+
+    /// Somebody else wrote before the last transaction, and so may have before the next one.
+    pub(super) fn is_shared(&self) -> bool {
+        self.lock().is_shared
+    }
+
+    /// Whether these settings are others than those that were told.
+    pub(super) fn lacks_settings(&self, no: i64) -> bool {
         let known = self.lock();
-        known.counted.min(known.told.unwrap_or(i64::MAX)) < event
+        known.told.is_some() && known.settings != no
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the next page begins.
+    fn place(&self) -> i64 {
+        let known = self.lock();
+        known.counted.min(known.told.unwrap_or(i64::MAX))
+    }
+
+    /// The next page of what is there.
+    pub(super) async fn read(&self, session: &Session) -> Result<Page, Failure> {
+        let after = self.place();
+        Ok(Page { after, rows: session.rows(&AFTER, &[&after, &PAGE]).await? })
+    }
+
+    /// Counts what is on a page, from where it is known; what of it is to be told.
+    pub(super) fn count(&self, page: &Page, tally: &mut Tally) -> Result<News, Failure> {
+        let (told, counted) = {
+            let known = self.lock();
+            (known.told, known.counted)
+        };
+        let mut commit = Commit { is_foreign: true, ..Commit::default() };
+        let (mut last, mut moves) = (counted, Vec::new());
+        for row in &page.rows {
+            let job = row::job_from(row, EVENT_COLUMN_COUNT)?;
+            let event = row::event(row, job.id)?;
+            last = event.no.0;
+            if event.no.0 > counted {
+                let jobs = waits(event.state) - event.before.map_or(0, waits);
+                let bytes: i64 = get(row, EVENT_COLUMN_COUNT + JOB_COLUMN_COUNT)?;
+                moves.push((job.queue.clone(), jobs, jobs * bytes));
+            }
+            if told.is_some_and(|told| event.no.0 > told) {
+                commit.changes.push(Change { event, job: Arc::new(job) });
+            }
+        }
+        // From here on nothing fails: whatever is counted is counted once.
+        for (queue, jobs, bytes) in moves {
+            tally.learn(&queue, jobs, bytes);
+        }
+        let mut known = self.lock();
+        known.counted = known.counted.max(last);
+        if !page.rows.is_empty() {
+            known.read = last;
+        }
+        Ok(News { commit, up_to: last })
+    }
+
+    /// Hands the sink what was counted. In the order in which it was.
+    pub(super) fn tell(&self, news: &News, sink: &CommitSink) {
+        self.took(news.up_to);
+        if !news.commit.is_empty() {
+            sink(&news.commit);
+        }
     }
 
     /// Takes in what is there, page by page. Nobody else writes to what this changes.
@@ -84,39 +172,36 @@ impl Follow {
         sink: &CommitSink,
     ) -> Result<(), Failure> {
         loop {
-            let (told, counted) = {
-                let known = self.lock();
-                (known.told.unwrap_or(i64::MAX), known.counted)
-            };
-            let rows = session.rows(&AFTER, &[&told.min(counted), &PAGE]).await?;
-            let mut commit = Commit { is_foreign: true, ..Commit::default() };
-            let (mut last, mut moves) = (None, Vec::new());
-            for row in &rows {
-                let job = row::job_from(row, EVENT_COLUMN_COUNT)?;
-                let event = row::event(row, job.id)?;
-                last = Some(event.no.0);
-                if event.no.0 > counted {
-                    let jobs = waits(event.state) - event.before.map_or(0, waits);
-                    let bytes: i64 = get(row, EVENT_COLUMN_COUNT + JOB_COLUMN_COUNT)?;
-                    moves.push((job.queue.clone(), jobs, jobs * bytes));
-                }
-                if event.no.0 > told {
-                    commit.changes.push(Change { event, job: Arc::new(job) });
-                }
-            }
-            // From here on nothing fails: whatever is counted is counted once.
-            let Some(last) = last else { return Ok(()) };
-            for (queue, jobs, bytes) in moves {
-                tally.learn(&queue, jobs, bytes);
-            }
-            self.took(last);
-            self.lock().read = last;
-            if !commit.is_empty() {
-                sink(&commit);
-            }
-            if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+            let page = self.read(session).await?;
+            self.tell(&self.count(&page, tally)?, sink);
+            if page.is_last() {
                 return Ok(());
             }
+        }
+    }
+
+    /// Takes in what is there before this event, from a page that was read already where it is the next one. Its
+    /// last page is yet to be told.
+    pub(super) async fn catch_up_to(
+        &self,
+        event: i64,
+        page: Option<Page>,
+        session: &Session,
+        (tally, sink): (&mut Tally, &CommitSink),
+    ) -> Result<News, Failure> {
+        let mut next = page.filter(|page| page.after == self.place());
+        loop {
+            let page = match next.take() {
+                Some(page) => page,
+                None => self.read(session).await?,
+            };
+            let mut news = self.count(&page, tally)?;
+            if page.is_last() {
+                // Numbers of a transaction that was rolled back are nobody's.
+                news.up_to = event;
+                return Ok(news);
+            }
+            self.tell(&news, sink);
         }
     }
 
@@ -154,7 +239,7 @@ fn waits(state: JobState) -> i64 {
 
 /// Events with their jobs as they are now: by the key of `job_events`, then by that of `jobs`; removals by
 /// their key.
-static AFTER: LazyLock<String> = LazyLock::new(|| {
+pub(super) static AFTER: LazyLock<String> = LazyLock::new(|| {
     format!(
         "(SELECT {EVENT_COLUMNS}, {JOB_COLUMNS}, jobs.args_bytes
           FROM (

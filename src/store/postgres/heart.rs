@@ -31,14 +31,16 @@ use super::follow::Follow;
 use super::progress;
 use super::session::Parameters;
 use super::uploads;
-use crate::domain::clock::since_boot;
+use crate::domain::clock::{from_unix_millis, since_boot};
 use crate::domain::id::WorkerId;
-use crate::store::fleet::{GrowthSink, Lease, LeaseSink, ProgressSink};
+use crate::store::fleet::{GrowthSink, Lease, LeaseSink, ProgressSink, TimeSink};
 
 /// From one word of news to the next.
 const WORD_EVERY: Duration = Duration::from_millis(20);
 /// Until the database must have answered.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// An answer tells the time if it took no longer.
+const SURE_WITHIN: Duration = Duration::from_secs(1);
 /// From one try to connect to the next.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -64,6 +66,7 @@ pub(super) struct Options {
     pub(super) on_lease: LeaseSink,
     pub(super) on_growth: GrowthSink,
     pub(super) on_progress: ProgressSink,
+    pub(super) on_time: TimeSink,
     pub(super) follow: Arc<Follow>,
     /// The last event that this process committed.
     pub(super) committed: watch::Receiver<i64>,
@@ -227,10 +230,11 @@ impl Beating {
 
     async fn renew(&self, client: &Client) -> Result<(), String> {
         let told = |error: tokio_postgres::Error| super::failure::told(&error);
-        let Options { worker, lease, on_lease, .. } = &self.options;
+        let Options { worker, lease, on_lease, on_time, .. } = &self.options;
         let id = super::row::uuid(worker.as_bytes());
         let at = since_boot();
-        if within(client.execute(RENEW, &[&id])).await?.map_err(told)? == 1 {
+        if let Some(row) = within(client.query_opt(RENEW, &[&id])).await?.map_err(told)? {
+            tell_time(on_time, at, row.get(0));
             self.steady.renewed(at, *lease);
             on_lease(Lease::Renewed(at));
             return Ok(());
@@ -254,6 +258,18 @@ async fn within<T>(asked: impl Future<Output = T>) -> Result<T, String> {
     timeout(ANSWER_WITHIN, asked).await.map_err(|_| "no answer".to_owned())
 }
 
+/// Tells what the database's clock showed in an answer that has just come: at half its way, unless that took
+/// so long that nobody knows when it was.
+pub(super) fn tell_time(on_time: &TimeSink, asked: Duration, shown: i64) {
+    let took = since_boot().saturating_sub(asked);
+    if took <= SURE_WITHIN {
+        on_time(asked + took / 2, from_unix_millis(shown));
+    }
+}
+
+/// What time it is for all who share the database.
+pub(super) const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 /// One for each schema.
 const CHANNEL: &str = "SELECT 'longhaul_' || current_schema()::regnamespace::oid";
 
@@ -264,7 +280,8 @@ SET last_seen_at = greatest(
     last_seen_at,
     (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 WHERE id = $1
-  AND gone_at IS NULL";
+  AND gone_at IS NULL
+RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// By the unique index of `id`, and `workers_joined`.
 const BEGIN_ANEW: &str = "

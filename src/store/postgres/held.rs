@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::address::Address;
+use super::address::Ways;
 use super::failure::Failure;
-use super::follow::Follow;
+use super::follow::{AFTER, Follow, News};
 use super::open::{self, OpenError};
+use super::pooler;
 use super::read;
 use super::session::Session;
-use super::write::Numbers;
+use super::write::{NUMBERS, Numbers};
+use super::writer::BEGIN;
 use crate::store::CommitSink;
 use crate::store::tally::Tally;
 
@@ -22,7 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Base {
     /// Where the database is.
-    pub(super) address: Address,
+    pub(super) ways: Ways,
     /// The data folder of this process, by its name.
     pub(super) home: Arc<str>,
     /// What others do.
@@ -38,23 +40,26 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Connects, and counts what waits.
-    pub(super) async fn take(base: &Base) -> Result<Self, OpenError> {
-        let shown = base.address.to_string();
-        let session = Session::connect(&base.address).await?;
-        open::ready(session.client(), &shown).await?;
+    /// Connects, and counts what waits; the name of the schema.
+    pub(super) async fn take(base: &Base) -> Result<(Self, String), OpenError> {
+        let shown = base.ways.session.to_string();
+        let session = pooler::past(&base.ways).await?;
+        let schema = open::ready(session.client(), &shown).await?;
+        if let Some(pooled) = &base.ways.pooled {
+            pooler::may_read(pooled, &schema).await?;
+        }
         let taken = open::take(session.client(), &base.home, PATIENCE).await;
         if !taken.map_err(|error| OpenError::of(&error, &shown))? {
             return Err(OpenError::InUse(shown));
         }
-        Self::of(session, base).await
+        Ok((Self::of(session, base).await?, schema))
     }
 
     /// One that has it already.
     pub(super) async fn of(session: Session, base: &Base) -> Result<Self, OpenError> {
         let failed = |failure| {
             if let Failure::Sql(error) = &failure {
-                return OpenError::of(error, &base.address.to_string());
+                return OpenError::of(error, &base.ways.session.to_string());
             }
             OpenError::Sql(failure.to_string())
         };
@@ -64,19 +69,27 @@ impl Held {
     }
 }
 
-/// The numbers that were drawn last, and all that others did with them taken in: under the lock, so nobody
-/// draws any meanwhile.
-pub(super) async fn known_numbers(
+/// Begins a transaction under the lock of the schema, where nobody else draws numbers: those that were drawn
+/// last, and what others did with them, counted and yet to be told. All of it is asked at once, so that
+/// whoever is next in the line for the lock waits for one answer only. An inner failure met one that had begun.
+pub(super) async fn begin(
     session: &Session,
     tally: &mut Tally,
     follow: &Follow,
     sink: &CommitSink,
-) -> Result<Numbers, Failure> {
-    let numbers = Numbers::read(session).await?;
-    if follow.lacks(numbers.event) {
-        follow.catch_up(session, tally, sink).await?;
-        // Those of a transaction that was rolled back are nobody's.
-        follow.took(numbers.event);
-    }
-    Ok(numbers)
+) -> Result<Result<(Numbers, Option<News>), Failure>, Failure> {
+    session.prepare(&[NUMBERS, &AFTER]).await?;
+    let page =
+        async { if follow.is_shared() { follow.read(session).await.map(Some) } else { Ok(None) } };
+    let (begun, numbers, page) = futures::join!(session.batch(BEGIN), Numbers::read(session), page);
+    begun?;
+    let known = async {
+        let (numbers, page) = (numbers?, page?);
+        if !follow.lacks(numbers.event) {
+            return Ok((numbers, None));
+        }
+        let news = follow.catch_up_to(numbers.event, page, session, (tally, sink)).await?;
+        Ok((numbers, Some(news)))
+    };
+    Ok(known.await)
 }

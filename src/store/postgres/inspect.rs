@@ -4,9 +4,10 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::error::Error;
 
-use super::address::Address;
+use super::address::Ways;
 use super::open::{self, OpenError};
-use super::session::{ANSWER_WITHIN, Session};
+use super::pooler;
+use super::session::ANSWER_WITHIN;
 use crate::domain::clock::Clock;
 
 /// What was found where a server can work.
@@ -14,6 +15,8 @@ use crate::domain::clock::Clock;
 pub struct Inspection {
     /// User, host and database.
     pub address: String,
+    /// The same of the pooler, where one stands before it.
+    pub pooler: Option<String>,
     /// The version of PostgreSQL.
     pub version: String,
     /// The schema that is worked in.
@@ -34,14 +37,24 @@ pub struct Inspection {
     pub clock_ms: i64,
 }
 
-/// Looks at the database at `url`, and compares its clock with this one.
-pub async fn inspect(url: &str, clock: &dyn Clock) -> Result<Inspection, OpenError> {
-    let address = Address::parse(url)?;
-    let session = Session::connect(&address).await?;
-    let shown = address.to_string();
+/// Looks at the database at `url`, through a pooler where `direct` is the way past it, and compares its clock
+/// with this one.
+pub async fn inspect(
+    url: &str,
+    direct: Option<&str>,
+    clock: &dyn Clock,
+) -> Result<Inspection, OpenError> {
+    let ways = Ways::parse(url, direct)?;
+    let session = pooler::past(&ways).await?;
+    let shown = ways.session.to_string();
     let found = timeout(ANSWER_WITHIN, look(session.client(), &shown, clock)).await;
     session.close().await;
-    found.unwrap_or_else(|_| Err(OpenError::silent(&shown, ANSWER_WITHIN)))
+    let found = found.unwrap_or_else(|_| Err(OpenError::silent(&shown, ANSWER_WITHIN)))?;
+    let Some(pooled) = &ways.pooled else { return Ok(found) };
+    if found.tables.is_some() {
+        pooler::may_read(pooled, &found.schema).await?;
+    }
+    Ok(Inspection { pooler: Some(pooled.to_string()), ..found })
 }
 
 async fn look(client: &Client, address: &str, clock: &dyn Clock) -> Result<Inspection, OpenError> {
@@ -61,6 +74,7 @@ async fn look(client: &Client, address: &str, clock: &dyn Clock) -> Result<Inspe
     let count = |at: usize| u32::try_from(row.get::<_, i64>(at)).unwrap_or(u32::MAX);
     Ok(Inspection {
         address: address.to_owned(),
+        pooler: None,
         version: row.get(0),
         schema,
         tables,

@@ -5,8 +5,9 @@
 //! - `write` says what each write does inside that transaction.
 //! - `keep` says what is kept of jobs that ended.
 //! - `fleet` is what several servers share: `heart` keeps this one's lease, `follow` reads what others did.
-//! - `uploads` and `progress` are how what runs here is seen elsewhere.
+//! - `uploads`, `objects` and `progress` are how what runs here is seen elsewhere.
 //! - [`import`] takes over what an SQLite file holds.
+//! - `pooler` is what holds where connections are lent for a transaction only.
 //! - `readers`, `read`, `ends` and `list` answer questions, each from one moment.
 //! - `row` and `failure` translate rows and errors.
 //!
@@ -25,13 +26,16 @@ pub mod import;
 pub mod inspect;
 mod keep;
 mod list;
+mod objects;
 mod open;
 mod pending;
+mod pooler;
 mod progress;
 mod read;
 mod readers;
 mod row;
 mod session;
+mod typed;
 mod uploads;
 mod write;
 mod writer;
@@ -59,13 +63,12 @@ use crate::domain::kind::QueueSpec;
 use crate::domain::names::{CallerName, QueueName};
 use crate::domain::token::{Maker, Token, TokenId};
 use crate::domain::worker::Worker;
-use address::Address;
+use address::Ways;
 use failure::Failure;
 use fleet::Joined;
 use held::Base;
 pub use open::OpenError;
-use readers::Readers;
-use session::READ_SETTINGS;
+use readers::{READING, Readers};
 use write::{
     ChangeQueue, Check, CreateToken, DeclareQueues, Interrupt, RevokeToken, SeeWorker, Start,
     Started, TokensUsed,
@@ -81,6 +84,8 @@ pub struct Options {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `sslmode` and `sslrootcert` as they are
     /// known; it is never shown.
     pub url: String,
+    /// The same past the pooler that `url` leads to, where it does: for whatever needs a session.
+    pub direct: Option<String>,
     /// What the data folder of this process calls itself: no two processes have one at a time.
     pub home: String,
     /// How many connections read at most, at least one.
@@ -92,7 +97,7 @@ pub struct Options {
 impl Options {
     /// The database at `url`, with eight connections that read, for a data folder without a name.
     pub fn new(url: impl Into<String>, on_commit: CommitSink) -> Self {
-        Self { url: url.into(), home: String::new(), readers: 8, on_commit }
+        Self { url: url.into(), direct: None, home: String::new(), readers: 8, on_commit }
     }
 }
 
@@ -114,18 +119,18 @@ impl PostgresStore {
     /// Connects, brings the schema up to date and starts the thread that writes. Blocks while it does:
     /// the rows that wait are counted.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let Options { url, home, readers, on_commit } = options;
-        let (address, home) = (Address::parse(&url)?, Arc::<str>::from(home));
-        let readers = Readers::new(&address, readers, READ_SETTINGS)?;
-        let uploads = Readers::new(&address, UPLOADS, uploads::SETTINGS)?;
+        let Options { url, direct, home, readers: count, on_commit } = options;
+        let (ways, home) = (Ways::parse(&url, direct.as_deref())?, Arc::<str>::from(home));
         let meter = Arc::<Meter>::default();
         let base = Base {
-            address,
+            ways: ways.clone(),
             home: Arc::clone(&home),
             follow: Arc::default(),
             committed: watch::Sender::new(0),
         };
-        let writer = Writer::spawn(base.clone(), on_commit, Arc::clone(&meter))?;
+        let (writer, schema) = Writer::spawn(base.clone(), on_commit, Arc::clone(&meter))?;
+        let readers = Readers::new(&ways, &schema, count, &READING)?;
+        let uploads = Readers::new(&ways, &schema, UPLOADS, &uploads::UPLOADING)?;
         Ok(Self { joined: OnceLock::new(), readers, uploads, writer, meter, base, home })
     }
 

@@ -14,11 +14,17 @@ use super::failure::told;
 use super::session::ANSWER_WITHIN;
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_workers.sql"),
     include_str!("migrations/0003_log_chunks.sql"),
     include_str!("migrations/0004_progress.sql"),
+    include_str!("migrations/0005_worker_labels.sql"),
+    include_str!("migrations/0006_cancel_forced.sql"),
+    include_str!("migrations/0007_declared.sql"),
+    include_str!("migrations/0008_open_of_queue.sql"),
+    include_str!("migrations/0009_lines.sql"),
+    include_str!("migrations/0010_log_objects.sql"),
 ];
 
 /// The schema that this program writes.
@@ -119,6 +125,38 @@ pub enum OpenError {
          remove the file `home` of the copy"
     )]
     InUse(String),
+    /// What needs a session has none.
+    #[error(
+        "a connection pooler in transaction mode answers at {0}, where nothing of a session lasts: \
+         expected the address of the PostgreSQL itself in `server.database_direct` \
+         (`--database-direct`, LONGHAUL_SERVER_DATABASE_DIRECT), \
+         `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or a pooler in session mode"
+    )]
+    Pooled(String),
+    /// Neither has the way that should.
+    #[error(
+        "`server.database_direct` leads to a connection pooler in transaction mode ({0}): expected \
+         the address of the PostgreSQL itself, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`"
+    )]
+    DirectPooled(String),
+    /// Two ways, and two databases.
+    #[error(
+        "`server.database` ({pooled}) and `server.database_direct` ({direct}) lead to different \
+         databases: expected one, by the pooler and past it"
+    )]
+    Elsewhere {
+        /// Where the one leads.
+        pooled: String,
+        /// Where the other does.
+        direct: String,
+    },
+    /// A pooler takes no schema that is named that way.
+    #[error(
+        "a connection pooler answers at {0} and takes no `options`: expected an address without \
+         them in `server.database`, and with them in `server.database_direct`, that of the \
+         PostgreSQL itself"
+    )]
+    Options(String),
     /// A statement failed.
     #[error("the database cannot be opened: {0}")]
     Sql(String),
@@ -144,6 +182,9 @@ impl OpenError {
                 Self::Unreachable { address, error: said }
             };
         };
+        if *state == SqlState::PROTOCOL_VIOLATION && said.contains("startup parameter") {
+            return Self::Options(address);
+        }
         if *state == SqlState::INVALID_CATALOG_NAME {
             return Self::NoDatabase(address);
         }
@@ -159,17 +200,20 @@ impl OpenError {
     }
 }
 
-/// Checks the database, and brings its schema up to date.
-pub(super) async fn ready(client: &Client, address: &str) -> Result<(), OpenError> {
+/// Checks the database, and brings its schema up to date; the name of the schema.
+pub(super) async fn ready(client: &Client, address: &str) -> Result<String, OpenError> {
     let sql = |error: Error| OpenError::of(&error, address);
     let schema = look(client, address).await?;
     // Whoever starts on a schema that is as it should be waits for nobody.
     if version(client, &schema).await.map_err(sql)?? == Some(KNOWN) {
-        return Ok(());
+        return Ok(schema);
     }
     client.batch_execute("BEGIN; SET LOCAL statement_timeout = 0").await.map_err(sql)?;
     match migrate(client, &schema).await.map_err(sql).flatten() {
-        Ok(()) => client.batch_execute("COMMIT").await.map_err(sql),
+        Ok(()) => {
+            client.batch_execute("COMMIT").await.map_err(sql)?;
+            Ok(schema)
+        }
         Err(error) => {
             // The session ends with the error, and its transaction with it.
             drop(client.batch_execute("ROLLBACK").await);

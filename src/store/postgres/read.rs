@@ -11,7 +11,8 @@ use super::row::{
     self, ATTEMPT_COLUMNS, EVENT_COLUMN_COUNT, EVENT_COLUMNS, JOB_COLUMN_COUNT, JOB_COLUMNS,
     QUEUE_COLUMNS, TOKEN_COLUMNS, WORKER_COLUMNS, get, instant, job_id, millis, must, stored, uuid,
 };
-use super::session::{Parameters, Session};
+use super::session::Session;
+use super::typed::Asks;
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Event;
@@ -23,7 +24,7 @@ use crate::domain::worker::Worker;
 use crate::store::tally::Tally;
 use crate::store::{EventsPage, Picture, QueueCounts, QueueRow, Waiting};
 
-/// Counts what waits, by `jobs_queued`, and says as of which event: one statement sees one moment.
+/// Counts what waits, by `jobs_by_state`, and says as of which event: one statement sees one moment.
 pub(super) async fn tally(session: &Session) -> Result<(Tally, i64), Failure> {
     let sql = format!(
         "SELECT queue, count(*), sum(args_bytes)::bigint
@@ -68,7 +69,7 @@ pub(super) async fn job_by_key(
 async fn one_job(
     readers: &Readers,
     sql: &str,
-    parameters: Parameters<'_>,
+    parameters: Asks<'_>,
 ) -> Result<Option<Arc<Job>>, Failure> {
     let found = readers.maybe(sql, parameters).await?;
     Ok(found.as_ref().map(row::job).transpose()?.map(Arc::new))
@@ -258,7 +259,7 @@ SELECT
      FROM jobs
      WHERE queue = $1
        AND state = 'QUEUED' AND open_fence IS NULL AND delayed_until IS NULL
-     ORDER BY accept_no
+     ORDER BY accept_no + 0
      LIMIT 1)";
 
 /// By [`QUEUE_COUNTS`].
@@ -277,7 +278,7 @@ pub(super) async fn queue_counts(
     })
 }
 
-/// By `jobs_queued`.
+/// By `jobs_by_state`.
 const WAITING: &str = "
 SELECT id, queue, accept_no, delayed_until, kind
 FROM jobs

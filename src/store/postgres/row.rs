@@ -25,9 +25,9 @@ pub(super) const JOB_COLUMNS: &str = "jobs.accept_no, jobs.id, jobs.kind, jobs.q
      jobs.exit_code, jobs.signal, jobs.attempt, jobs.open_fence, jobs.max_attempts, jobs.failures, \
      jobs.losses, jobs.timeout_ms, jobs.has_result, jobs.idempotency_key, jobs.retry_of, \
      jobs.labels, jobs.worker, jobs.worker_name, jobs.cpu_ms, jobs.peak_memory_bytes, \
-     jobs.log_bytes, jobs.started_by, jobs.canceled_by";
+     jobs.log_bytes, jobs.started_by, jobs.canceled_by, jobs.cancel_forced";
 /// How many they are: what stands after them begins here.
-pub(super) const JOB_COLUMN_COUNT: usize = 35;
+pub(super) const JOB_COLUMN_COUNT: usize = 36;
 
 /// The columns of [`attempt`], in its order.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempts.number, attempts.fence, attempts.key, \
@@ -47,7 +47,8 @@ pub(super) const QUEUE_COLUMNS: &str = "queues.name, queues.file_slots, queues.s
      queues.paused_at, queues.pause_note, queues.paused_by";
 
 /// The columns of [`worker`], in its order.
-pub(super) const WORKER_COLUMNS: &str = "id, name, version, slots, started_at, last_seen_at";
+pub(super) const WORKER_COLUMNS: &str =
+    "id, name, version, slots, started_at, last_seen_at, labels";
 
 /// The columns of [`token`], in its order.
 pub(super) const TOKEN_COLUMNS: &str = "id, name, hash, scopes, created_at, created_by, parent, \
@@ -96,6 +97,7 @@ pub(super) fn job_from(row: &Row, at: usize) -> Result<Job, Failure> {
         retry_of: get::<Option<Uuid>>(row, at + 26)?.map(|id| JobId::from_bytes(id.into_bytes())),
         started_by: word(row, at + 33)?,
         canceled_by: word(row, at + 34)?,
+        cancel_forced: get(row, at + 35)?,
     })
 }
 
@@ -159,6 +161,7 @@ pub(super) fn worker(row: &Row) -> Result<Worker, Failure> {
         slots: count(row, 3)?,
         started_at: from_unix_millis(get(row, 4)?),
         last_seen_at: from_unix_millis(get(row, 5)?),
+        labels: labels(row, 6)?,
     })
 }
 

@@ -24,24 +24,24 @@ pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the session is told. The server lets go of its locks when we are gone, or frozen, however that
-/// came: others wait for them. P1: a commit that is answered before it is durable is none, whatever the
-/// server's own default is.
+/// came: others wait for them, and do so for longer than we may sleep with one. P1: a commit that is answered before it is durable is none, whatever the
+/// server's own default is. Whatever is written is found by an index, one row at a time and planned once: what the
+/// planner knows of a table may be of when it was empty, and such a plan may be kept (tests/store/plans.rs).
 const SETTINGS: &str = "
     SET statement_timeout = '8s';
     SET lock_timeout = '8s';
-    SET idle_in_transaction_session_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '4s';
     SET tcp_keepalives_idle = 10;
     SET tcp_keepalives_interval = 3;
     SET tcp_keepalives_count = 3;
     SET tcp_user_timeout = '20s';
+    SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET jit = off;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
-
-/// The same for one that only reads.
-pub(super) const READ_SETTINGS: &str = "
-    SET statement_timeout = '15s';
-    SET lock_timeout = '8s';
-    SET default_transaction_read_only = on";
 
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -169,6 +169,15 @@ impl Session {
     /// Several statements at once, without parameters.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Failure> {
         self.answered(self.client.batch_execute(sql)).await
+    }
+
+    /// Prepares what is not yet: each of these is sent at once then, when its future is first polled, and
+    /// several that are polled in one order are done in that order, for one way there and back.
+    pub(super) async fn prepare(&self, statements: &[&str]) -> Result<(), Failure> {
+        for sql in statements {
+            self.prepared(sql).await?;
+        }
+        Ok(())
     }
 
     async fn prepared(&self, sql: &str) -> Result<Statement, Failure> {

@@ -14,12 +14,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// The migrations by number, from 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_labels.sql"),
     include_str!("migrations/0003_lists.sql"),
     include_str!("migrations/0004_tokens.sql"),
     include_str!("migrations/0005_kept.sql"),
+    include_str!("migrations/0006_worker_labels.sql"),
+    include_str!("migrations/0007_cancel_forced.sql"),
 ];
 
 /// The schema that this program writes.
@@ -206,7 +208,7 @@ fn prepare_writer(path: &Path) -> Result<Connection, OpenError> {
          PRAGMA foreign_keys = ON;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = {WAL_KEPT_BYTES};
-         PRAGMA cache_size = -16384;"
+         PRAGMA cache_size = -8192;"
     );
     conn.execute_batch(&pragmas).map_err(sql)?;
     migrate(&mut conn, path)?;

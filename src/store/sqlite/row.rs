@@ -23,9 +23,9 @@ pub(super) const JOB_COLUMNS: &str = "jobs.accept_no, jobs.id, jobs.kind, jobs.q
      jobs.exit_code, jobs.signal, jobs.attempt, jobs.open_fence, jobs.max_attempts, jobs.failures, \
      jobs.losses, jobs.timeout_ms, jobs.has_result, jobs.idempotency_key, jobs.retry_of, \
      jobs.labels, jobs.worker, jobs.worker_name, jobs.cpu_ms, jobs.peak_memory_bytes, \
-     jobs.log_bytes, jobs.started_by, jobs.canceled_by";
+     jobs.log_bytes, jobs.started_by, jobs.canceled_by, jobs.cancel_forced";
 /// How many they are: what stands after them begins here.
-pub(super) const JOB_COLUMN_COUNT: usize = 35;
+pub(super) const JOB_COLUMN_COUNT: usize = 36;
 
 /// The columns of [`attempt`], in its order.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempts.number, attempts.fence, attempts.key, \
@@ -45,7 +45,8 @@ pub(super) const QUEUE_COLUMNS: &str =
     "name, file_slots, slots_override, paused_at, pause_note, paused_by";
 
 /// The columns of [`worker`], in its order.
-pub(super) const WORKER_COLUMNS: &str = "id, name, version, slots, started_at, last_seen_at";
+pub(super) const WORKER_COLUMNS: &str =
+    "id, name, version, slots, started_at, last_seen_at, labels";
 
 /// The columns of [`token`], in its order.
 pub(super) const TOKEN_COLUMNS: &str = "id, name, hash, scopes, created_at, created_by, parent, \
@@ -94,6 +95,7 @@ pub(super) fn job_from(row: &Row<'_>, at: usize) -> rusqlite::Result<Job> {
         retry_of: row.get::<_, Option<[u8; 16]>>(at + 26)?.map(JobId::from_bytes),
         started_by: word(row, at + 33)?,
         canceled_by: word(row, at + 34)?,
+        cancel_forced: row.get(at + 35)?,
     })
 }
 
@@ -155,6 +157,7 @@ pub(super) fn worker(row: &Row<'_>) -> rusqlite::Result<Worker> {
         slots: row.get(3)?,
         started_at: from_unix_millis(row.get(4)?),
         last_seen_at: from_unix_millis(row.get(5)?),
+        labels: labels(row, 6)?,
     })
 }
 

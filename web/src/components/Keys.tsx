@@ -1,7 +1,7 @@
 // The keys of every page.
 
 import { useNavigate } from "@tanstack/react-router";
-import { Suspense, useCallback, useEffect, useRef } from "react";
+import { Suspense, useCallback, useLayoutEffect, useRef } from "react";
 import { tinykeys } from "tinykeys";
 import { PAGES, PALETTE_KEYS } from "./keyNames";
 import { later, useOpening } from "./later";
@@ -53,7 +53,8 @@ function useKeys(openHelp: () => void, openPalette: () => void): void {
   // The end of `g j` is no `j`.
   const begun = useRef(Number.NEGATIVE_INFINITY);
 
-  useEffect(() => {
+  // Before the rows can be seen: whoever presses a key then is heard.
+  useLayoutEffect(() => {
     const alone = (act: () => void) => {
       if (performance.now() - begun.current > SEQUENCE_MS) {
         act();

@@ -1,8 +1,9 @@
 // The server asks for a token: whoever has one goes on where they were.
 
 import { type FormEvent, useId, useRef, useState } from "react";
-import { signIn, useAccess } from "../graphql/access";
+import { signIn } from "../graphql/access";
 import { host } from "../graphql/address";
+import { useAccess } from "../graphql/useAccess";
 import "./sign-in.css";
 
 export function SignIn() {

@@ -3,7 +3,6 @@
 // It is kept in memory; in the tab's own storage only where the reader chose that. It never stands in an address, nor
 // in what other tabs or later days can read.
 
-import { useSyncExternalStore } from "react";
 import { endpoint, host } from "./address";
 
 const STORED = "longhaul-token";
@@ -79,10 +78,6 @@ export class Access {
 }
 
 export const access = new Access(tabStorage());
-
-export function useAccess(): AccessState {
-  return useSyncExternalStore(access.subscribe, access.state);
-}
 
 /** As `fetch`, with the token. */
 export async function fetchWithToken(address: string | URL | Request, init?: RequestInit): Promise<Response> {

@@ -5,10 +5,11 @@ import { memo, type RefObject, useEffect, useRef, useState } from "react";
 import { Keys } from "../components/Keys";
 import { SignIn } from "../components/SignIn";
 import { Undo } from "../features/undo/Undo";
-import { access, useAccess } from "../graphql/access";
+import { access } from "../graphql/access";
 import { host } from "../graphql/address";
 import { connection, readUncached, useCaller, useConnection, useRecoveries } from "../graphql/client";
 import { ServerDocument, type ServerQuery } from "../graphql/generated";
+import { useAccess } from "../graphql/useAccess";
 import { clockTime } from "../time/format";
 import { learnServerClock, useNow } from "../time/now";
 

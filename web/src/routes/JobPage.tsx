@@ -15,6 +15,7 @@ import "../features/job/job.css";
 import { Timeline } from "../features/job/Timeline";
 import { type JobView, useJob } from "../features/job/useJob";
 import { usePast } from "../features/job/usePast";
+import { useReached } from "../features/job/useReached";
 import { Waiting } from "../features/job/Waiting";
 import { LogView } from "../features/log/LogView";
 import type { JobWholeFragment } from "../graphql/generated";
@@ -49,6 +50,7 @@ export function JobPage() {
 
 function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
   const { past, problem } = usePast(job.id, job.seq);
+  const reached = useReached(job);
   const startOf = (number: number) => {
     const attempt = past?.attempts.find((one) => one.number === number);
     return attempt === undefined ? null : Date.parse(attempt.startedAt);
@@ -87,7 +89,7 @@ function JobBody({ job, view }: { job: JobWholeFragment; view: JobView }) {
             <h2 id="facts-title">Facts</h2>
             <Facts job={job} past={past} />
           </section>
-          <Timeline past={past} problem={problem} />
+          <Timeline past={past} problem={problem} reached={reached} />
           <section className="card" aria-labelledby="args-title">
             <h2 id="args-title">Arguments</h2>
             <Json value={job.args} label="Arguments as JSON" />

@@ -3,6 +3,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { Json } from "../components/Json";
+import { labelWords } from "../components/labels";
 import { ProblemNote } from "../components/Problem";
 import { useTitle } from "../components/useTitle";
 import "../features/kinds/kinds.css";
@@ -60,12 +61,20 @@ function Kind({ kind }: { kind: KindsPageQuery["kinds"][number] }) {
         )}
       </div>
       {kind.description !== null && <p>{kind.description}</p>}
+      {kind.differsOn.length > 0 && (
+        <p className="problem">
+          Declared otherwise on {kind.differsOn.join(", ")}: the worker that runs a job decides what it runs.
+        </p>
+      )}
       <dl className="facts">
         <Fact name="Queue">
           <Link to="/queues/$name" params={{ name: kind.queue.name }}>
             {kind.queue.name}
           </Link>
         </Fact>
+        {kind.workerLabels.length > 0 && (
+          <Fact name="Runs on workers with">{labelWords(kind.workerLabels)}</Fact>
+        )}
         <Fact name="Typical run">
           {kind.typicalRunMs === null ? "none has ended well yet" : duration(kind.typicalRunMs)}
         </Fact>

@@ -6,8 +6,8 @@ import "../features/jobs/jobs.css";
 import { CreateToken } from "../features/tokens/CreateToken";
 import { TokensTable } from "../features/tokens/TokensTable";
 import "../features/tokens/tokens.css";
-import { useAccess } from "../graphql/access";
 import { TokensDocument } from "../graphql/generated";
+import { useAccess } from "../graphql/useAccess";
 import { useFresh } from "../graphql/useFresh";
 
 export function TokensPage() {

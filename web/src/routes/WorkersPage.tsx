@@ -2,12 +2,15 @@
 
 import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
+import { labelWords } from "../components/labels";
 import { ProblemNote } from "../components/Problem";
 import { Time } from "../components/Time";
 import { useTitle } from "../components/useTitle";
 import { Slots } from "../features/queues/Slots";
 import "../features/queues/queues.css";
 import { useQueues } from "../features/queues/useQueues";
+import { standstill } from "../features/workers/standing";
+import { WorkerActions } from "../features/workers/WorkerActions";
 import { WorkersDocument, type WorkersQuery } from "../graphql/generated";
 import { useFresh } from "../graphql/useFresh";
 import { count } from "../time/format";
@@ -21,8 +24,8 @@ export function WorkersPage() {
   const { pulse } = useQueues();
   const looks = useLooks();
   const { data, problem, reload } = useFresh(WorkersDocument, () => ({}), "workers", pulse + looks);
-  const live = data?.workers.filter((worker) => worker.live) ?? [];
-  useTitle(data !== null && live.length === 0 ? "No live worker · Workers" : "Workers");
+  const stands = data === null ? null : standstill(data.workers);
+  useTitle(stands === null ? "Workers" : "Nothing starts · Workers");
   return (
     <>
       <div className="page-head">
@@ -36,16 +39,22 @@ export function WorkersPage() {
           Reading the workers…
         </p>
       )}
-      {data !== null && live.length === 0 && (
+      {stands !== null && (
         <p className="problem" role="alert">
-          No worker lives: nothing starts until one does.
+          {stands}
         </p>
       )}
       {data !== null && data.workers.length === 1 && (
         <p className="note">One worker: the server itself, on this one machine.</p>
       )}
       {data?.workers.map((worker, index) => (
-        <WorkerCard key={worker.id} worker={worker} isServer={index === 0} />
+        <WorkerCard
+          key={worker.id}
+          worker={worker}
+          workers={data.workers}
+          isServer={index === 0}
+          onChanged={reload}
+        />
       ))}
     </>
   );
@@ -64,7 +73,14 @@ function useLooks(): number {
   return looks;
 }
 
-function WorkerCard({ worker, isServer }: { worker: WorkerRow; isServer: boolean }) {
+interface CardProps {
+  worker: WorkerRow;
+  workers: readonly WorkerRow[];
+  isServer: boolean;
+  onChanged(): void;
+}
+
+function WorkerCard({ worker, workers, isServer, onChanged }: CardProps) {
   const id = `worker-${worker.id}`;
   return (
     <section className="card" aria-labelledby={id}>
@@ -75,6 +91,7 @@ function WorkerCard({ worker, isServer }: { worker: WorkerRow; isServer: boolean
         </span>
         {worker.draining && <span className="state state-canceling">Draining</span>}
         {isServer && <span className="note">this server</span>}
+        {worker.viewerCanManage && <WorkerActions worker={worker} workers={workers} onChanged={onChanged} />}
       </div>
       {worker.live && (
         <Slots queue={worker.name} slots={worker.slots} running={worker.busy} jobs={worker.running} />
@@ -102,6 +119,12 @@ function WorkerCard({ worker, isServer }: { worker: WorkerRow; isServer: boolean
           <dt>Version</dt>
           <dd>{worker.version}</dd>
         </div>
+        {worker.labels.length > 0 && (
+          <div>
+            <dt>Labels</dt>
+            <dd>{labelWords(worker.labels)}</dd>
+          </div>
+        )}
         <div>
           <dt>Kinds</dt>
           <dd>

@@ -6,6 +6,7 @@ import { ErrorPage } from "./ErrorPage";
 import { Frame } from "./Frame";
 import { JobsPage } from "./JobsPage";
 import { NotFoundPage } from "./NotFoundPage";
+import { pages } from "./pages";
 
 const root = createRootRoute({
   component: Frame,
@@ -23,50 +24,50 @@ export const jobsRoute = createRoute({
 export const jobRoute = createRoute({
   getParentRoute: () => root,
   path: "/jobs/$id",
-  component: lazyRouteComponent(() => import("./JobPage"), "JobPage"),
+  component: lazyRouteComponent(pages.job, "JobPage"),
 });
 
 export const startRoute = createRoute({
   getParentRoute: () => root,
   path: "/start",
   validateSearch: startSearch,
-  component: lazyRouteComponent(() => import("./StartPage"), "StartPage"),
+  component: lazyRouteComponent(pages.start, "StartPage"),
 });
 
 export const overviewRoute = createRoute({
   getParentRoute: () => root,
   path: "/overview",
-  component: lazyRouteComponent(() => import("./OverviewPage"), "OverviewPage"),
+  component: lazyRouteComponent(pages.overview, "OverviewPage"),
 });
 
 export const queuesRoute = createRoute({
   getParentRoute: () => root,
   path: "/queues",
-  component: lazyRouteComponent(() => import("./QueuesPage"), "QueuesPage"),
+  component: lazyRouteComponent(pages.queues, "QueuesPage"),
 });
 
 export const queueRoute = createRoute({
   getParentRoute: () => root,
   path: "/queues/$name",
-  component: lazyRouteComponent(() => import("./QueuesPage"), "QueuePage"),
+  component: lazyRouteComponent(pages.queues, "QueuePage"),
 });
 
 export const kindsRoute = createRoute({
   getParentRoute: () => root,
   path: "/kinds",
-  component: lazyRouteComponent(() => import("./KindsPage"), "KindsPage"),
+  component: lazyRouteComponent(pages.kinds, "KindsPage"),
 });
 
 export const workersRoute = createRoute({
   getParentRoute: () => root,
   path: "/workers",
-  component: lazyRouteComponent(() => import("./WorkersPage"), "WorkersPage"),
+  component: lazyRouteComponent(pages.workers, "WorkersPage"),
 });
 
 export const tokensRoute = createRoute({
   getParentRoute: () => root,
   path: "/tokens",
-  component: lazyRouteComponent(() => import("./TokensPage"), "TokensPage"),
+  component: lazyRouteComponent(pages.tokens, "TokensPage"),
 });
 
 /** Which kind, and the job whose arguments the form begins with. */

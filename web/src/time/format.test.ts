@@ -1,7 +1,7 @@
 // Times and durations read well at every size.
 
-import { expect, test } from "vitest";
-import { bytes, duration, exactTime, relativeTime } from "./format";
+import { expect, test, vi } from "vitest";
+import { bytes, count, duration, exactTime, relativeTime } from "./format";
 
 test("durations have two units at most", () => {
   const all = [-5, 340, 4_260, 42_900, 185_000, 7_620_000, 442_800_000].map(duration);
@@ -31,4 +31,16 @@ test("the exact instant names the zone and UTC with milliseconds", () => {
 
 test("sizes", () => {
   expect([0, 999, 1_400, 52_428_800].map(bytes)).toEqual(["0 B", "999 B", "1.4 kB", "52 MB"]);
+});
+
+test("only numbers that have something to separate have a formatter made for them, and one is enough", () => {
+  const NumberFormat = Intl.NumberFormat;
+  const made = vi.spyOn(Intl, "NumberFormat").mockImplementation(function make(...how: unknown[]) {
+    return Reflect.construct(NumberFormat, how);
+  });
+  expect([0, 7, 999, -999].map(count)).toEqual(["0", "7", "999", "-999"]);
+  expect(made).not.toHaveBeenCalled();
+  const separator = (1_000).toLocaleString().slice(1, -3);
+  expect([1_000, 1_234_567].map(count)).toEqual([`1${separator}000`, `1${separator}234${separator}567`]);
+  expect(made).toHaveBeenCalledTimes(1);
 });

@@ -79,10 +79,17 @@ export function bytes(count: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** A whole number with the viewer's separators. */
+/** A whole number with the viewer's separators, in the digits of all other numbers of the pages. */
 export function count(value: number): string {
-  return value.toLocaleString();
+  if (Math.abs(value) < 1_000) {
+    // Nothing to separate: most numbers of a page need no formatter, which takes long to make.
+    return String(value);
+  }
+  separated ??= new Intl.NumberFormat(undefined, { numberingSystem: "latn" });
+  return separated.format(value);
 }
+
+let separated: Intl.NumberFormat | undefined;
 
 /** Made when it is first wanted: each takes longer to make than a page of words. */
 function format(options: Intl.DateTimeFormatOptions): (millis: number) => string {

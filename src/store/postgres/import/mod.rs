@@ -20,11 +20,11 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::error::Error;
 use tokio_postgres::types::Type;
 
-use super::address::Address;
+use super::address::Ways;
 use super::failure::told;
 use super::held::PATIENCE;
 use super::open::{self, OpenError};
-use super::session::Session;
+use super::pooler;
 use super::writer::LOCK;
 use crate::store::sqlite::copy::CopyError;
 use crate::store::sqlite::export::{Drawn, Export, Left};
@@ -95,17 +95,21 @@ pub fn aside(file: &Path) -> PathBuf {
     Left::aside(file)
 }
 
-/// Takes over the file, which nobody else has, into the database at `url`, and sets it aside. `home` is the
-/// name of its data folder: what jobs left stays there.
-pub async fn import(file: &Path, url: &str, home: &str) -> Result<Imported, ImportError> {
+/// Takes over the file, which nobody else has, into the database at `url`, and sets it aside; past the pooler
+/// where `direct` is a way. `home` is the name of its data folder: what jobs left stays there.
+pub async fn import(
+    file: &Path,
+    (url, direct): (&str, Option<&str>),
+    home: &str,
+) -> Result<Imported, ImportError> {
     let source = Export::open(file)?;
     match source.open_attempts()? {
         0 => {}
         open => return Err(ImportError::Running(open)),
     }
-    let address = Address::parse(url)?;
-    let shown = address.to_string();
-    let session = Session::connect(&address).await?;
+    let ways = Ways::parse(url, direct)?;
+    let shown = ways.session.to_string();
+    let session = pooler::past(&ways).await?;
     let target = Target { client: session.client(), address: &shown, home };
     let taken = target.take_over(&source).await;
     let imported = match taken {

@@ -64,6 +64,7 @@ const JOBS: &[(&str, Kind)] = &[
     ("log_bytes", Big),
     ("started_by", Text),
     ("canceled_by", Text),
+    ("cancel_forced", Flag),
     ("kept_log_bytes", Big),
     ("has_folder", Flag),
 ];
@@ -119,6 +120,7 @@ const WORKERS: &[(&str, Kind)] = &[
     ("slots", Big),
     ("started_at", Big),
     ("last_seen_at", Big),
+    ("labels", Text),
 ];
 
 const TOKENS: &[(&str, Kind)] = &[
@@ -174,4 +176,5 @@ const REMOVED: &[(&str, Kind)] = &[
     ("log_bytes", Big),
     ("started_by", Text),
     ("canceled_by", Text),
+    ("cancel_forced", Flag),
 ];

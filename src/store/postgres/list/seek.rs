@@ -8,7 +8,7 @@ use crate::store::filter::{JobFilter, Text};
 use crate::store::postgres::failure::Failure;
 use crate::store::postgres::readers::Moment;
 use crate::store::postgres::row::{get, must, read_back};
-use crate::store::postgres::session::Parameters;
+use crate::store::postgres::typed::Asks;
 
 /// So many ids, kinds or labels are looked through for a text, each.
 pub(super) const LOOKS: usize = 1_000;
@@ -135,7 +135,7 @@ pub(super) async fn labels_with(
 async fn next<T: std::str::FromStr>(
     moment: &Moment<'_>,
     sql: &str,
-    past: Parameters<'_>,
+    past: Asks<'_>,
 ) -> Result<Option<T>, Failure> {
     moment.maybe(sql, past).await?.map(|row| must(&row, 0)).transpose()
 }

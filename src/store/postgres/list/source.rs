@@ -55,7 +55,19 @@ impl Range {
             Way::Up => (">=", "ASC"),
             Way::Down => ("<=", "DESC"),
         };
-        let no = if matches!(self, Self::Label(_)) { "job" } else { "accept_no" };
+        let no = match self {
+            Self::Label(_) => "job",
+            // As `jobs_line` has it.
+            Self::Line(_) => "accept_no + 0",
+            Self::All
+            | Self::State(_)
+            | Self::QueueState(..)
+            | Self::KindQueueState(..)
+            | Self::Reason(_)
+            | Self::StarterState(..)
+            | Self::Delayed
+            | Self::Ended(..) => "accept_no",
+        };
         let Some(rank) = self.rank() else {
             // All of it has the rank 0.
             let accepted = match (from.rank.cmp(&0), way) {

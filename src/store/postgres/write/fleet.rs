@@ -3,6 +3,7 @@
 //! Whether one lives is judged by the database's clock alone: the clocks of the workers' machines may
 //! differ by hours.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::domain::id::{Fence, WorkerId};
 use crate::domain::names::KindName;
 use crate::domain::state::EndReason;
 use crate::domain::worker::Worker;
-use crate::store::fleet::{JoinError, MARGIN};
+use crate::store::fleet::{Declared, JoinError, MARGIN};
 use crate::store::postgres::failure::{Failure, one_row};
 use crate::store::postgres::row::{self, WORKER_COLUMNS, get, job_id, millis, uuid};
 use crate::store::{Finish, Guarded, StoreError};
@@ -30,6 +31,8 @@ pub(in crate::store::postgres) struct Join {
     pub(in crate::store::postgres) worker: Worker,
     /// What it takes.
     pub(in crate::store::postgres) kinds: Vec<KindName>,
+    /// What it declares.
+    pub(in crate::store::postgres) declared: Declared,
     /// For how long it counts as living after it was heard of.
     pub(in crate::store::postgres) lease: Duration,
 }
@@ -40,7 +43,7 @@ impl Operation for Join {
     type Refusal = JoinError;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<(), JoinError>, Failure> {
-        let Worker { id, name, version, slots, started_at, last_seen_at: _ } = &self.worker;
+        let Worker { id, name, version, slots, labels, started_at, last_seen_at: _ } = &self.worker;
         let home = Arc::clone(&tx.home);
         if let Some(other) = tx.session.maybe(NAMESAKE, &[&&**name, &&*home]).await? {
             let ago = Duration::from_millis(get::<i64>(&other, 0)?.unsigned_abs());
@@ -52,6 +55,8 @@ impl Operation for Join {
         tx.session.execute(END_FORMER, &[&&*home]).await?;
         let kinds: Vec<&str> = self.kinds.iter().map(KindName::as_str).collect();
         let kinds = serde_json::to_string(&kinds)?;
+        let declared = self.declared.iter().map(|(kind, text)| (kind.as_str(), text));
+        let declared = serde_json::to_string(&declared.collect::<BTreeMap<_, _>>())?;
         let rows = tx
             .session
             .execute(
@@ -65,6 +70,8 @@ impl Operation for Join {
                     &&*home,
                     &kinds,
                     &length(self.lease),
+                    &row::stored_labels(labels)?,
+                    &declared,
                 ],
             )
             .await?;
@@ -135,7 +142,7 @@ impl Operation for Reap {
         let mut reaped = Vec::new();
         for row in &gone {
             let worker = row::worker(row)?;
-            let (home, lease): (&str, i64) = (get(row, 6)?, get(row, 7)?);
+            let (home, lease): (&str, i64) = (get(row, 7)?, get(row, 8)?);
             let mut jobs = 0;
             for open in tx.session.rows(OPEN_OF_HOME, &[&home]).await? {
                 let finish = Finish {
@@ -189,9 +196,10 @@ WHERE home = $1
   AND gone_at IS NULL";
 
 const JOIN: &str = "
-INSERT INTO workers (id, name, version, slots, started_at, last_seen_at, home, kinds, lease_ms)
+INSERT INTO workers (
+    id, name, version, slots, started_at, last_seen_at, home, kinds, lease_ms, labels, declared)
 VALUES (
-    $1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $6, $7, $8)";
+    $1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $6, $7, $8, $9, $10)";
 
 /// By the unique index of `id`.
 const DRAINING: &str = "

@@ -56,19 +56,30 @@ pub(super) trait Operation: Send + 'static {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Self::Answer, Self::Refusal>, Failure>;
 }
 
-/// The numbers that were drawn last.
+/// The numbers that were drawn last, and what else was so when the transaction began.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Numbers {
     accept: i64,
     fence: i64,
     pub(super) event: i64,
+    /// Of the changes of queues, tokens and workers.
+    pub(super) settings: i64,
+    /// When the job with the largest number was accepted. Instants never fall along the numbers, so that a
+    /// time is a place among them (list/plan.rs).
+    created: Option<Timestamp>,
 }
 
 impl Numbers {
     /// Nobody else draws any while the lock is held.
     pub(super) async fn read(session: &Session) -> Result<Self, Failure> {
         let row = session.one(NUMBERS, &[]).await?;
-        Ok(Self { accept: get(&row, 0)?, fence: get(&row, 1)?, event: get(&row, 2)? })
+        Ok(Self {
+            accept: get(&row, 0)?,
+            fence: get(&row, 1)?,
+            event: get(&row, 2)?,
+            settings: get(&row, 3)?,
+            created: get::<Option<i64>>(&row, 4)?.map(from_unix_millis),
+        })
     }
 }
 
@@ -84,17 +95,8 @@ pub(super) struct Tx<'a> {
     numbers: Numbers,
     /// As they were when the transaction began.
     begun_with: Numbers,
-    /// When the last job was accepted.
-    last_created: LastCreated,
     starts: start::Unwritten,
     events: Vec<(i64, Event)>,
-}
-
-/// When the job with the largest number was accepted, as far as it was asked for.
-enum LastCreated {
-    Unknown,
-    Never,
-    At(Timestamp),
 }
 
 /// An open attempt, as far as a write needs it.
@@ -115,7 +117,6 @@ impl<'a> Tx<'a> {
             commit: Commit::default(),
             numbers: Numbers::default(),
             begun_with: Numbers::default(),
-            last_created: LastCreated::Unknown,
             starts: start::Unwritten::default(),
             events: Vec::new(),
         }
@@ -126,25 +127,38 @@ impl<'a> Tx<'a> {
         (self.numbers, self.begun_with) = (numbers, numbers);
     }
 
-    /// Writes what was only noted so far, and the numbers that were drawn.
+    /// Writes what was only noted so far, and the numbers that were drawn: all of it is sent before the first
+    /// answer is awaited, since whoever waits for the lock waits for each way there and back.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
-        self.write_starts().await?;
-        self.write_events().await?;
-        let Numbers { accept, fence, event } = self.numbers;
-        let before = self.begun_with;
-        if accept != before.accept {
-            self.session.execute(SET_ACCEPTED, &[&accept]).await?;
-        }
-        if fence != before.fence {
-            self.session.execute(SET_FENCE, &[&fence]).await?;
-        }
-        if event != before.event {
-            self.session.execute(SET_EVENT, &[&event]).await?;
-        }
-        if self.has_settings {
-            self.session.execute("UPDATE settings SET no = no + 1", &[]).await?;
-        }
-        Ok(())
+        let session = self.session;
+        session.prepare(&start::WRITES).await?;
+        session
+            .prepare(&[INSERT_EVENTS, SET_ACCEPTED, SET_FENCE, SET_EVENT, NEXT_SETTINGS])
+            .await?;
+        let (starts, events) = (std::mem::take(&mut self.starts), std::mem::take(&mut self.events));
+        let (before, now) = (self.begun_with, self.numbers);
+        // Done in the order in which they stand here: after one that fails PostgreSQL does none of the rest.
+        let (jobs, labels, events, accepted, fence, event, settings) = futures::join!(
+            starts.write(session),
+            starts.write_labels(session),
+            write_events(session, &events),
+            set(session, SET_ACCEPTED, before.accept, now.accept),
+            set(session, SET_FENCE, before.fence, now.fence),
+            set(session, SET_EVENT, before.event, now.event),
+            async {
+                if self.has_settings {
+                    session.execute(NEXT_SETTINGS, &[]).await?;
+                }
+                Ok(())
+            },
+        );
+        [jobs, labels, events, accepted, fence, event, settings].into_iter().collect()
+    }
+
+    /// Writes the events that were only noted so far.
+    async fn write_events(&mut self) -> Result<(), Failure> {
+        let events = std::mem::take(&mut self.events);
+        write_events(self.session, &events).await
     }
 
     /// What it made true, to be told after COMMIT; the last event that is known then; and whether others
@@ -194,23 +208,6 @@ impl<'a> Tx<'a> {
         Ok(Some((row::job(&found)?, told)))
     }
 
-    /// When the job with the largest number was accepted. By the key. Instants never fall along it, so
-    /// that a time is a place in it (list/plan.rs).
-    async fn last_created(&mut self) -> Result<Option<Timestamp>, Failure> {
-        match self.last_created {
-            LastCreated::Never => return Ok(None),
-            LastCreated::At(last) => return Ok(Some(last)),
-            LastCreated::Unknown => {}
-        }
-        let sql = "SELECT created_at FROM jobs ORDER BY accept_no DESC LIMIT 1";
-        let last = match self.session.maybe(sql, &[]).await? {
-            Some(row) => Some(from_unix_millis(get(&row, 0)?)),
-            None => None,
-        };
-        self.last_created = last.map_or(LastCreated::Never, LastCreated::At);
-        Ok(last)
-    }
-
     /// Stores `job` in place of `before`, with its event, and returns it as stored. Its seq is
     /// counted here. The guard is the row as it was read: whoever changed it since would be a
     /// second writer.
@@ -250,6 +247,7 @@ impl<'a> Tx<'a> {
                     &job.usage.and_then(|usage| usage.peak_memory_bytes),
                     &job.usage.map(|usage| usage.log_bytes),
                     &job.has_result,
+                    &job.cancel_forced,
                 ],
             )
             .await?;
@@ -282,30 +280,38 @@ impl<'a> Tx<'a> {
         self.commit.changes.push(Change { event, job: Arc::clone(&job) });
         job
     }
+}
 
-    async fn write_events(&mut self) -> Result<(), Failure> {
-        let events = std::mem::take(&mut self.events);
-        if events.is_empty() {
-            return Ok(());
-        }
-        let jobs: Vec<i64> = events.iter().map(|(job, _)| *job).collect();
-        self.session
-            .execute(
-                INSERT_EVENTS,
-                &[
-                    &all(&events, |e| e.no.0),
-                    &jobs,
-                    &all(&events, |e| e.seq.0),
-                    &all(&events, |e| millis(e.at)),
-                    &all(&events, |e| <&str>::from(e.change)),
-                    &all(&events, |e| <&str>::from(e.state)),
-                    &all(&events, |e| e.before.map(<&str>::from)),
-                    &all(&events, |e| e.attempt.map(i64::from)),
-                ],
-            )
-            .await?;
-        Ok(())
+/// Writes events, after the jobs that they are of.
+async fn write_events(session: &Session, events: &[(i64, Event)]) -> Result<(), Failure> {
+    if events.is_empty() {
+        return Ok(());
     }
+    let jobs: Vec<i64> = events.iter().map(|(job, _)| *job).collect();
+    session
+        .execute(
+            INSERT_EVENTS,
+            &[
+                &all(events, |e| e.no.0),
+                &jobs,
+                &all(events, |e| e.seq.0),
+                &all(events, |e| millis(e.at)),
+                &all(events, |e| <&str>::from(e.change)),
+                &all(events, |e| <&str>::from(e.state)),
+                &all(events, |e| e.before.map(<&str>::from)),
+                &all(events, |e| e.attempt.map(i64::from)),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Sets a counter, where it was moved.
+async fn set(session: &Session, sql: &str, before: i64, now: i64) -> Result<(), Failure> {
+    if now != before {
+        session.execute(sql, &[&now]).await?;
+    }
+    Ok(())
 }
 
 /// One column of all of them.
@@ -313,11 +319,16 @@ fn all<'e, T>(events: &'e [(i64, Event)], column: impl Fn(&'e Event) -> T) -> Ve
     events.iter().map(|(_, event)| column(event)).collect()
 }
 
-const NUMBERS: &str = "
+/// The last job by its key.
+pub(super) const NUMBERS: &str = "
 SELECT
     (SELECT last_value FROM accept_numbers),
     (SELECT last_value FROM fence_numbers),
-    (SELECT last_value FROM event_numbers)";
+    (SELECT last_value FROM event_numbers),
+    (SELECT no FROM settings),
+    (SELECT created_at FROM jobs ORDER BY accept_no DESC LIMIT 1)";
+
+const NEXT_SETTINGS: &str = "UPDATE settings SET no = no + 1";
 
 // Not undone by a rollback, which leaves a gap and nothing worse.
 const SET_ACCEPTED: &str = "SELECT setval('accept_numbers', $1)";
@@ -346,7 +357,8 @@ SET state = $5,
     cpu_ms = $20,
     peak_memory_bytes = $21,
     log_bytes = $22,
-    has_result = $23
+    has_result = $23,
+    cancel_forced = $24
 WHERE accept_no = $1
   AND seq = $2
   AND state = $3

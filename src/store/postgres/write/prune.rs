@@ -65,6 +65,7 @@ async fn remove(
     let (at, job_no) = (millis(prune.at), job.accepted.0);
     tx.session.execute(&KEEP_REMOVAL, &[&no, &at, &job_no]).await?;
     let homes = homes(tx, job_no, has_folder).await?;
+    tx.session.execute(DOOM_OBJECTS, &[&job_no]).await?;
     for delete in DELETE_ALL_OF_IT {
         tx.session.execute(delete, &[&job_no]).await?;
     }
@@ -148,6 +149,15 @@ SELECT DISTINCT home
 FROM tried
 WHERE $2
    OR home <> (SELECT home FROM tried ORDER BY number DESC LIMIT 1)";
+
+/// By the keys.
+const DOOM_OBJECTS: &str = "
+INSERT INTO doomed_objects (job)
+SELECT id
+FROM jobs
+WHERE accept_no = $1
+  AND EXISTS (SELECT FROM log_chunks WHERE job = $1 AND object IS NOT NULL)
+ON CONFLICT DO NOTHING";
 
 /// By its key.
 const DELETE_JOB: &str = "DELETE FROM jobs WHERE accept_no = $1";

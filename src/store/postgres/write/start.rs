@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{LastCreated, Operation, Tx};
+use super::{Operation, Tx};
 use crate::domain::event::JobChange;
 use crate::domain::id::AcceptNo;
 use crate::domain::job::{Idempotency, Job, NewJob};
@@ -14,6 +14,7 @@ use crate::store::postgres::failure::Failure;
 use crate::store::postgres::row::{
     self, JOB_COLUMN_COUNT, JOB_COLUMNS, get, millis, stored, stored_labels, to_millis,
 };
+use crate::store::postgres::session::Session;
 use crate::store::{AcceptLimits, Accepted, StartError};
 
 /// A job to accept.
@@ -30,6 +31,9 @@ type Noted = (Job, Arc<str>, Option<Vec<u8>>);
 /// Jobs that were accepted and are not written yet.
 #[derive(Default)]
 pub(super) struct Unwritten(Vec<Noted>);
+
+/// What they are written by.
+pub(super) const WRITES: [&str; 2] = [INSERT_JOBS, INSERT_LABELS];
 
 impl Start {
     /// A job to accept within `limits`.
@@ -99,8 +103,8 @@ impl Operation for Start {
         if let Some(refusal) = self.past_limit(tx) {
             return Ok(Err(refusal));
         }
-        let mut job = fresh(&self.job, tx.last_created().await?);
-        tx.last_created = LastCreated::At(job.created_at);
+        let mut job = fresh(&self.job, tx.numbers.created);
+        tx.numbers.created = Some(job.created_at);
         tx.numbers.accept += 1;
         job.accepted = AcceptNo(tx.numbers.accept);
         tx.tally.add(&job.queue, 1, length(&self.args));
@@ -138,9 +142,18 @@ fn length(args: &str) -> i64 {
 }
 
 impl Tx<'_> {
-    /// Writes the jobs that were only noted so far: one statement for each table.
+    /// Writes the jobs that were only noted so far.
     pub(super) async fn write_starts(&mut self) -> Result<(), Failure> {
-        let starts = std::mem::take(&mut self.starts.0);
+        let starts = std::mem::take(&mut self.starts);
+        starts.write(self.session).await?;
+        starts.write_labels(self.session).await
+    }
+}
+
+impl Unwritten {
+    /// Writes them: one statement for all.
+    pub(super) async fn write(&self, session: &Session) -> Result<(), Failure> {
+        let Self(starts) = self;
         if starts.is_empty() {
             return Ok(());
         }
@@ -149,38 +162,39 @@ impl Tx<'_> {
         let args: Vec<&str> = starts.iter().map(|(_, args, _)| &**args).collect();
         let bytes: Vec<i64> = args.iter().map(|args| length(args)).collect();
         let fingerprints: Vec<&Option<Vec<u8>>> = starts.iter().map(|(.., print)| print).collect();
-        self.session
+        session
             .execute(
                 INSERT_JOBS,
                 &[
-                    &all(&starts, |job| job.accepted.0),
-                    &all(&starts, |job| row::uuid(job.id.as_bytes())),
-                    &all(&starts, |job| job.kind.as_str()),
-                    &all(&starts, |job| job.queue.as_str()),
-                    &all(&starts, |job| <&str>::from(job.state)),
-                    &all(&starts, |job| job.seq.0),
-                    &all(&starts, |job| millis(job.created_at)),
-                    &all(&starts, |job| job.not_before.map(millis)),
-                    &all(&starts, |job| job.delayed.map(|(until, _)| millis(until))),
-                    &all(&starts, |job| job.delayed.map(|(_, why)| <&str>::from(why))),
-                    &all(&starts, |job| i64::from(job.max_attempts)),
-                    &all(&starts, |job| job.timeout.map(to_millis)),
+                    &all(starts, |job| job.accepted.0),
+                    &all(starts, |job| row::uuid(job.id.as_bytes())),
+                    &all(starts, |job| job.kind.as_str()),
+                    &all(starts, |job| job.queue.as_str()),
+                    &all(starts, |job| <&str>::from(job.state)),
+                    &all(starts, |job| job.seq.0),
+                    &all(starts, |job| millis(job.created_at)),
+                    &all(starts, |job| job.not_before.map(millis)),
+                    &all(starts, |job| job.delayed.map(|(until, _)| millis(until))),
+                    &all(starts, |job| job.delayed.map(|(_, why)| <&str>::from(why))),
+                    &all(starts, |job| i64::from(job.max_attempts)),
+                    &all(starts, |job| job.timeout.map(to_millis)),
                     &bytes,
-                    &all(&starts, |job| job.idempotency_key.as_deref().map(stored)),
+                    &all(starts, |job| job.idempotency_key.as_deref().map(stored)),
                     &fingerprints,
-                    &all(&starts, |job| job.retry_of.map(|id| row::uuid(id.as_bytes()))),
+                    &all(starts, |job| job.retry_of.map(|id| row::uuid(id.as_bytes()))),
                     &labels?,
-                    &all(&starts, |job| job.started_by.as_ref().map(CallerName::as_str)),
+                    &all(starts, |job| job.started_by.as_ref().map(CallerName::as_str)),
                     &args,
                 ],
             )
             .await?;
-        self.write_labels(&starts.iter().map(|(job, ..)| job).collect::<Vec<_>>()).await
+        Ok(())
     }
 
-    async fn write_labels(&mut self, jobs: &[&Job]) -> Result<(), Failure> {
+    /// Writes their labels, after them.
+    pub(super) async fn write_labels(&self, session: &Session) -> Result<(), Failure> {
         let (mut keys, mut values, mut of) = (Vec::new(), Vec::new(), Vec::new());
-        for job in jobs {
+        for (job, ..) in &self.0 {
             for label in job.labels.as_slice() {
                 keys.push(stored(&label.key));
                 values.push(stored(&label.value));
@@ -188,7 +202,7 @@ impl Tx<'_> {
             }
         }
         if !of.is_empty() {
-            self.session.execute(INSERT_LABELS, &[&keys, &values, &of]).await?;
+            session.execute(INSERT_LABELS, &[&keys, &values, &of]).await?;
         }
         Ok(())
     }

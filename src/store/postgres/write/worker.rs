@@ -6,7 +6,7 @@ use super::{Operation, Tx};
 use crate::domain::worker::Worker;
 use crate::store::StoreError;
 use crate::store::postgres::failure::Failure;
-use crate::store::postgres::row::{millis, uuid};
+use crate::store::postgres::row::{millis, stored_labels, uuid};
 use crate::store::postgres::session::Parameters;
 
 /// A worker that begins, or was seen.
@@ -18,15 +18,15 @@ impl Operation for SeeWorker {
     type Refusal = StoreError;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<(), StoreError>, Failure> {
-        let Worker { id, name, version, slots, started_at, last_seen_at } = &self.0;
+        let Worker { id, name, version, slots, labels, started_at, last_seen_at } = &self.0;
         let id = uuid(id.as_bytes());
         tx.write_starts().await?;
         tx.write_events().await?;
         tx.session.execute(SEE_FORMER, &[&id]).await?;
         let slots = i64::from(*slots);
         let (started_at, seen_at) = (millis(*started_at), millis(*last_seen_at));
-        let name: &str = name;
-        let seen: Parameters<'_> = &[&id, &name, version, &slots, &started_at, &seen_at];
+        let (name, labels): (&str, _) = (name, stored_labels(labels)?);
+        let seen: Parameters<'_> = &[&id, &name, version, &slots, &started_at, &seen_at, &labels];
         tx.session.execute(SEE, seen).await?;
         Ok(Ok(()))
     }
@@ -45,7 +45,7 @@ WHERE no = (SELECT max(no) FROM workers)
 
 /// By the unique index of `id`.
 const SEE: &str = "
-INSERT INTO workers (id, name, version, slots, started_at, last_seen_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO workers (id, name, version, slots, started_at, last_seen_at, labels)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (id) DO UPDATE
 SET last_seen_at = greatest(workers.last_seen_at, excluded.last_seen_at)";

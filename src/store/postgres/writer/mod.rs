@@ -1,7 +1,8 @@
 //! The one thread that writes, and the door to it.
 //!
-//! Whatever waits when the last commit ends goes into the next transaction, without a timer. The thread
-//! has a runtime of its own: what keeps the server's busy keeps no connection from being served.
+//! Whatever waits when the last commit ends goes into the next transaction, without a timer, and with it
+//! whatever comes until that has the lock. The thread has a runtime of its own: what keeps the server's busy
+//! keeps no connection from being served.
 //!
 //! # Invariants
 //!
@@ -10,7 +11,7 @@
 //!   write fails alone.
 //! - Every transaction that writes holds one lock of the schema through its COMMIT and draws its numbers
 //!   under it: they become visible in their order, and no cursor passes over one that commits late.
-//! - What others committed is taken in before anything of its own is written (follow.rs).
+//! - What others committed is counted before anything of its own is written, and told before that is (follow.rs).
 //! - A connection that is lost before a COMMIT is made again, and nothing was stored; one that is lost at
 //!   a COMMIT leaves its writes in doubt, and nothing is written before it is known what became of them. Where
 //!   nobody can know, nothing is written any more (P13).
@@ -21,6 +22,7 @@
 //! callers wait for room. A write that was handed over is done even if its caller goes away.
 
 mod outage;
+mod transaction;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
@@ -30,16 +32,16 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::domain::event::Commit;
 use crate::store::meter::Meter;
 use crate::store::postgres::away::{self, Doubt, EventMark};
 use crate::store::postgres::failure::{Failure, Reach};
-use crate::store::postgres::held::{Base, Held, known_numbers};
+use crate::store::postgres::held::{Base, Held};
 use crate::store::postgres::open::OpenError;
 use crate::store::postgres::pending::{Pending, Waiting};
-use crate::store::postgres::write::{Operation, Tx};
+use crate::store::postgres::write::Operation;
 use crate::store::{CommitSink, Health, StoreError, health};
 use outage::Away;
+use transaction::{Rollback, Room};
 
 /// The most writes that share a transaction.
 const MAX_BATCH: usize = 256;
@@ -66,12 +68,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, which opens the database; returns once it is ready.
+    /// Starts the thread, which opens the database; returns once it is ready, with the name of the schema.
     pub(super) fn spawn(
         base: Base,
         on_commit: CommitSink,
         meter: Arc<Meter>,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<(Self, String), OpenError> {
         let (sender, receiver) = mpsc::channel(MAX_PENDING);
         let (health, health_seen) = watch::channel(Health::Serving);
         let longest = Arc::<AtomicU64>::default();
@@ -83,8 +85,8 @@ impl Writer {
             .map_err(of_thread)?;
         let counted = Arc::clone(&longest);
         let work = async move || match Held::take(&base).await {
-            Ok(held) => {
-                drop(opened.send(Ok(())));
+            Ok((held, schema)) => {
+                drop(opened.send(Ok(schema)));
                 let (held, away, last_event, longest) = (Some(held), None, 0, counted);
                 Desk {
                     base,
@@ -95,6 +97,7 @@ impl Writer {
                     on_commit,
                     meter,
                     health,
+                    owes_look: false,
                     longest,
                     receiver,
                 }
@@ -108,14 +111,15 @@ impl Writer {
             .spawn(move || runtime.block_on(work()))
             .map_err(of_thread)?;
         let gone = |_| OpenError::Thread("it ended by a panic".to_owned());
-        ready.recv().map_err(gone).flatten()?;
-        Ok(Self {
+        let schema = ready.recv().map_err(gone).flatten()?;
+        let writer = Self {
             sender: Some(sender),
             room: Arc::new(Semaphore::new(MAX_PENDING)),
             health: health_seen,
             longest,
             thread: Mutex::new(Some(thread)),
-        })
+        };
+        Ok((writer, schema))
     }
 
     /// Does `operation` in the next transaction and answers once that is durable.
@@ -173,6 +177,8 @@ struct Desk {
     on_commit: CommitSink,
     meter: Arc<Meter>,
     health: watch::Sender<Health>,
+    /// Settings of others were seen to be changed.
+    owes_look: bool,
     /// Of all transactions, in microseconds.
     longest: Arc<AtomicU64>,
     receiver: mpsc::Receiver<Box<dyn Pending>>,
@@ -181,7 +187,7 @@ struct Desk {
 impl Desk {
     async fn run(mut self) {
         while let Some(batch) = self.next_batch().await {
-            self.write(batch).await;
+            self.write(batch, Room::ForMore).await;
         }
         if let Some(held) = self.held.take() {
             held.session.close().await;
@@ -194,6 +200,9 @@ impl Desk {
         let mut look_at = Instant::now() + LOOK_EVERY;
         let follow = Arc::clone(&self.base.follow);
         loop {
+            if std::mem::take(&mut self.owes_look) {
+                self.look().await;
+            }
             let next = self.receiver.recv_many(&mut batch, MAX_BATCH);
             match (&mut self.away, &self.held) {
                 (Some(away), _) => tokio::select! {
@@ -206,19 +215,20 @@ impl Desk {
                     count = next, if away.is_told => return (count > 0).then_some(batch),
                     () = sleep_until(away.tell_at), if !away.is_told => self.tell_away(),
                 },
-                // None goes first: whoever always writes has to hear of settings, too.
+                // Whoever has something to write takes in what others did anyway.
                 (None, Some(held)) => tokio::select! {
-                    count = next => return (count > 0).then_some(batch),
+                    biased;
                     () = held.session.gone() => {
                         self.go_away(&Failure::NoConnection("it was lost".to_owned()), None);
                     }
-                    () = follow.more.notified() => self.look().await,
                     () = sleep_until(look_at) => {
                         look_at = Instant::now() + LOOK_EVERY;
                         if let Err(failure) = away::look(&held.session).await {
                             self.go_away(&failure, None);
                         }
                     }
+                    count = next => return (count > 0).then_some(batch),
+                    () = follow.more.notified() => self.look().await,
                 },
                 (None, None) => {
                     let count = next.await;
@@ -228,12 +238,13 @@ impl Desk {
         }
     }
 
-    async fn write(&mut self, mut batch: Vec<Box<dyn Pending>>) {
+    async fn write(&mut self, mut batch: Vec<Box<dyn Pending>>, room: Room) {
         if let Health::Broken(why) = self.health.borrow().clone() {
             // These were never attempted: nothing of them is stored.
             return self.fail_all(batch, || StoreError::Unavailable(why.clone()));
         }
-        let Err(Rollback { failure, began, in_doubt }) = self.transact(&mut batch).await else {
+        let Err(Rollback { failure, began, in_doubt }) = self.transact(&mut batch, room).await
+        else {
             return batch.into_iter().for_each(Pending::answer);
         };
         if let Some((commit, last_event)) = in_doubt {
@@ -243,7 +254,7 @@ impl Desk {
         let is_open = self.held.as_ref().is_some_and(|held| !held.session.is_closed());
         if reach != Reach::Broken && began && is_open && batch.len() > 1 {
             for write in batch {
-                Box::pin(self.write(vec![write])).await;
+                Box::pin(self.write(vec![write], Room::ForNone)).await;
             }
             return;
         }
@@ -256,65 +267,6 @@ impl Desk {
         match &mut self.away {
             Some(away) if !began && !away.is_told => away.put_off.extend(batch),
             _ => self.fail_all(batch, || failure.of_write()),
-        }
-    }
-
-    /// Does the batch in one transaction, which is either durable and told, or rolled back, or in doubt.
-    async fn transact(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), Rollback> {
-        let since = Instant::now();
-        let not_begun = |failure| Rollback { failure, began: false, in_doubt: None };
-        let (follow, home) = (Arc::clone(&self.base.follow), Arc::clone(&self.base.home));
-        let Some(Held { session, tally }) = &mut self.held else {
-            return Err(not_begun(Failure::NoConnection("it is away".to_owned())));
-        };
-        session.batch(BEGIN).await.map_err(not_begun)?;
-        let numbers = known_numbers(session, tally, &follow, &self.on_commit).await;
-        let mut tx = Tx::new(session, tally, home);
-        let done = match numbers {
-            Ok(numbers) => {
-                tx.begin_with(numbers);
-                apply_all(batch, &mut tx).await
-            }
-            Err(failure) => Err(failure),
-        };
-        let (commit, last_event, is_news) = tx.into_commit();
-        let done = match done {
-            Ok(()) => session.batch("COMMIT").await.map_err(Failure::of_commit),
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = done {
-            tally.roll_back();
-            if failure.is_in_doubt() {
-                return Err(Rollback {
-                    failure,
-                    began: true,
-                    in_doubt: Some((commit, last_event)),
-                });
-            }
-            if session.batch("ROLLBACK").await.is_err() {
-                session.lose();
-            }
-            return Err(Rollback { failure, began: true, in_doubt: None });
-        }
-        tally.commit();
-        follow.took(last_event);
-        let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.longest.fetch_max(took, Ordering::Relaxed);
-        self.meter.commits.add(since.elapsed());
-        self.meter.writes.add(batch.len() as u64);
-        self.tell(last_event, &commit);
-        if is_news {
-            self.base.committed.send_replace(last_event);
-        }
-        Ok(())
-    }
-
-    /// Tells what is durable.
-    fn tell(&mut self, last_event: i64, commit: &Commit) {
-        self.last_event = self.last_event.max(last_event);
-        self.last_own = EventMark::of(commit).or(self.last_own);
-        if !commit.is_empty() {
-            (self.on_commit)(commit);
         }
     }
 
@@ -358,20 +310,4 @@ impl Drop for Desk {
             self.health.send_replace(Health::Broken(why));
         }
     }
-}
-
-async fn apply_all(batch: &mut [Box<dyn Pending>], tx: &mut Tx<'_>) -> Result<(), Failure> {
-    for write in batch {
-        write.apply(tx).await?;
-    }
-    tx.flush().await
-}
-
-/// Nothing of the batch was stored, unless it is in doubt.
-struct Rollback {
-    failure: Failure,
-    /// The transaction had begun, so that a part of the batch may be what failed.
-    began: bool,
-    /// It may have been stored all the same: what it made true then, and the last event of that.
-    in_doubt: Option<(Commit, i64)>,
 }

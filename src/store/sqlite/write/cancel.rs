@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Operation, Tx};
 use crate::domain::state::JobState;
-use crate::store::moves::canceled;
+use crate::store::moves::{canceled, hurried};
 use crate::store::sqlite::failure::Failure;
 use crate::store::{Cancel, CancelAnswer, CancelError};
 
@@ -20,7 +20,11 @@ impl Operation for Cancel {
             JobState::Succeeded | JobState::Failed => Ok(Err(CancelError::Ended(before.state))),
             // The first wish and its note stay.
             JobState::Canceling | JobState::Canceled => {
-                Ok(Ok(CancelAnswer { job: Arc::new(before), changed: false }))
+                let Some((job, what)) = hurried(self, &before) else {
+                    return Ok(Ok(CancelAnswer { job: Arc::new(before), changed: false }));
+                };
+                let job = tx.save(&before, job, what)?;
+                Ok(Ok(CancelAnswer { job, changed: true }))
             }
             JobState::Queued | JobState::Running => {
                 let (job, what) = canceled(self, &before)?;

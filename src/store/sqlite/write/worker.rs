@@ -6,6 +6,7 @@ use super::{Operation, Tx};
 use crate::domain::worker::Worker;
 use crate::store::StoreError;
 use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::row::stored_labels;
 
 /// A worker that begins, or was seen.
 pub(in crate::store::sqlite) struct SeeWorker(pub(in crate::store::sqlite) Worker);
@@ -15,7 +16,7 @@ impl Operation for SeeWorker {
     type Refusal = StoreError;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<(), StoreError>, Failure> {
-        let Worker { id, name, version, slots, started_at, last_seen_at } = &self.0;
+        let Worker { id, name, version, slots, labels, started_at, last_seen_at } = &self.0;
         tx.prepare(SEE_FORMER)?.execute([id.as_bytes()])?;
         tx.prepare(SEE)?.execute(named_params! {
             ":id": id.as_bytes(),
@@ -24,6 +25,7 @@ impl Operation for SeeWorker {
             ":slots": slots,
             ":started_at": started_at.timestamp_millis(),
             ":last_seen_at": last_seen_at.timestamp_millis(),
+            ":labels": stored_labels(labels)?,
         })?;
         Ok(Ok(()))
     }
@@ -39,7 +41,7 @@ WHERE no = (SELECT max(no) FROM workers)
 
 /// By the unique index of `id`.
 const SEE: &str = "
-INSERT INTO workers (id, name, version, slots, started_at, last_seen_at)
-VALUES (:id, :name, :version, :slots, :started_at, :last_seen_at)
+INSERT INTO workers (id, name, version, slots, started_at, last_seen_at, labels)
+VALUES (:id, :name, :version, :slots, :started_at, :last_seen_at, :labels)
 ON CONFLICT (id) DO UPDATE
 SET last_seen_at = max(last_seen_at, excluded.last_seen_at)";

@@ -5,10 +5,16 @@ import { exactTime } from "../../time/format";
 import { useNow } from "../../time/now";
 import { expected, grounds } from "./expected";
 
+interface Props {
+  estimate: EstimateFieldsFragment | null;
+  /** That of a job which nobody has started yet. */
+  planned?: boolean;
+}
+
 /** As a part of a sentence; nothing where it can't be said. */
-export function Expected({ estimate }: { estimate: EstimateFieldsFragment | null }) {
+export function Expected({ estimate, planned = false }: Props) {
   const now = useNow();
-  const words = estimate === null ? null : expected(estimate, now);
+  const words = estimate === null ? null : expected(estimate, now, planned);
   if (estimate === null || words === null) {
     return null;
   }

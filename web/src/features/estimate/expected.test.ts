@@ -18,7 +18,14 @@ test("it counts down, and says so when its time has come or is over", () => {
   const estimate = { ...none, startAt: at(2), startAtLatest: at(5) };
   expect(expected(estimate, now + 1_000)).toBe("starts in about 1 s, within 4 s almost surely");
   expect(expected(estimate, now + 1_001)).toBe("starts any moment, within 4 s almost surely");
-  expect(expected(estimate, now + 9_000)).toBe("starts any moment, later than most");
+  expect(expected(estimate, now + 5_999)).toBe("starts any moment");
+  expect(expected(estimate, now + 6_000)).toBe("starts any moment, later than most");
+});
+
+test("a job that nobody has started yet is not late", () => {
+  const estimate = { ...none, startAt: at(0), startAtLatest: at(0) };
+  expect(expected(estimate, now)).toBe("starts any moment");
+  expect(expected(estimate, now + 60_000, true)).toBe("starts any moment");
 });
 
 test("a range that is none is left out, and so is what is not known", () => {

@@ -6,13 +6,13 @@ import { count, duration } from "../../time/format";
 /** Nearer than this nobody can say when. */
 const ANY_MOMENT_MS = 1_000;
 
-/** When a job will probably start, or end where it runs; null: it can't be said. */
-export function expected(estimate: EstimateFieldsFragment, now: number): string | null {
+/** When a job will probably start, or end where it runs; null: it can't be said. What is only planned waits for nothing, so it is never late. */
+export function expected(estimate: EstimateFieldsFragment, now: number, planned = false): string | null {
   const { startAt, startAtLatest, endAt, endAtLatest } = estimate;
   if (startAt !== null) {
-    return words("starts", startAt, startAtLatest, now);
+    return words("starts", startAt, startAtLatest, now, planned);
   }
-  return endAt === null ? null : words("ends", endAt, endAtLatest, now);
+  return endAt === null ? null : words("ends", endAt, endAtLatest, now, planned);
 }
 
 /** What it rests on. */
@@ -20,14 +20,20 @@ export function grounds({ basedOnRuns }: EstimateFieldsFragment): string {
   return basedOnRuns === 1 ? "from one past run" : `from ${count(basedOnRuns)} past runs`;
 }
 
-function words(verb: "starts" | "ends", half: string, most: string | null, now: number): string {
+function words(
+  verb: "starts" | "ends",
+  half: string,
+  most: string | null,
+  now: number,
+  planned: boolean,
+): string {
   const soon = Date.parse(half) - now;
   const late = most === null ? 0 : Date.parse(most) - now;
   if (soon < ANY_MOMENT_MS) {
-    // What should have happened is late; how late it may be is still known.
-    return late < ANY_MOMENT_MS
-      ? `${verb} any moment, later than most`
-      : `${verb} any moment, within ${whole(late)} almost surely`;
+    if (late >= ANY_MOMENT_MS) {
+      return `${verb} any moment, within ${whole(late)} almost surely`;
+    }
+    return planned || late > -ANY_MOMENT_MS ? `${verb} any moment` : `${verb} any moment, later than most`;
   }
   return late <= soon
     ? `${verb} in about ${whole(soon)}`

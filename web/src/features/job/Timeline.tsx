@@ -8,6 +8,7 @@ import type { Problem } from "../../graphql/problem";
 import { useFresh } from "../../graphql/useFresh";
 import { bytes, clockTime, count, duration, exactTime } from "../../time/format";
 import { useNow } from "../../time/now";
+import type { Reached } from "./reached";
 import type { Past } from "./usePast";
 
 const WORDS: Partial<Record<JobChange, string>> = {
@@ -24,43 +25,74 @@ const WORDS: Partial<Record<JobChange, string>> = {
 const MAX_ASKED = 5;
 const LOOK_EVERY_MS = 5_000;
 
-export function Timeline({ past, problem }: { past: Past | null; problem: Problem | null }) {
+interface TimelineProps {
+  past: Past | null;
+  problem: Problem | null;
+  reached: readonly Reached[];
+}
+
+export function Timeline({ past, problem, reached }: TimelineProps) {
   return (
     <section className="card" aria-labelledby="timeline-title">
       <h2 id="timeline-title">Timeline</h2>
       {past === null && problem === null && <p className="note">Reading…</p>}
       {problem !== null && <ProblemNote what="The timeline could not be read" problem={problem} />}
-      {past !== null && <Events events={past.events.nodes} />}
+      {past !== null && <Events events={past.events.nodes} reached={reached} />}
       {past?.events.pageInfo.hasNextPage === true && (
         <p className="note">More happened since. The API has all of it.</p>
+      )}
+      {reached.length > 0 && (
+        <p className="note">Nobody keeps the progress: its marks are what this page saw of it.</p>
       )}
       {past !== null && past.attempts.length > 0 && <Attempts id={past.id} attempts={past.attempts} />}
     </section>
   );
 }
 
-function Events({ events }: { events: Past["events"]["nodes"] }) {
+interface Entry {
+  key: string;
+  at: number;
+  words: string;
+}
+
+function Events({ events, reached }: { events: Past["events"]["nodes"]; reached: readonly Reached[] }) {
+  const entries = [...events.map(ofEvent), ...reached.map(ofMark)].sort((one, other) => one.at - other.at);
   return (
     <ol className="timeline" aria-label="Events">
-      {events.map((event, index) => {
-        const at = Date.parse(event.at);
-        const before = events[index - 1];
+      {entries.map(({ key, at, words }, index) => {
+        const before = entries[index - 1];
         return (
-          <li key={event.cursor}>
-            <time dateTime={event.at} title={exactTime(at)}>
+          <li key={key}>
+            <time dateTime={new Date(at).toISOString()} title={exactTime(at)}>
               {clockTime(at)}
             </time>
             <span>
-              {event.text === null ? (WORDS[event.change] ?? event.change) : sentence(event.text)}{" "}
-              {before !== undefined && (
-                <span className="note after">+{duration(at - Date.parse(before.at))}</span>
-              )}
+              {words}{" "}
+              {before !== undefined && <span className="note after">+{duration(at - before.at)}</span>}
             </span>
           </li>
         );
       })}
     </ol>
   );
+}
+
+function ofEvent({ cursor, at, change, text }: Past["events"]["nodes"][number]): Entry {
+  return {
+    key: cursor,
+    at: Date.parse(at),
+    words: text === null ? (WORDS[change] ?? change) : sentence(text),
+  };
+}
+
+/** Never rounded up to what was not said. */
+function ofMark({ attempt, percent, at, isFirst }: Reached): Entry {
+  const words = `Progress ${Math.floor(percent)} %`;
+  return {
+    key: `${attempt} ${percent}`,
+    at,
+    words: isFirst ? `${words}, the first that this page saw` : words,
+  };
 }
 
 function Attempts({ id, attempts }: { id: string; attempts: Past["attempts"] }) {

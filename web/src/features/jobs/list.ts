@@ -4,6 +4,7 @@
 // A row never goes back to an older state of its job: two streams tell of it, and `seq` says which one is ahead.
 
 import type { JobFeedSubscription, JobRowFragment, JobsPageQuery } from "../../graphql/generated";
+import type { Problem } from "../../graphql/problem";
 
 export type Row = JobRowFragment;
 export type FeedEvent = JobFeedSubscription["jobFeed"]["events"][number];
@@ -39,6 +40,9 @@ export interface List {
   /** The page must be read again: it grew too much. */
   stale: boolean;
 }
+
+/** What asking for a page comes to. */
+export type Page = { list: List; feedCursor: string } | { problem: Problem };
 
 /** The page as the server answered it, at `asOf` by the server's clock. */
 export function loaded(page: JobsPageQuery["jobs"], asOf: number): List {

@@ -1,6 +1,7 @@
 // The filter and the place of the list, as the address holds them: /?state=RUNNING&state=QUEUED&kind=demo&since=2026-11-25T11:00:00.000Z&after=…
 
-import type { JobFilter, JobState } from "../../graphql/generated";
+import type { JobFilter, JobState, JobsPageQueryVariables } from "../../graphql/generated";
+import { PAGE_SIZE } from "./list";
 
 export const STATES = [
   "QUEUED",
@@ -64,6 +65,15 @@ export function jobFilter(search: JobsSearch): JobFilter {
     ...(search.label !== undefined && { labels: [labelOf(search.label)] }),
     ...(search.since !== undefined && { createdAfter: search.since }),
   };
+}
+
+/** What a page is asked for with. */
+export function pageOf(search: JobsSearch): JobsPageQueryVariables {
+  const place =
+    search.before === undefined
+      ? { first: PAGE_SIZE, after: search.after ?? null, last: null, before: null }
+      : { first: null, after: null, last: PAGE_SIZE, before: search.before };
+  return { filter: jobFilter(search), ...place };
 }
 
 /** Does the address ask for a part only? */

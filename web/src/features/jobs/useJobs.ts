@@ -4,24 +4,25 @@
 // row read from there, for nobody else to see.
 
 import { useCallback, useEffect, useReducer, useRef } from "react";
-import { listen, readUncached, uncached, useCaller, useRecoveries } from "../../graphql/client";
+import { connection, listen, readUncached, uncached, useCaller, useRecoveries } from "../../graphql/client";
 import { JobFeedDocument, JobsPageDocument } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
 import { useRetry } from "../../graphql/useRetry";
 import { serverNow } from "../../time/now";
+import { earlyPage } from "./early";
 import {
   type FeedEvent,
   heard,
   type List,
   loaded,
-  PAGE_SIZE,
+  type Page,
   type Row,
   renewed,
   settled,
   startedOver,
   told,
 } from "./list";
-import { type JobsSearch, jobFilter } from "./search";
+import { type JobsSearch, jobFilter, pageOf } from "./search";
 
 /** A flood of new jobs has the page read again so often and no more. */
 const STALE_RELOAD_MS = 1_000;
@@ -67,7 +68,9 @@ function reduce(shown: Shown, action: Action): Shown {
     case "loaded":
       return {
         ...shown,
-        list: shown.list === null ? action.list : renewed(shown.list, action.list),
+        // The first page may be there from the beginning.
+        list:
+          shown.list === null || shown.list === action.list ? action.list : renewed(shown.list, action.list),
         problem: null,
         loading: false,
       };
@@ -87,6 +90,18 @@ function reduce(shown: Shown, action: Action): Shown {
   }
 }
 
+/** What a first visit asked for may have come before there was anything to show it. */
+function begun(key: string, search: JobsSearch): Shown {
+  const page = earlyPage(search, false)?.page ?? null;
+  return {
+    key,
+    list: page !== null && "list" in page ? page.list : null,
+    problem: page !== null && "problem" in page ? page.problem : null,
+    loading: true,
+    round: 0,
+  };
+}
+
 /** What changes nothing draws nothing. */
 function withList(shown: Shown, change: (list: List) => List): Shown {
   const list = shown.list === null ? null : change(shown.list);
@@ -98,7 +113,7 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
   const asked = JSON.stringify(search);
   const key = `${useCaller()} ${asked}`;
   const recoveries = useRecoveries();
-  const [shown, dispatch] = useReducer(reduce, { key, list: null, problem: null, loading: true, round: 0 });
+  const [shown, dispatch] = useReducer(reduce, key, (key) => begun(key, search));
   const held = useRef(isHeld);
   held.current = isHeld;
   const { round } = shown;
@@ -174,15 +189,17 @@ export function useJobs(search: JobsSearch, isHeld: () => boolean): Jobs {
     : { list: null, problem: null, loading: true, readsAgain: false, ...acts };
 }
 
-type Page = { list: List; feedCursor: string } | { problem: Problem };
-
 async function load(search: JobsSearch): Promise<Page> {
-  const place =
-    search.before === undefined
-      ? { first: PAGE_SIZE, after: search.after ?? null, last: null, before: null }
-      : { first: null, after: null, last: PAGE_SIZE, before: search.before };
+  const early = earlyPage(search, true);
+  if (early !== null) {
+    const page = await early.answer;
+    if ("list" in page) {
+      connection.heard();
+    }
+    return page;
+  }
   const asOf = serverNow();
-  const { data, problem } = await readUncached(JobsPageDocument, { filter: jobFilter(search), ...place });
+  const { data, problem } = await readUncached(JobsPageDocument, pageOf(search));
   if (data === null) {
     return { problem: problem as Problem };
   }

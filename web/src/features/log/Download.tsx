@@ -2,9 +2,9 @@
 // asks for a token.
 
 import { useState } from "react";
-import { useAccess } from "../../graphql/access";
 import type { LogStream } from "../../graphql/generated";
 import type { Problem } from "../../graphql/problem";
+import { useAccess } from "../../graphql/useAccess";
 import { addressOf, download, nameOf } from "./download";
 
 interface Props {

@@ -11,6 +11,7 @@ import type { Matcher } from "./matcher";
 import type { Settings } from "./settings";
 import type { Linked } from "./useLineLink";
 import { useMarks } from "./useMarks";
+import { useOpened } from "./useOpened";
 import type { Scroll } from "./useScroll";
 
 interface Props {
@@ -31,6 +32,7 @@ export function Lines({ state, scroll, settings, isWhole, linked, find, startOf,
   const items = scroll.rows.getVirtualItems();
   const seen = items.flatMap(({ index }) => lines[index] ?? []);
   const marks = useMarks(find.matcher, seen);
+  const opened = useOpened(scroll.stay);
 
   const onClick = (event: MouseEvent) => {
     const number = event.target instanceof Element ? event.target.closest<HTMLElement>(".log-number") : null;
@@ -62,12 +64,13 @@ export function Lines({ state, scroll, settings, isWhole, linked, find, startOf,
           const previous = lines[row.index - 1];
           const isAimed = isLinked(linked.link, line);
           const isCurrent = find.current?.cursor === line.cursor;
+          const isOpen = opened.state(line.cursor);
           return (
             <div
               key={row.key}
-              ref={settings.wrap ? scroll.rows.measureElement : undefined}
+              ref={settings.wrap || isOpen !== undefined ? scroll.rows.measureElement : undefined}
               data-index={row.index}
-              className={`log-line log-${line.stream.toLowerCase()}${isAimed ? " is-linked" : ""}${isCurrent ? " is-current" : ""}`}
+              className={`log-line log-${line.stream.toLowerCase()}${isAimed ? " is-linked" : ""}${isCurrent ? " is-current" : ""}${isOpen ? " is-open" : ""}`}
               aria-current={isAimed || isCurrent ? "true" : undefined}
               style={{ transform: `translateY(${row.start}px)` }}
             >
@@ -77,6 +80,8 @@ export function Lines({ state, scroll, settings, isWhole, linked, find, startOf,
                 isWhole={isWhole}
                 time={time(line, previous, settings.times, startOf)}
                 spans={marks.get(line.cursor)}
+                isOpen={isOpen}
+                onToggle={opened.toggle}
               />
             </div>
           );

@@ -33,8 +33,12 @@ export function withStylesOnly(text: string): string {
 
 /** The line as it is read, without its styles: what a search looks at. */
 export function plain(line: string): string {
-  const text = line.length > MAX_SHOWN ? line.slice(0, MAX_SHOWN) : line;
-  return withStylesOnly(text).replace(STYLES, "");
+  return whole(line.length > MAX_SHOWN ? line.slice(0, MAX_SHOWN) : line);
+}
+
+/** The same, with what of it is not shown. */
+export function whole(line: string): string {
+  return withStylesOnly(line).replace(STYLES, "");
 }
 
 /** An absent number means 0, which the parser leaves out. */

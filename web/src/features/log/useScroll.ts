@@ -53,6 +53,8 @@ export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState, is
     overscan: following ? 4 : 20,
     // What the reader looks at stays where it is, whatever comes or goes above it.
     anchorTo: "end",
+    // Where the end is not followed, what grows there grows down: the line that was opened stays.
+    scrollEndThreshold: following ? 1 : -1,
   });
 
   const follow = useCallback(
@@ -124,9 +126,8 @@ export function useScroll(feed: LogFeed, { lines, base, hasNewer }: LogState, is
     }
   };
 
-  const stay = () => follow(false);
   const top = () => lines[rows.getVirtualItemForOffset(rows.scrollOffset ?? 0)?.index ?? 0];
-  return { scroller, rows, following, onScroll, toEnd, stay, toLine, top };
+  return { scroller, rows, following, onScroll, toEnd, stay: () => follow(false), toLine, top };
 }
 
 /** Until when a jump to the end may be on its way. A reader who moves after they asked for it is no longer. */

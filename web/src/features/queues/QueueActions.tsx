@@ -1,9 +1,9 @@
 // What can be done with a queue: pause it, resume it, give it more or fewer slots.
 
-import { Dialog } from "@base-ui/react/dialog";
 import { NumberField } from "@base-ui/react/number-field";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { ProblemNote } from "../../components/Problem";
+import { Question } from "../../components/Question";
 import { type Answer, act } from "../../graphql/client";
 import {
   PauseQueueDocument,
@@ -118,61 +118,5 @@ function SetSlots({ queue }: Props) {
         </NumberField.Group>
       </NumberField.Root>
     </Question>
-  );
-}
-
-interface QuestionProps {
-  open: string;
-  title: string;
-  text: string;
-  confirm: string;
-  /** What could not be done. */
-  what: string;
-  children: React.ReactNode;
-  onOpen?(): void;
-  onConfirm(): Promise<Answer<unknown>>;
-}
-
-/** A dialog that asks, does it, and closes; or stays and says why not. */
-function Question({ open, title, text, confirm, what, children, onOpen, onConfirm }: QuestionProps) {
-  const [isOpen, setOpen] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<Problem | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    const { problem } = await onConfirm();
-    setBusy(false);
-    setFailed(problem);
-    setOpen(problem !== null);
-  };
-  const change = (next: boolean) => {
-    if (next) {
-      setFailed(null);
-      onOpen?.();
-    }
-    setOpen(next);
-  };
-  return (
-    <Dialog.Root open={isOpen} onOpenChange={change}>
-      <Dialog.Trigger>{open}</Dialog.Trigger>
-      <Dialog.Portal>
-        <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
-          <Dialog.Title>{title}</Dialog.Title>
-          <Dialog.Description>{text}</Dialog.Description>
-          {failed !== null && <ProblemNote what={what} problem={failed} />}
-          <form onSubmit={(event) => void submit(event)}>
-            {children}
-            <div className="actions">
-              <Dialog.Close>Leave it</Dialog.Close>
-              <button type="submit" className="primary" disabled={isBusy}>
-                {isBusy ? "Asking…" : confirm}
-              </button>
-            </div>
-          </form>
-        </Dialog.Popup>
-      </Dialog.Portal>
-    </Dialog.Root>
   );
 }

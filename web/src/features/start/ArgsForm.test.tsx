@@ -30,11 +30,12 @@ function Form({ schema }: { schema: object }) {
 }
 
 const speed = { type: "string", title: "Speed", enum: ["slow", "fast"], default: "fast" };
-const field = () => screen.getByLabelText<HTMLSelectElement>(/^Speed/);
-const shown = () => field().options[field().selectedIndex]?.textContent;
-const choose = (words: string) => {
-  const option = [...field().options].find(({ textContent }) => textContent === words);
-  return act(async () => void fireEvent.change(field(), { target: { value: option?.value } }));
+const field = (name = "Speed") => screen.getByLabelText<HTMLSelectElement>(new RegExp(`^${name}`));
+const offered = (name?: string) => [...field(name).options].map(({ textContent }) => textContent);
+const shown = (name?: string) => offered(name)[field(name).selectedIndex];
+const choose = (words: string, name?: string) => {
+  const option = field(name).options[offered(name).indexOf(words)];
+  return act(async () => void fireEvent.change(field(name), { target: { value: option?.value } }));
 };
 const sent = async () => {
   await act(async () => void fireEvent.click(screen.getByRole("button", { name: "Start" })));
@@ -52,8 +53,35 @@ test("a choice with a default that nobody has to make is shown as not made, and 
   expect(await sent()).toEqual({});
 });
 
-test("the default of a choice that has to be made is shown, and sent", async () => {
+test("a choice that has to be made begins with its default, which is sent, and cannot be taken back", async () => {
   render(<Form schema={{ properties: { speed }, required: ["speed"] }} />);
   expect(shown()).toBe("fast");
+  expect(offered()).toEqual(["slow", "fast"]);
   expect(await sent()).toEqual({ speed: "fast" });
+});
+
+const dry = { type: "boolean", title: "Dry run", description: "Changes nothing", default: true };
+
+test("yes or no with a default is shown as not given until it is given, and only then sent", async () => {
+  render(<Form schema={{ properties: { dry } }} />);
+  expect(offered("Dry run")).toEqual(["not given (default: true)", "true", "false"]);
+  expect(shown("Dry run")).toBe("not given (default: true)");
+  expect(screen.getByText("Changes nothing").id).toBe(
+    field("Dry run").getAttribute("aria-describedby")?.split(" ")[1],
+  );
+  expect(await sent()).toEqual({});
+  await choose("false", "Dry run");
+  expect(await sent()).toEqual({ dry: false });
+  await choose("not given (default: true)", "Dry run");
+  expect(await sent()).toEqual({});
+});
+
+test("yes or no that has to be given, or has no default, is a box", async () => {
+  const wet = { type: "boolean", title: "Wet" };
+  render(<Form schema={{ properties: { dry, wet }, required: ["dry"] }} />);
+  const box = (name: string) => screen.getByRole<HTMLInputElement>("checkbox", { name });
+  expect(box("Dry run").checked).toBe(true);
+  expect(await sent()).toEqual({ dry: true });
+  await act(async () => void fireEvent.click(box("Wet")));
+  expect(await sent()).toEqual({ dry: true, wet: true });
 });

@@ -32,7 +32,7 @@ export function Place({ kind, args }: Props) {
       {/* It counts down: nobody wants to hear that every second. */}
       {data?.checkJob.ok === true && (
         <p className="note">
-          <Expected estimate={data.checkJob.estimate} />
+          <Expected estimate={data.checkJob.estimate} planned />
         </p>
       )}
     </>

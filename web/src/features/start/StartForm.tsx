@@ -2,8 +2,8 @@
 
 import { useEffect, useState } from "react";
 import { ProblemNote } from "../../components/Problem";
-import { useAccess } from "../../graphql/access";
 import type { KindsQuery } from "../../graphql/generated";
+import { useAccess } from "../../graphql/useAccess";
 import { ArgsForm, hasFields } from "./ArgsForm";
 import { ArgsJson, parsed } from "./ArgsJson";
 import { FormBoundary } from "./FormBoundary";

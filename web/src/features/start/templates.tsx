@@ -24,6 +24,7 @@ type Data = unknown;
 const registry = getDefaultRegistry<Data, RJSFSchema>();
 const defaults = registry.templates;
 const DefaultSelect = registry.widgets.SelectWidget as ComponentType<WidgetProps<Data, RJSFSchema>>;
+const DefaultCheckbox = registry.widgets.CheckboxWidget as ComponentType<WidgetProps<Data, RJSFSchema>>;
 
 function FieldTemplate(props: FieldTemplateProps<Data>) {
   const { id, label, required, hidden, displayLabel, rawDescription, rawErrors, errors, help, children } =
@@ -190,7 +191,33 @@ function SelectWidget(props: WidgetProps<Data, RJSFSchema>) {
   return <DefaultSelect {...props} schema={schema} placeholder={`not given (default: ${String(preset)})`} />;
 }
 
-export const widgets = { SelectWidget };
+/**
+ * A box has two states, and an empty one looks like `false` though nothing is sent and the default may be `true`. Where it
+ * need not be given and has a default there are three choices.
+ */
+function CheckboxWidget(props: WidgetProps<Data, RJSFSchema>) {
+  const { id, label, hideLabel, schema, options, required } = props;
+  if (required || schema.default === undefined) {
+    return <DefaultCheckbox {...props} />;
+  }
+  const { enumOptions = [] } = options;
+  const named = Array.isArray(schema.oneOf)
+    ? enumOptions
+    : enumOptions.map((one) => ({ ...one, label: String(one.value) }));
+  return (
+    <>
+      {!hideLabel && <label htmlFor={id}>{label}</label>}
+      {schema.description !== undefined && schema.description !== "" && (
+        <p className="note" id={descriptionId(id)}>
+          {schema.description}
+        </p>
+      )}
+      <SelectWidget {...props} options={{ ...options, enumOptions: named }} />
+    </>
+  );
+}
+
+export const widgets = { CheckboxWidget, SelectWidget };
 
 export const templates: Partial<Omit<TemplatesType<Data>, "ButtonTemplates">> & {
   ButtonTemplates: Partial<TemplatesType<Data>["ButtonTemplates"]>;

@@ -68,11 +68,15 @@ function Good({ token, onChanged }: { token: TokenRowFragment; onChanged(): void
   }
   return (
     <>
-      {token.expiresAt !== null && (
-        <span className="note">
-          {token.live ? "expires" : "expired"} <Time at={token.expiresAt} />{" "}
-        </span>
-      )}
+      <span className="note">
+        {token.expiresAt === null ? (
+          "until revoked"
+        ) : (
+          <>
+            {token.live ? "expires" : "expired"} <Time at={token.expiresAt} />
+          </>
+        )}{" "}
+      </span>
       {token.live && <Revoke token={token} onChanged={onChanged} />}
     </>
   );

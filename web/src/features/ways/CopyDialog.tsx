@@ -2,8 +2,8 @@
 
 import { Dialog } from "@base-ui/react/dialog";
 import { useState } from "react";
-import { useAccess } from "../../graphql/access";
 import { endpoint } from "../../graphql/address";
+import { useAccess } from "../../graphql/useAccess";
 import type { Copies } from "./CopyAs";
 import { Ways } from "./Ways";
 

@@ -1,0 +1,6 @@
+-- What workers have that kinds may ask for.
+--
+-- Why: a worker's labels are shown also when it is gone. To undo it, drop the column.
+
+-- JSON: an array of keys and values; NULL where there are none.
+ALTER TABLE workers ADD COLUMN labels TEXT;

@@ -1,0 +1,118 @@
+//! A private PgBouncer in transaction mode before a PostgreSQL of the tests: gone with the run, however that
+//! ends.
+//!
+//! A shell watches over it, as over the PostgreSQL.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use tempfile::TempDir;
+
+use super::postgres::{Cluster, cluster, unprivileged};
+
+/// Starts it, says that it is ready, and ends it with its input. What it is called with: its folder.
+const WATCH: &str = r#"
+trap '' INT TERM HUP
+PATH="$PATH:/usr/sbin:/usr/local/sbin"
+serve() {
+  : >"$1/log"
+  pgbouncer "$1/pgbouncer.ini" >>"$1/log" 2>&1 </dev/null &
+  server=$!
+  until grep -q "process up" "$1/log"; do kill -0 $server || { cat "$1/log" >&2; exit 1; }; sleep 0.05; done
+  echo ready
+}
+serve "$@"
+while read -r order; do
+  case $order in
+    crash) kill -KILL $server; wait $server 2>/dev/null; echo crashed ;;
+    start) serve "$@" ;;
+  esac
+done
+kill -KILL $server
+rm -rf "$1"
+"#;
+
+/// It, before one PostgreSQL.
+pub(crate) struct Pooler {
+    port: u16,
+    watch: Mutex<(Child, BufReader<ChildStdout>)>,
+    _folder: TempDir,
+}
+
+/// The one before the cluster of this run.
+pub(crate) fn pooler() -> &'static Pooler {
+    static POOLER: OnceLock<Pooler> = OnceLock::new();
+    POOLER.get_or_init(|| Pooler::before(cluster(), 4))
+}
+
+impl Pooler {
+    /// One with so many connections to each database.
+    pub(crate) fn before(cluster: &Cluster, size: u32) -> Self {
+        let folder = tempfile::Builder::new().prefix("longhaul-pgbouncer-").tempdir().unwrap();
+        let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = holder.local_addr().unwrap().port();
+        drop(holder);
+        let path = folder.path();
+        let users = path.join("users");
+        fs::write(&users, "\"longhaul\" \"\"\n").unwrap();
+        let ini = format!(
+            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
+             pool_mode = transaction\ndefault_pool_size = {size}\nmax_client_conn = 400\n",
+            cluster.folder().display(),
+            cluster.port(),
+            users.display()
+        );
+        fs::write(path.join("pgbouncer.ini"), ini).unwrap();
+        let mut watch = Command::new("sh");
+        watch.args(["-c", WATCH, "sh"]).arg(path);
+        // It refuses to run as root.
+        if fs::metadata(path).unwrap().uid() == 0 {
+            let (user, group) = unprivileged();
+            chown(path, Some(user), Some(group)).unwrap();
+            watch.uid(user).gid(group);
+        }
+        let watch = watch.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = watch.process_group(0).spawn().unwrap();
+        let said = BufReader::new(shell.stdout.take().unwrap());
+        let pooler = Self { port, watch: Mutex::new((shell, said)), _folder: folder };
+        assert_eq!(
+            pooler.hear(),
+            "ready",
+            "the tests need PgBouncer (Debian: apt-get install pgbouncer)"
+        );
+        pooler
+    }
+
+    fn hear(&self) -> String {
+        let mut said = String::new();
+        self.watch.lock().unwrap().1.read_line(&mut said).unwrap();
+        said.trim_end().to_owned()
+    }
+
+    fn order(&self, order: &str) -> String {
+        let mut watch = self.watch.lock().unwrap();
+        watch.0.stdin.as_mut().unwrap().write_all(format!("{order}\n").as_bytes()).unwrap();
+        drop(watch);
+        self.hear()
+    }
+
+    /// Ends it as a crash does: every connection through it is lost.
+    pub(crate) fn crash(&self) {
+        assert_eq!(self.order("crash"), "crashed");
+    }
+
+    /// Starts it after a crash; returns once it lets clients in.
+    pub(crate) fn start_again(&self) {
+        assert_eq!(self.order("start"), "ready");
+    }
+
+    /// The address of a database through it.
+    pub(crate) fn address(&self, database: &str) -> String {
+        format!("postgres://longhaul@127.0.0.1:{}/{database}", self.port)
+    }
+}
