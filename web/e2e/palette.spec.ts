@@ -54,6 +54,48 @@ test("a few letters lead to a page, a form, a queue and a job, by keys alone", a
   await page.keyboard.press("Escape");
   await expect(dialog).toHaveCount(0);
   await expect(page).toHaveURL(new RegExp(`/jobs/${id}$`));
+  await expect(page.locator("main")).toBeFocused();
+});
+
+test("what is typed at once is its own, however late the next frame is", async ({ page }) => {
+  await page.goto("/start?kind=gated");
+  const pipe = page.getByRole("textbox", { name: "Pipe", includeHidden: true });
+  await pipe.focus();
+  const dialog = page.getByRole("dialog", { name: "Go to" });
+  const input = dialog.getByRole("combobox");
+  // It is loaded now.
+  await page.keyboard.press("Control+k");
+  await expect(input).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await expect(pipe).toBeFocused();
+  // The machine is busy: from here on no frame comes.
+  await page.evaluate(() => {
+    const frames = window.requestAnimationFrame;
+    const held: FrameRequestCallback[] = [];
+    window.requestAnimationFrame = (frame) => held.push(frame);
+    window.addEventListener("frames", () => {
+      window.requestAnimationFrame = frames;
+      held.forEach(frames);
+    });
+  });
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("workers");
+  await expect(input).toHaveValue("workers");
+  await expect(pipe).toHaveValue("");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, includeHidden: true })).toHaveText("Workers");
+
+  // It is still on its way out, and opens again, without what was typed before.
+  await page.keyboard.press("Control+k");
+  await expect(input).toHaveValue("");
+  await page.keyboard.type("kinds");
+  await expect(input).toHaveValue("kinds");
+  await page.evaluate(() => window.dispatchEvent(new Event("frames")));
+  await expect(input).toHaveValue("kinds");
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await expect(page.locator("main")).toBeFocused();
 });
 
 test("it opens by its button, and is part of the list of keys", async ({ page }) => {

@@ -12,6 +12,8 @@ const SEQUENCE_MS = 1_000;
 const ROW = "main [data-row]";
 const SEARCH = "main [data-search]";
 const UNDO = "[data-undo]";
+/** One that was closed stays for a frame or more: it has no say in the keys. */
+const OPEN_DIALOG = ":is([role=dialog], [role=alertdialog]):not([data-closed])";
 const FIND = (which: "next" | "previous") => `main [data-find=${which}]`;
 
 const Palette = later(async () => (await import("./Palette")).Palette);
@@ -39,7 +41,9 @@ export function Keys({ isAdmin }: { isAdmin: boolean }) {
       </button>
       <Suspense>
         {help.wasWanted && <Help isOpen={help.isOpen} onOpen={help.set} />}
-        {palette.wasWanted && <Palette isAdmin={isAdmin} isOpen={palette.isOpen} onOpen={palette.set} />}
+        {palette.wasWanted && (
+          <Palette isAdmin={isAdmin} isOpen={palette.isOpen} opening={palette.opening} onOpen={palette.set} />
+        )}
       </Suspense>
     </>
   );
@@ -101,11 +105,7 @@ function unlessBusy(act: () => void, writesNothing = false): (event: KeyboardEve
   return (event) => {
     const target = event.target as HTMLElement;
     const isTyping = target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
-    if (
-      (isTyping && !writesNothing) ||
-      event.repeat ||
-      document.querySelector('[role="dialog"], [role="alertdialog"]') !== null
-    ) {
+    if ((isTyping && !writesNothing) || event.repeat || document.querySelector(OPEN_DIALOG) !== null) {
       return;
     }
     event.preventDefault();

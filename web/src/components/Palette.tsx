@@ -3,7 +3,7 @@
 import { Autocomplete } from "@base-ui/react/autocomplete";
 import { Dialog } from "@base-ui/react/dialog";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { readUncached } from "../graphql/client";
 import { ChoicesDocument, PaletteJobsDocument } from "../graphql/generated";
 import { useRead } from "../graphql/useRead";
@@ -19,14 +19,18 @@ type Jobs = Parameters<typeof groups>[2];
 
 interface Props {
   isOpen: boolean;
+  /** How often it was opened: each time it begins anew, also while it is on its way out. */
+  opening: number;
   onOpen(isOpen: boolean): void;
   /** May the caller make tokens? */
   isAdmin: boolean;
 }
 
-export function Palette({ isOpen, onOpen, isAdmin }: Props) {
+export function Palette({ isOpen, opening, onOpen, isAdmin }: Props) {
   const navigate = useNavigate();
   const hasGone = useRef(false);
+  /** Where whoever opened it was. */
+  const origin = useRef<HTMLElement | null>(null);
   const go = (target: Target) => {
     hasGone.current = true;
     onOpen(false);
@@ -54,19 +58,22 @@ export function Palette({ isOpen, onOpen, isAdmin }: Props) {
       onOpenChangeComplete={(isThere) => {
         // Where it led somewhere, also to the page that was shown, whoever goes by keys goes on at its beginning. The
         // dialog itself would give the focus to the first of the page that Tab reaches.
-        if (!isThere && hasGone.current) {
-          document.getElementById("content")?.focus({ preventScroll: true });
+        if (!isThere) {
+          const isThereStill = !hasGone.current && origin.current?.isConnected;
+          (isThereStill ? origin.current : beginning())?.focus({ preventScroll: true });
         }
       }}
     >
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog palette" aria-label="Go to" finalFocus={() => !hasGone.current}>
+        <Dialog.Popup className="dialog palette" aria-label="Go to" finalFocus={false}>
           <Search
+            key={opening}
             isAdmin={isAdmin}
             onChoice={go}
-            onReady={() => {
+            onReady={(from) => {
               hasGone.current = false;
+              origin.current = from;
             }}
           />
         </Dialog.Popup>
@@ -78,15 +85,33 @@ export function Palette({ isOpen, onOpen, isAdmin }: Props) {
 interface SearchProps {
   isAdmin: boolean;
   onChoice(target: Target): void;
-  onReady(): void;
+  /** `from`: what of the page had the focus before. */
+  onReady(from: HTMLElement | null): void;
+}
+
+/** Where whoever goes by keys begins on a page. */
+function beginning(): HTMLElement | null {
+  return document.getElementById("content");
+}
+
+/** What of the page has the focus: not what belongs to a dialog that is on its way out. */
+function focused(): HTMLElement | null {
+  const element = document.activeElement;
+  const isOfPage = element instanceof HTMLElement && element !== document.body;
+  return isOfPage && element.closest("[role=dialog]") === null ? element : null;
 }
 
 function Search({ isAdmin, onChoice, onReady }: SearchProps) {
+  const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
   const choices = useRead(ChoicesDocument, NO_VARIABLES);
   const jobs = useFound(text);
+  // At once, and not with the next frame as the dialog would: what is typed until then would go to the page behind it.
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it opens.
-  useEffect(onReady, []);
+  useLayoutEffect(() => {
+    onReady(focused());
+    input.current?.focus();
+  }, []);
   return (
     <Autocomplete.Root
       open
@@ -105,6 +130,7 @@ function Search({ isAdmin, onChoice, onReady }: SearchProps) {
     >
       <div className="palette-head">
         <Autocomplete.Input
+          ref={input}
           aria-label="Page, kind, queue, or the beginning of a job's id"
           placeholder="Page, kind, queue, or the beginning of a job's id"
           spellCheck={false}

@@ -1,15 +1,24 @@
 // What is shown only when somebody asks for it, and is no part of the first load.
 
-import { type ComponentType, type LazyExoticComponent, lazy, useCallback, useState } from "react";
+import { type ComponentType, createElement, lazy, useCallback, useState } from "react";
 
 const all: (() => Promise<unknown>)[] = [];
 
-/** A component that is loaded when it is first shown, or before that by `loadAll`. */
-export function later<Props>(
-  load: () => Promise<ComponentType<Props>>,
-): LazyExoticComponent<ComponentType<Props>> {
-  all.push(load);
-  return lazy(async () => ({ default: await load() }));
+/** A component that is loaded when it is first shown, or before that by `loadAll`: then it is shown at once, too. */
+export function later<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+  let loaded: ComponentType<Props> | null = null;
+  const ask = async () => {
+    loaded = await load();
+    return loaded;
+  };
+  all.push(ask);
+  const Awaited = lazy(async () => ({ default: await ask() })) as unknown as ComponentType<Props>;
+  // biome-ignore lint/correctness/noComponentHookFactories: it is called once for each module, as `lazy` is.
+  return function Later(props: Props) {
+    // One of both for as long as it is shown: it would begin anew as the other.
+    const [Shown] = useState(() => loaded ?? Awaited);
+    return createElement(Shown, props);
+  };
 }
 
 /** So that everything opens also while the server is away: what it is made of has come before, bit by bit, while nobody waits. */
@@ -41,9 +50,23 @@ const MAX_WAIT_MS = 2_000;
 /** Where the browser does not say when it is idle. */
 const PAUSE_MS = 200;
 
-/** Whether a dialog is open. One that was never wanted is not loaded. */
-export function useOpening(): { wasWanted: boolean; isOpen: boolean; set(isOpen: boolean): void } {
-  const [state, setState] = useState<"never" | "open" | "closed">("never");
-  const set = useCallback((isOpen: boolean) => setState(isOpen ? "open" : "closed"), []);
-  return { wasWanted: state !== "never", isOpen: state === "open", set };
+interface Opening {
+  /** One that was never wanted is not loaded. */
+  wasWanted: boolean;
+  isOpen: boolean;
+  /** How often it was opened. */
+  opening: number;
+  set(isOpen: boolean): void;
+}
+
+/** Whether a dialog is open. */
+export function useOpening(): Opening {
+  const [{ isOpen, opening }, setState] = useState({ isOpen: false, opening: 0 });
+  const set = useCallback((wanted: boolean) => {
+    setState(({ isOpen: was, opening: before }) => ({
+      isOpen: wanted,
+      opening: wanted && !was ? before + 1 : before,
+    }));
+  }, []);
+  return { wasWanted: opening > 0, isOpen, opening, set };
 }
