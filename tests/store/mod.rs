@@ -2,6 +2,7 @@
 
 mod accept;
 mod attempts;
+mod batches;
 pub(crate) mod bed;
 mod cancels;
 mod claims;

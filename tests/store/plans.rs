@@ -12,6 +12,7 @@ use longhaul::store::postgres::{Options, PostgresStore};
 use longhaul::store::query::{JobOrder, JobsQuery, Page};
 use longhaul::store::{CommitSink, Store};
 
+use super::batches::{end, start, together};
 use super::bed::{Backend, Bed, at, done, exit, job, key, kind, labels, queue, worker};
 use crate::support::filled_postgres::add_ended;
 use crate::support::postgres::{Cluster, client};
@@ -163,6 +164,37 @@ async fn a_claim_does_not_look_through_the_line_for_what_runs() {
     for plan in counts {
         assert!(plan.contains(" jobs_open"), "{plan}");
     }
+}
+
+/// So many writes share a transaction in the test below.
+const SHARED: usize = 40;
+
+/// While one transaction holds the lock of the schema everybody else waits for it: what many writes need to know is
+/// asked by one statement, and so is what they make of it written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_shares_a_transaction_shares_its_statements() {
+    let cluster = tokio::task::spawn_blocking(Cluster::own).await.unwrap();
+    let schema = cluster.schema().await;
+    let bed = Bed::new(Url(format!("{schema}{EXPLAINED}"))).declared().await;
+    let mut running = Vec::new();
+    for _ in 0..SHARED {
+        running.push(bed.running(job()).await);
+    }
+    let before = cluster.log().len();
+    let ok = || exit(EndReason::Ok, 0);
+    let told = together(&bed, running.iter().map(|claim| end(&bed, claim, ok())).collect()).await;
+    assert_eq!(told, vec!["Succeeded Seq(4)"; SHARED]);
+    let keyed = |n: usize| NewJob { idempotency: Some(key(&n.to_string(), 1)), ..job() };
+    together(&bed, (0..SHARED).map(|n| start(&bed, keyed(n))).collect()).await;
+    drop(bed);
+    let log = cluster.log();
+    let asked = |what: &str| log[before..].matches(what).count();
+    let read = asked("attempts.interrupted, jobs.args_bytes");
+    let written = (asked("SET ended_at = ended.ended_at"), asked("SET state = new.state"));
+    assert_eq!((read, written), (1, (1, 1)), "{log}");
+    let (keys, jobs) = (asked("AS asked (key, caller)"), asked("INSERT INTO job_args (job, args)"));
+    // Each time before them is a job that makes them wait.
+    assert_eq!((keys, jobs), (1, 3), "{log}");
 }
 
 /// Adds jobs that wait, numbered from `from` on.

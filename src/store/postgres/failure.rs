@@ -173,7 +173,13 @@ impl Failure {
 
 /// Checks that a guarded statement met its one row.
 pub(super) fn one_row(what: &'static str, rows: u64) -> Result<(), Failure> {
-    if rows == 1 { Ok(()) } else { Err(Failure::Guard { what, rows, expected: 1 }) }
+    rows_met(what, rows, 1)
+}
+
+/// A statement that must meet so many rows met `rows`.
+pub(super) fn rows_met(what: &'static str, rows: u64, expected: usize) -> Result<(), Failure> {
+    let expected = expected as u64;
+    if rows == expected { Ok(()) } else { Err(Failure::Guard { what, rows, expected }) }
 }
 
 #[cfg(test)]

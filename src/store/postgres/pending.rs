@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::failure::Failure;
-use super::write::{Operation, Tx};
+use super::write::{Operation, Reach, Tx};
 use crate::store::StoreError;
 
 /// A write that waits, whatever it is.
 #[async_trait(?Send)]
 pub(super) trait Pending: Send {
+    /// What it needs to know before it is done.
+    fn reach(&self) -> Reach<'_>;
     /// Does it in the open transaction and keeps the answer.
     async fn apply(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure>;
     /// Gives its caller the kept answer.
@@ -39,6 +41,10 @@ impl<O: Operation> Waiting<O> {
 
 #[async_trait(?Send)]
 impl<O: Operation> Pending for Waiting<O> {
+    fn reach(&self) -> Reach<'_> {
+        self.operation.reach()
+    }
+
     async fn apply(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure> {
         self.kept = Some(self.operation.apply(tx).await?);
         Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Operation, Tx};
+use super::{Operation, Reach, Tx};
 use crate::domain::state::JobState;
 use crate::store::moves::{canceled, hurried};
 use crate::store::postgres::failure::Failure;
@@ -14,6 +14,10 @@ use crate::store::{Cancel, CancelAnswer, CancelError};
 impl Operation for Cancel {
     type Answer = CancelAnswer;
     type Refusal = CancelError;
+
+    fn reach(&self) -> Reach<'_> {
+        Reach::Job(self.job)
+    }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<CancelAnswer, CancelError>, Failure> {
         let Some((before, _)) = tx.job(self.job).await? else {
@@ -26,12 +30,12 @@ impl Operation for Cancel {
                 let Some((job, what)) = hurried(self, &before) else {
                     return Ok(Ok(CancelAnswer { job: Arc::new(before), changed: false }));
                 };
-                let job = tx.save(&before, job, what).await?;
+                let job = tx.save(&before, job, what)?;
                 Ok(Ok(CancelAnswer { job, changed: true }))
             }
             JobState::Queued | JobState::Running => {
                 let (job, what) = canceled(self, &before)?;
-                let job = tx.save(&before, job, what).await?;
+                let job = tx.save(&before, job, what)?;
                 Ok(Ok(CancelAnswer { job, changed: true }))
             }
         }

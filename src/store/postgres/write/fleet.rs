@@ -136,7 +136,6 @@ impl Operation for Reap {
     type Refusal = StoreError;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Self::Answer, StoreError>, Failure> {
-        tx.write_starts().await?;
         let sql = format!("{REAP} RETURNING {WORKER_COLUMNS}, home, lease_ms");
         let gone = tx.session.rows(&sql, &[&length(MARGIN), &uuid(self.by.as_bytes())]).await?;
         let mut reaped = Vec::new();
@@ -144,7 +143,10 @@ impl Operation for Reap {
             let worker = row::worker(row)?;
             let (home, lease): (&str, i64) = (get(row, 7)?, get(row, 8)?);
             let mut jobs = 0;
-            for open in tx.session.rows(OPEN_OF_HOME, &[&home]).await? {
+            let open = tx.session.rows(OPEN_OF_HOME, &[&home]).await?;
+            let ids: Result<Vec<_>, _> = open.iter().map(|open| job_id(open, 0)).collect();
+            tx.read(ids?.into_iter()).await?;
+            for open in open {
                 let finish = Finish {
                     job: job_id(&open, 0)?,
                     fence: Fence(get(&open, 1)?),

@@ -1,5 +1,8 @@
 //! What a write does inside the transaction that it shares: one file for each sort, and [`Tx`],
 //! through which every row of a job is changed.
+//!
+//! Whoever waits for the lock of the schema waits for each way to the database and back, so the writes of a batch
+//! share them: what they are about is read together, what they make of it is noted and written together.
 
 mod cancel;
 mod claim;
@@ -8,6 +11,7 @@ mod fleet;
 mod interrupt;
 mod prune;
 mod queue;
+mod rows;
 mod settle;
 mod start;
 mod started;
@@ -18,15 +22,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::failure::{Failure, one_row};
-use super::row::{self, JOB_COLUMN_COUNT, JOB_COLUMNS, get, millis};
+use super::failure::Failure;
+use super::row::{get, millis};
 use super::session::Session;
 use crate::domain::attempt::Policy;
 use crate::domain::clock::{Timestamp, from_unix_millis};
 use crate::domain::event::{Change, Commit, Event, Promoted};
 use crate::domain::id::{EventNo, JobId};
 use crate::domain::job::Job;
-use crate::domain::names::CallerName;
 use crate::domain::state::JobState;
 use crate::domain::token::Token;
 use crate::store::StoreError;
@@ -51,9 +54,28 @@ pub(super) trait Operation: Send + 'static {
     /// What its caller is told when it may not be done.
     type Refusal: From<StoreError> + Send + 'static;
 
+    /// What it needs to know before it is done.
+    fn reach(&self) -> Reach<'_> {
+        Reach::Tables
+    }
+
     /// Does it. A refusal is decided before the first statement that changes anything, since the
     /// transaction goes on; a failure rolls all of it back.
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Self::Answer, Self::Refusal>, Failure>;
+}
+
+/// What a write needs to know. Nobody who waits for the answer of one in a batch knows that of another, so those
+/// that note what they do come before those that look into the tables, each sort in the order of its coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach<'a> {
+    /// Nothing that is stored.
+    New,
+    /// What the key of this caller stands for.
+    Key(start::Key<'a>),
+    /// The row of this job.
+    Job(JobId),
+    /// Whatever its own statements ask for: all that was noted is written before.
+    Tables,
 }
 
 /// The numbers that were drawn last, and what else was so when the transaction began.
@@ -95,11 +117,21 @@ pub(super) struct Tx<'a> {
     numbers: Numbers,
     /// As they were when the transaction began.
     begun_with: Numbers,
+    noted: Noted,
+}
+
+/// What was noted and has yet to be written, and what was read for it.
+#[derive(Default)]
+struct Noted {
+    keys: start::Keys,
     starts: start::Unwritten,
+    attempts: claim::Unwritten,
+    rows: rows::Rows,
     events: Vec<(i64, Event)>,
 }
 
 /// An open attempt, as far as a write needs it.
+#[derive(Clone)]
 struct Told {
     policy: Policy,
     spawned: bool,
@@ -117,8 +149,7 @@ impl<'a> Tx<'a> {
             commit: Commit::default(),
             numbers: Numbers::default(),
             begun_with: Numbers::default(),
-            starts: start::Unwritten::default(),
-            events: Vec::new(),
+            noted: Noted::default(),
         }
     }
 
@@ -127,21 +158,37 @@ impl<'a> Tx<'a> {
         (self.numbers, self.begun_with) = (numbers, numbers);
     }
 
+    /// Reads what the writes of a batch need to know.
+    pub(super) async fn read_for(&mut self, reaches: &[Reach<'_>]) -> Result<(), Failure> {
+        let keys = reaches.iter().filter_map(|reach| match reach {
+            Reach::Key(key) => Some(*key),
+            Reach::New | Reach::Job(_) | Reach::Tables => None,
+        });
+        let jobs = reaches.iter().filter_map(|reach| match reach {
+            Reach::Job(id) => Some(*id),
+            Reach::New | Reach::Key(_) | Reach::Tables => None,
+        });
+        self.read_keys(keys).await?;
+        self.read(jobs).await
+    }
+
+    /// Writes what was only noted so far; what was read for it is read anew by whoever needs it after this.
+    pub(super) async fn write(&mut self) -> Result<(), Failure> {
+        // It holds what all its statements say.
+        Box::pin(std::mem::take(&mut self.noted).write(self.session)).await
+    }
+
     /// Writes what was only noted so far, and the numbers that were drawn: all of it is sent before the first
-    /// answer is awaited, since whoever waits for the lock waits for each way there and back.
+    /// answer is awaited.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         let session = self.session;
-        session.prepare(&start::WRITES).await?;
-        session
-            .prepare(&[INSERT_EVENTS, SET_ACCEPTED, SET_FENCE, SET_EVENT, NEXT_SETTINGS])
-            .await?;
-        let (starts, events) = (std::mem::take(&mut self.starts), std::mem::take(&mut self.events));
+        session.prepare(&[SET_ACCEPTED, SET_FENCE, SET_EVENT, NEXT_SETTINGS]).await?;
+        Noted::prepare(session).await?;
+        let noted = std::mem::take(&mut self.noted);
         let (before, now) = (self.begun_with, self.numbers);
         // Done in the order in which they stand here: after one that fails PostgreSQL does none of the rest.
-        let (jobs, labels, events, accepted, fence, event, settings) = futures::join!(
-            starts.write(session),
-            starts.write_labels(session),
-            write_events(session, &events),
+        let (noted, accepted, fence, event, settings) = futures::join!(
+            noted.write(session),
             set(session, SET_ACCEPTED, before.accept, now.accept),
             set(session, SET_FENCE, before.fence, now.fence),
             set(session, SET_EVENT, before.event, now.event),
@@ -152,13 +199,7 @@ impl<'a> Tx<'a> {
                 Ok(())
             },
         );
-        [jobs, labels, events, accepted, fence, event, settings].into_iter().collect()
-    }
-
-    /// Writes the events that were only noted so far.
-    async fn write_events(&mut self) -> Result<(), Failure> {
-        let events = std::mem::take(&mut self.events);
-        write_events(self.session, &events).await
+        noted.and(accepted).and(fence).and(event).and(settings)
     }
 
     /// What it made true, to be told after COMMIT; the last event that is known then; and whether others
@@ -186,82 +227,6 @@ impl<'a> Tx<'a> {
         self.has_settings = true;
     }
 
-    /// The job as this transaction sees it, and its open attempt where it has one.
-    async fn job(&mut self, id: JobId) -> Result<Option<(Job, Option<Told>)>, Failure> {
-        self.write_starts().await?;
-        let sql = format!(
-            "SELECT {JOB_COLUMNS}, attempts.policy, attempts.spawned, attempts.interrupted
-             FROM jobs LEFT JOIN attempts ON attempts.fence = jobs.open_fence
-             WHERE jobs.id = $1"
-        );
-        let Some(found) = self.session.maybe(&sql, &[&row::uuid(id.as_bytes())]).await? else {
-            return Ok(None);
-        };
-        let told = match get::<Option<&str>>(&found, JOB_COLUMN_COUNT)? {
-            None => None,
-            Some(policy) => Some(Told {
-                policy: serde_json::from_str(policy)?,
-                spawned: get(&found, JOB_COLUMN_COUNT + 1)?,
-                interrupted: get(&found, JOB_COLUMN_COUNT + 2)?,
-            }),
-        };
-        Ok(Some((row::job(&found)?, told)))
-    }
-
-    /// Stores `job` in place of `before`, with its event, and returns it as stored. Its seq is
-    /// counted here. The guard is the row as it was read: whoever changed it since would be a
-    /// second writer.
-    async fn save(
-        &mut self,
-        before: &Job,
-        mut job: Job,
-        what: Happened,
-    ) -> Result<Arc<Job>, Failure> {
-        job.seq.0 = before.seq.0 + 1;
-        let count = i64::from;
-        let bytes = self
-            .session
-            .maybe(
-                UPDATE_JOB,
-                &[
-                    &job.accepted.0,
-                    &before.seq.0,
-                    &<&str>::from(before.state),
-                    &before.open.map(|fence| fence.0),
-                    &<&str>::from(job.state),
-                    &job.seq.0,
-                    &job.delayed.map(|(until, _)| millis(until)),
-                    &job.delayed.map(|(_, why)| <&str>::from(why)),
-                    &job.cancel_requested_at.map(millis),
-                    &job.cancel_note.as_deref().map(row::stored),
-                    &job.canceled_by.as_ref().map(CallerName::as_str),
-                    &job.ended_at.map(millis),
-                    &job.reason.map(<&str>::from),
-                    &job.reason_text.as_deref().map(row::stored),
-                    &job.exit_code,
-                    &job.signal,
-                    &job.open.map(|fence| fence.0),
-                    &count(job.failures),
-                    &count(job.losses),
-                    &job.usage.map(|usage| usage.cpu_ms),
-                    &job.usage.and_then(|usage| usage.peak_memory_bytes),
-                    &job.usage.map(|usage| usage.log_bytes),
-                    &job.has_result,
-                    &job.cancel_forced,
-                ],
-            )
-            .await?;
-        one_row("the change of a job", bytes.is_some().into())?;
-        let waits = |state| i64::from(state == JobState::Queued);
-        let jobs = waits(job.state) - waits(before.state);
-        if jobs != 0
-            && let Some(row) = bytes
-        {
-            self.tally.add(&job.queue, jobs, jobs * get::<i64>(&row, 0)?);
-        }
-        Ok(self.record(Some(before.state), job, what))
-    }
-
     /// Tells the event of a change that is in its row already, or will be.
     fn record(&mut self, before: Option<JobState>, job: Job, what: Happened) -> Arc<Job> {
         self.numbers.event += 1;
@@ -275,10 +240,32 @@ impl<'a> Tx<'a> {
             before,
             attempt: what.attempt,
         };
-        self.events.push((job.accepted.0, event.clone()));
+        self.noted.events.push((job.accepted.0, event.clone()));
         let job = Arc::new(job);
         self.commit.changes.push(Change { event, job: Arc::clone(&job) });
         job
+    }
+}
+
+impl Noted {
+    /// Before anything of it is sent: what is prepared in between would be asked in another order.
+    async fn prepare(session: &Session) -> Result<(), Failure> {
+        session.prepare(&start::WRITES).await?;
+        session.prepare(&rows::WRITES).await?;
+        session.prepare(&[claim::INSERT_ATTEMPTS, INSERT_EVENTS]).await
+    }
+
+    /// Writes it, for one way there and back: after one statement that fails PostgreSQL does none of the rest.
+    async fn write(self, session: &Session) -> Result<(), Failure> {
+        Self::prepare(session).await?;
+        let (starts, labels, attempts, rows, events) = futures::join!(
+            self.starts.write(session),
+            self.starts.write_labels(session),
+            self.attempts.write(session),
+            self.rows.write(session),
+            write_events(session, &self.events),
+        );
+        starts.and(labels).and(attempts).and(rows).and(events)
     }
 }
 
@@ -334,36 +321,6 @@ const NEXT_SETTINGS: &str = "UPDATE settings SET no = no + 1";
 const SET_ACCEPTED: &str = "SELECT setval('accept_numbers', $1)";
 const SET_FENCE: &str = "SELECT setval('fence_numbers', $1)";
 const SET_EVENT: &str = "SELECT setval('event_numbers', $1)";
-
-/// By its key. All that a change can touch except what only a claim does: `attempt`, `started_at`,
-/// `worker`.
-const UPDATE_JOB: &str = "
-UPDATE jobs
-SET state = $5,
-    seq = $6,
-    delayed_until = $7,
-    delay = $8,
-    cancel_requested_at = $9,
-    cancel_note = $10,
-    canceled_by = $11,
-    ended_at = $12,
-    reason = $13,
-    reason_text = $14,
-    exit_code = $15,
-    signal = $16,
-    open_fence = $17,
-    failures = $18,
-    losses = $19,
-    cpu_ms = $20,
-    peak_memory_bytes = $21,
-    log_bytes = $22,
-    has_result = $23,
-    cancel_forced = $24
-WHERE accept_no = $1
-  AND seq = $2
-  AND state = $3
-  AND open_fence IS NOT DISTINCT FROM $4
-RETURNING args_bytes";
 
 const INSERT_EVENTS: &str = "
 INSERT INTO job_events (no, job, seq, at, change, state, state_before, attempt)

@@ -26,9 +26,6 @@ impl Operation for Prune {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Pruned, StoreError>, Failure> {
         let begun = Instant::now();
         let mut pruned = Pruned::default();
-        // What was told of a job goes with it.
-        tx.write_starts().await?;
-        tx.write_events().await?;
         for &id in &self.jobs {
             if pruned.looked_at > 0 && begun.elapsed() >= self.within {
                 break;

@@ -1,12 +1,14 @@
-//! Accepting jobs. They are noted one by one and written together, as soon as somebody may look.
+//! Accepting jobs. They are noted one by one and written together, as soon as somebody may look; what their keys
+//! stand for is read together, too.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 
-use super::{Operation, Tx};
+use super::{Operation, Reach, Tx};
 use crate::domain::event::JobChange;
-use crate::domain::id::AcceptNo;
+use crate::domain::id::{AcceptNo, JobId};
 use crate::domain::job::{Idempotency, Job, NewJob};
 use crate::domain::names::CallerName;
 use crate::store::moves::{Happened, fresh};
@@ -25,6 +27,23 @@ pub(in crate::store::postgres) struct Start {
     limits: AcceptLimits,
 }
 
+/// Who chose a key, and which: one caller's keys are no other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store::postgres) struct Key<'a> {
+    /// Empty where nobody was asked for a token.
+    caller: &'a str,
+    key: &'a str,
+}
+
+/// What keys stand for, by caller and key; `None`: nothing yet.
+pub(super) type Keys = HashMap<(String, String), Option<Made>>;
+
+/// What a key made, and from which input.
+pub(super) struct Made {
+    job: Arc<Job>,
+    fingerprint: Vec<u8>,
+}
+
 /// A job with its arguments and what its key stands for.
 type Noted = (Job, Arc<str>, Option<Vec<u8>>);
 
@@ -41,33 +60,33 @@ impl Start {
         Self { args: job.args.to_string().into(), job, limits }
     }
 
-    /// What the key made before, where it was used: that job, or that it stands for other input. By
-    /// `jobs_key`.
+    fn key(&self) -> Option<Key<'_>> {
+        let Idempotency { key, .. } = self.job.idempotency.as_ref()?;
+        let caller = self.job.started_by.as_ref().map_or("", CallerName::as_str);
+        Some(Key { caller, key })
+    }
+
+    fn reached(&self) -> Reach<'_> {
+        self.key().map_or(Reach::New, Reach::Key)
+    }
+
+    /// What the key made before, where it was used: that job, or that it stands for other input.
     async fn made_before(
         &self,
         tx: &mut Tx<'_>,
     ) -> Result<Option<Result<Accepted, StartError>>, Failure> {
-        let Some(Idempotency { key, fingerprint }) = &self.job.idempotency else {
+        let (Some(key), Some(asked)) = (self.key(), &self.job.idempotency) else {
             return Ok(None);
         };
-        tx.write_starts().await?;
-        let sql = format!(
-            "SELECT {JOB_COLUMNS}, fingerprint
-             FROM jobs
-             WHERE idempotency_key = $1
-               AND coalesce(started_by, '') = $2"
-        );
-        let caller = self.job.started_by.as_ref().map_or("", CallerName::as_str);
-        let Some(found) = tx.session.maybe(&sql, &[&stored(key), &caller]).await? else {
-            return Ok(None);
-        };
-        let job = row::job(&found)?;
-        let same: &[u8] = get(&found, JOB_COLUMN_COUNT)?;
-        Ok(Some(if same == fingerprint {
-            Ok(Accepted { job: job.into(), created: false })
-        } else {
-            Err(StartError::IdempotencyConflict(job.id))
-        }))
+        tx.read_keys(std::iter::once(key)).await?;
+        let Some(Some(made)) = tx.noted.keys.get(&key.owned()) else { return Ok(None) };
+        if made.fingerprint != asked.fingerprint {
+            return Ok(Some(Err(StartError::IdempotencyConflict(made.job.id))));
+        }
+        // What another write of this batch made of it holds with this answer.
+        let now = tx.noted.rows.job(made.job.id);
+        let job = now.map_or_else(|| Arc::clone(&made.job), |job| Arc::new(job.clone()));
+        Ok(Some(Ok(Accepted { job, created: false })))
     }
 
     fn args_bytes(&self) -> u64 {
@@ -96,6 +115,10 @@ impl Operation for Start {
     type Answer = Accepted;
     type Refusal = StartError;
 
+    fn reach(&self) -> Reach<'_> {
+        self.reached()
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Accepted, StartError>, Failure> {
         if let Some(answer) = self.made_before(tx).await? {
             return Ok(answer);
@@ -109,9 +132,14 @@ impl Operation for Start {
         job.accepted = AcceptNo(tx.numbers.accept);
         tx.tally.add(&job.queue, 1, length(&self.args));
         let fingerprint = self.job.idempotency.as_ref().map(|i| i.fingerprint.to_vec());
-        tx.starts.0.push((job.clone(), Arc::clone(&self.args), fingerprint));
+        tx.noted.starts.0.push((job.clone(), Arc::clone(&self.args), fingerprint.clone()));
         let what = Happened { change: JobChange::Queued, at: job.created_at, attempt: None };
-        Ok(Ok(Accepted { job: tx.record(None, job, what), created: true }))
+        let job = tx.record(None, job, what);
+        if let (Some(key), Some(fingerprint)) = (self.key(), fingerprint) {
+            let made = Made { job: Arc::clone(&job), fingerprint };
+            tx.noted.keys.insert(key.owned(), Some(made));
+        }
+        Ok(Ok(Accepted { job, created: true }))
     }
 }
 
@@ -123,6 +151,10 @@ pub(in crate::store::postgres) struct Check(pub(in crate::store::postgres) Start
 impl Operation for Check {
     type Answer = Option<Arc<Job>>;
     type Refusal = StartError;
+
+    fn reach(&self) -> Reach<'_> {
+        self.0.reached()
+    }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Self::Answer, StartError>, Failure> {
         if let Some(answer) = self.0.made_before(tx).await? {
@@ -141,16 +173,44 @@ fn length(args: &str) -> i64 {
     i64::try_from(args.len()).expect("no text is so long")
 }
 
+impl Key<'_> {
+    fn owned(self) -> (String, String) {
+        (self.caller.to_owned(), self.key.to_owned())
+    }
+}
+
 impl Tx<'_> {
-    /// Writes the jobs that were only noted so far.
-    pub(super) async fn write_starts(&mut self) -> Result<(), Failure> {
-        let starts = std::mem::take(&mut self.starts);
-        starts.write(self.session).await?;
-        starts.write_labels(self.session).await
+    /// Reads what these keys stand for, as far as that is not known: one question for all.
+    pub(super) async fn read_keys<'k>(
+        &mut self,
+        keys: impl Iterator<Item = Key<'k>>,
+    ) -> Result<(), Failure> {
+        let lacked: Vec<_> =
+            keys.map(Key::owned).filter(|key| !self.noted.keys.contains_key(key)).collect();
+        if lacked.is_empty() {
+            return Ok(());
+        }
+        let callers: Vec<&str> = lacked.iter().map(|(caller, _)| caller.as_str()).collect();
+        let keys: Vec<String> = lacked.iter().map(|(_, key)| stored(key)).collect();
+        let found = self.session.rows(&MADE, &[&keys, &callers]).await?;
+        self.noted.keys.extend(lacked.into_iter().map(|key| (key, None)));
+        for found in &found {
+            let job = Arc::new(row::job(found)?);
+            let key = job.idempotency_key.clone().unwrap_or_default();
+            let caller = job.started_by.as_ref().map_or("", CallerName::as_str).to_owned();
+            let fingerprint = get(found, JOB_COLUMN_COUNT)?;
+            self.noted.keys.insert((caller, key), Some(Made { job, fingerprint }));
+        }
+        Ok(())
     }
 }
 
 impl Unwritten {
+    /// Whether one of these jobs is among them.
+    pub(super) fn have(&self, ids: &[JobId]) -> bool {
+        !ids.is_empty() && self.0.iter().any(|(job, ..)| ids.contains(&job.id))
+    }
+
     /// Writes them: one statement for all.
     pub(super) async fn write(&self, session: &Session) -> Result<(), Failure> {
         let Self(starts) = self;
@@ -207,6 +267,16 @@ impl Unwritten {
         Ok(())
     }
 }
+
+/// By `jobs_key`.
+static MADE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {JOB_COLUMNS}, fingerprint
+         FROM unnest($1::text[], $2::text[]) AS asked (key, caller)
+             JOIN jobs ON idempotency_key = asked.key AND coalesce(started_by, '') = asked.caller
+         WHERE idempotency_key IS NOT NULL"
+    )
+});
 
 /// All rows of a batch, each with its arguments.
 const INSERT_JOBS: &str = "

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Operation, Tx};
+use super::{Operation, Reach, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{Fence, JobId};
 use crate::domain::job::Job;
 use crate::store::moves::started;
-use crate::store::postgres::failure::{Failure, one_row};
+use crate::store::postgres::failure::Failure;
 use crate::store::{Guarded, StoreError};
 
 /// The process of an open attempt exists.
@@ -27,33 +27,28 @@ impl Operation for Started {
     type Answer = Guarded<Arc<Job>>;
     type Refusal = StoreError;
 
+    fn reach(&self) -> Reach<'_> {
+        Reach::Job(self.job)
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Self::Answer, StoreError>, Failure> {
         let found = tx.job(self.job).await?.filter(|(job, _)| job.open == Some(self.fence));
         let Some((job, Some(told))) = found else { return Ok(Ok(Guarded::Stale)) };
         if told.spawned {
             return Ok(Ok(Guarded::Done(Arc::new(job))));
         }
-        Ok(Ok(Guarded::Done(start(tx, &job, self.fence, self.at).await?)))
+        Ok(Ok(Guarded::Done(start(tx, &job, self.fence, self.at)?)))
     }
 }
 
 /// Moves the job of an open attempt whose process was not known to exist until now.
-pub(super) async fn start(
+pub(super) fn start(
     tx: &mut Tx<'_>,
     before: &Job,
     fence: Fence,
     at: Timestamp,
 ) -> Result<Arc<Job>, Failure> {
-    let rows = tx.session.execute(UPDATE_SPAWNED, &[&fence.0]).await?;
-    one_row("the start of an attempt", rows)?;
+    tx.spawned(before, fence);
     let (job, what) = started(before, at)?;
-    tx.save(before, job, what).await
+    tx.save(before, job, what)
 }
-
-/// By its key.
-const UPDATE_SPAWNED: &str = "
-UPDATE attempts
-SET spawned = true
-WHERE fence = $1
-  AND NOT spawned
-  AND ended_at IS NULL";

@@ -20,8 +20,6 @@ impl Operation for SeeWorker {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<(), StoreError>, Failure> {
         let Worker { id, name, version, slots, labels, started_at, last_seen_at } = &self.0;
         let id = uuid(id.as_bytes());
-        tx.write_starts().await?;
-        tx.write_events().await?;
         tx.session.execute(SEE_FORMER, &[&id]).await?;
         let slots = i64::from(*slots);
         let (started_at, seen_at) = (millis(*started_at), millis(*last_seen_at));

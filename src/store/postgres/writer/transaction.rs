@@ -12,7 +12,7 @@ use crate::store::postgres::away::EventMark;
 use crate::store::postgres::failure::Failure;
 use crate::store::postgres::held::{self, Held};
 use crate::store::postgres::pending::Pending;
-use crate::store::postgres::write::Tx;
+use crate::store::postgres::write::{Reach, Tx};
 
 /// Whether more writes may join a batch once it has the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +109,15 @@ impl Desk {
     }
 }
 
+/// Does all of them, those first that look into no table (see [`Reach`]).
 async fn apply_all(batch: &mut [Box<dyn Pending>], tx: &mut Tx<'_>) -> Result<(), Failure> {
+    batch.sort_by_key(|write| write.reach() == Reach::Tables);
+    let reaches: Vec<Reach<'_>> = batch.iter().map(|write| write.reach()).collect();
+    tx.read_for(&reaches).await?;
     for write in batch {
+        if write.reach() == Reach::Tables {
+            tx.write().await?;
+        }
         write.apply(tx).await?;
     }
     // It holds what all its statements say.
