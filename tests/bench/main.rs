@@ -36,6 +36,8 @@ mod side;
 mod starts;
 mod subscribers;
 mod upkeep;
+#[path = "../support/watch.rs"]
+mod watch;
 
 use row::Row;
 

@@ -102,16 +102,16 @@ impl Cast {
             let job = bed.job(id).await;
             let result = bed.store.result(id).await.unwrap();
             let ended = (job.reason, &job.reason_text, job.exit_code, job.failures, job.delayed);
-            let mut told = format!("{:?} {:?} {ended:?} {result:?}", job.state, job.seq);
+            let mut told = vec![format!("{:?} {:?} {ended:?} {result:?}", job.state, job.seq)];
             for attempt in bed.store.attempts(id, u32::MAX, 9).await.unwrap() {
                 let (spawned, at) = (attempt.spawned, attempt.ended_at);
-                told += &format!(" attempt {spawned} {at:?} {:?}", attempt.reason);
+                told.push(format!("attempt {spawned} {at:?} {:?}", attempt.reason));
             }
             for event in bed.stored_events().await.iter().filter(|event| event.job == id) {
                 let (before, state) = (event.before, event.state);
-                told += &format!(" {:?} {:?} {before:?} {state:?}", event.seq, event.change);
+                told.push(format!("{:?} {:?} {before:?} {state:?}", event.seq, event.change));
             }
-            became.push(told);
+            became.push(told.join("\n"));
         }
         became
     }

@@ -221,9 +221,14 @@ impl Socket {
 
     /// The next message; pings of the protocol are answered.
     async fn try_receive(&mut self) -> Result<Value, String> {
+        // Of the message, and not of each ping before it.
+        within("a message of the socket", &"nothing but pings", self.message()).await
+    }
+
+    async fn message(&mut self) -> Result<Value, String> {
         loop {
-            let message = within("a message of the socket", &"", self.stream.next()).await;
-            let message = message.ok_or("it ended")?.map_err(|error| error.to_string())?;
+            let message =
+                self.stream.next().await.ok_or("it ended")?.map_err(|error| error.to_string())?;
             let Message::Text(text) = message else {
                 if message.is_close() {
                     return Err(format!("{message:?}"));

@@ -4,10 +4,10 @@
 //! They are gone with the run, however that ends: the router holds all of them, and ends with its input.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
+use std::process::Command;
+
+use super::watch::Watch;
 
 /// So many, and the router.
 pub(crate) struct Hosts {
@@ -15,7 +15,7 @@ pub(crate) struct Hosts {
     network: String,
     /// What holds the namespace of each.
     holders: Vec<String>,
-    router: Mutex<(Child, BufReader<ChildStdout>)>,
+    router: Watch,
 }
 
 /// A bad line.
@@ -33,33 +33,13 @@ impl Hosts {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut router = Command::new(root.join("target/python/bin/python"));
         router.arg(root.join("tests/support/hosts.py")).arg(count.to_string());
-        router.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut router = router.spawn().map_err(|error| format!("no target/python: {error}"))?;
-        let said = BufReader::new(router.stdout.take().unwrap());
-        let mut hosts = Self {
-            network: String::new(),
-            holders: Vec::new(),
-            router: Mutex::new((router, said)),
-        };
-        let said = hosts.hear();
+        let router =
+            Watch::begin(&mut router).map_err(|error| format!("no target/python: {error}"))?;
+        let said = router.hear();
         let Some(made) = said.strip_prefix("ready ") else { return Err(said) };
         let mut words = made.split(' ').map(str::to_owned);
-        hosts.network = words.next().unwrap();
-        hosts.holders = words.collect();
-        Ok(hosts)
-    }
-
-    fn hear(&self) -> String {
-        let mut said = String::new();
-        self.router.lock().unwrap().1.read_line(&mut said).unwrap();
-        said.trim_end().to_owned()
-    }
-
-    fn order(&self, order: &str) -> String {
-        let mut router = self.router.lock().unwrap();
-        router.0.stdin.as_mut().unwrap().write_all(format!("{order}\n").as_bytes()).unwrap();
-        drop(router);
-        self.hear()
+        let network = words.next().unwrap();
+        Ok(Self { network, holders: words.collect(), router })
     }
 
     /// Where hosts reach what listens on this machine, by lines that may be bad.
@@ -80,24 +60,24 @@ impl Hosts {
 
     /// Lets nothing pass between a host and the databases: neither hears of it.
     pub(crate) fn cut(&self, host: usize) {
-        assert_eq!(self.order(&format!("cut {host}")), "done");
+        assert_eq!(self.router.order(&format!("cut {host}")), "done");
     }
 
     /// Makes that line a bad one.
     pub(crate) fn worsen(&self, host: usize, Bad { loss, delay: (least, most) }: Bad) {
         let seconds = |millis| f64::from(millis) / 1_000.0;
         let (least, most) = (seconds(least), seconds(most));
-        assert_eq!(self.order(&format!("worsen {host} {loss} {least} {most}")), "done");
+        assert_eq!(self.router.order(&format!("worsen {host} {loss} {least} {most}")), "done");
     }
 
     /// Lets all pass again.
     pub(crate) fn mend(&self, host: usize) {
-        assert_eq!(self.order(&format!("open {host}")), "done");
+        assert_eq!(self.router.order(&format!("open {host}")), "done");
     }
 
     /// How many packets were lost and how many came late.
     pub(crate) fn count(&self) -> (u64, u64) {
-        let said = self.order("count");
+        let said = self.router.order("count");
         let (lost, late) = said.split_once(' ').unwrap();
         (lost.parse().unwrap(), late.parse().unwrap())
     }

@@ -20,6 +20,7 @@ pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod s3;
 pub(crate) mod server;
+pub(crate) mod watch;
 
 /// Prints what a run found, past the capture of the test harness.
 pub(crate) fn print(line: &str) {

@@ -4,15 +4,15 @@
 //! A shell watches over it, as over the PostgreSQL.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::process::Command;
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
 use super::postgres::{Cluster, cluster, unprivileged};
+use super::watch::Watch;
 
 /// Starts it, says that it is ready, and ends it with its input. What it is called with: its folder.
 const WATCH: &str = r#"
@@ -39,7 +39,7 @@ rm -rf "$1"
 /// It, before one PostgreSQL.
 pub(crate) struct Pooler {
     port: u16,
-    watch: Mutex<(Child, BufReader<ChildStdout>)>,
+    watch: Watch,
     _folder: TempDir,
 }
 
@@ -76,39 +76,20 @@ impl Pooler {
             chown(path, Some(user), Some(group)).unwrap();
             watch.uid(user).gid(group);
         }
-        let watch = watch.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut shell = watch.process_group(0).spawn().unwrap();
-        let said = BufReader::new(shell.stdout.take().unwrap());
-        let pooler = Self { port, watch: Mutex::new((shell, said)), _folder: folder };
-        assert_eq!(
-            pooler.hear(),
-            "ready",
-            "the tests need PgBouncer (Debian: apt-get install pgbouncer)"
-        );
-        pooler
-    }
-
-    fn hear(&self) -> String {
-        let mut said = String::new();
-        self.watch.lock().unwrap().1.read_line(&mut said).unwrap();
-        said.trim_end().to_owned()
-    }
-
-    fn order(&self, order: &str) -> String {
-        let mut watch = self.watch.lock().unwrap();
-        watch.0.stdin.as_mut().unwrap().write_all(format!("{order}\n").as_bytes()).unwrap();
-        drop(watch);
-        self.hear()
+        let watch = Watch::begin(&mut watch).unwrap();
+        let said = watch.hear();
+        assert_eq!(said, "ready", "the tests need PgBouncer (Debian: apt-get install pgbouncer)");
+        Self { port, watch, _folder: folder }
     }
 
     /// Ends it as a crash does: every connection through it is lost.
     pub(crate) fn crash(&self) {
-        assert_eq!(self.order("crash"), "crashed");
+        assert_eq!(self.watch.order("crash"), "crashed");
     }
 
     /// Starts it after a crash; returns once it lets clients in.
     pub(crate) fn start_again(&self) {
-        assert_eq!(self.order("start"), "ready");
+        assert_eq!(self.watch.order("start"), "ready");
     }
 
     /// The address of a database through it.

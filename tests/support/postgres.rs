@@ -5,15 +5,16 @@
 //! run is over. Each test has a schema of its own, empty when it begins.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use super::watch::Watch;
 
 /// What is needed, and how to come by it.
 const MISSING: &str = "the tests need the programs of a PostgreSQL server, 13 or later (Debian: apt-get \
@@ -60,7 +61,7 @@ pub(crate) struct Cluster {
     folder: PathBuf,
     port: u16,
     host: Option<String>,
-    watch: Mutex<Watch>,
+    watch: Watch,
 }
 
 /// What is not as it is for most tests.
@@ -74,21 +75,6 @@ struct Wanted<'a> {
     port: Option<u16>,
     /// Where it listens beside the loopback; who shares the first three numbers is let in.
     host: Option<&'a str>,
-}
-
-/// The shell that watches over it.
-struct Watch {
-    /// It ends with its input.
-    shell: Child,
-    said: BufReader<ChildStdout>,
-}
-
-impl Watch {
-    fn hear(&mut self) -> String {
-        let mut said = String::new();
-        self.said.read_line(&mut said).unwrap();
-        said
-    }
 }
 
 /// The one of this run.
@@ -122,16 +108,13 @@ impl Cluster {
             }
             watch.uid(user).gid(group);
         }
-        let watch = watch.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut shell = watch.process_group(0).spawn().unwrap();
-        let said = BufReader::new(shell.stdout.take().unwrap());
-        let mut watch = Watch { shell, said };
-        if watch.hear() != "ready\n" {
-            watch.shell.wait().unwrap();
+        let watch = Watch::begin(&mut watch).unwrap();
+        if watch.hear() != "ready" {
+            watch.ended();
             return Err("PostgreSQL did not start: it said why");
         }
         let host = host.map(str::to_owned);
-        Ok(Self { folder, port, host, watch: Mutex::new(watch) })
+        Ok(Self { folder, port, host, watch })
     }
 
     /// One that a test may stop.
@@ -166,21 +149,14 @@ impl Cluster {
         fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
-    /// Has the shell do something, until it says that it is done.
-    fn order(&self, order: &str, done: &str) {
-        let mut watch = self.watch.lock().unwrap();
-        watch.shell.stdin.as_mut().unwrap().write_all(format!("{order}\n").as_bytes()).unwrap();
-        assert_eq!(watch.hear().trim_end(), done);
-    }
-
     /// Ends it as a crash does: nothing is finished, and nobody is told.
     pub(crate) fn crash(&self) {
-        self.order("crash", "crashed");
+        assert_eq!(self.watch.order("crash"), "crashed");
     }
 
     /// Starts it after a crash; returns once it lets clients in.
     pub(crate) fn start_again(&self) {
-        self.order("start", "ready");
+        assert_eq!(self.watch.order("start"), "ready");
     }
 
     /// Stops it where it stands, with all that serves clients: what is sent to it is taken, and never
