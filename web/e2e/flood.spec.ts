@@ -2,6 +2,7 @@
 // committed changes a second, `LONGHAUL_LINES` how many lines of a log a second, `LONGHAUL_SECONDS` for how long.
 
 import type { Page } from "@playwright/test";
+import { allLoaded } from "./support/busy";
 import { Crowd, cancelMany, startMany } from "./support/crowd";
 import { framesSeen, heap, watchFrames } from "./support/frames";
 import { mb, ms, report, size } from "./support/report";
@@ -54,7 +55,7 @@ test.describe("many changes", () => {
       await startMany(server, 50);
       await page.goto(path);
       await expect(page.locator("main .jobs [data-row], main .counters").first()).toBeVisible();
-      await page.waitForLoadState("networkidle");
+      await allLoaded(page);
       const before = await heap(page);
       await watchFrames(page);
       const done = await flood(server);
