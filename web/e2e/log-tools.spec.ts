@@ -2,7 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { drawn } from "./support/busy";
-import { framesSeen, watchFrames } from "./support/frames";
+import { longestTask } from "./support/frames";
 import { Gate } from "./support/kinds";
 import { ms, report } from "./support/report";
 import { expect, test } from "./support/test";
@@ -291,10 +291,12 @@ test("a log of 50 MB is searched without freezing the page", async ({ page, serv
   expect(await server.ended(id)).toBe(0);
   await page.goto(`/jobs/${id}`);
   await expect(lines(page)).toContainText("needle");
-  await watchFrames(page);
-  await search(page).fill("needle");
-  await expect(page.locator(".log-found[role=status]")).toHaveText("1 line", { timeout: 500_000 });
-  const { longest } = await framesSeen(page);
-  report(`a log of 50 MB is searched: longest frame ${ms(longest)}`);
-  expect(longest).toBeLessThan(1_000);
+  const longest = await longestTask(page, async () => {
+    await search(page).fill("needle");
+    const found = page.locator(".log-found[role=status]");
+    await expect(found).toHaveText("1 line", { timeout: 500_000 });
+  });
+  report(`a log of 50 MB is searched: longest task ${ms(longest)}`);
+  expect(longest).toBeGreaterThan(0);
+  expect(longest).toBeLessThan(250);
 });
