@@ -34,7 +34,7 @@ test("first rows, a filter, the next page and one job are there at once, however
   page,
   server,
 }) => {
-  test.setTimeout(120_000 + ROWS * 2);
+  test.setTimeout(300_000 + ROWS * 2);
   const began = Date.now();
   const crowd = await Crowd.fill(server, ROWS);
   report(`${ROWS} jobs stored in ${Math.round((Date.now() - began) / 1_000)} s`);
