@@ -2,8 +2,10 @@
 
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { allLoaded, drawn } from "./support/busy";
 import { runTheList } from "./support/graphiql";
 import { Gate } from "./support/kinds";
+import { neverOver } from "./support/notices";
 import type { Server } from "./support/server";
 import { expect, type Faults, test } from "./support/test";
 
@@ -72,7 +74,7 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await page.goto("/");
     await expect(page.getByText("No jobs yet.")).toBeVisible();
     // What nobody asked for comes after that; a style that did not would be missed by who judges the page.
-    await page.waitForLoadState("networkidle");
+    await allLoaded(page);
     faults.expect(/ERR_CONNECTION|ECONNREFUSED|net::ERR/);
     await server.kill();
     await expect(page.getByText(/connection lost/i)).toBeVisible();
@@ -181,6 +183,7 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
     await server.startJob("gated", { pipe: gate.path });
     await gate.print("begun\n");
     await server.startJob("script", { script: "true" });
+    await neverOver(page);
     await page.goto("/queues/default");
     await page.getByRole("button", { name: "Cancel …" }).click();
     await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
@@ -215,6 +218,8 @@ const pages: Record<string, (page: Page, server: Server, faults: Faults) => Prom
 
 /** What axe finds in the page as it looks now, and how much wider than its window it is. */
 async function judge(page: Page) {
+  // A chart is drawn anew for another width.
+  await drawn(page);
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary }) => ({ id, help, target: target.join(" "), failureSummary })),

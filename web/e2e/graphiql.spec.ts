@@ -1,33 +1,8 @@
 // GraphiQL with the network cut: a mutation, a query and a subscription run, and nothing is asked of anybody else.
 
-import type { Page } from "@playwright/test";
+import { chooseSample, runWith } from "./support/graphiql";
 import { Gate } from "./support/kinds";
 import { expect, test } from "./support/test";
-
-class GraphiQL {
-  readonly result;
-  private readonly page: Page;
-
-  constructor(page: Page) {
-    this.page = page;
-    this.result = page.getByRole("region", { name: "Result Window" });
-  }
-
-  /** Runs a sample with these variables instead of its own. */
-  async run(sample: string, variables: object): Promise<void> {
-    const { page } = this;
-    await page.getByRole("button", { name: sample, exact: true }).click();
-    const operation = page.getByRole("region", { name: "Operation Editor" });
-    await expect(operation).toContainText(sample);
-    const editor = page.getByRole("region", { name: "Variables" });
-    await editor.getByRole("textbox").focus();
-    await page.keyboard.press("ControlOrMeta+A");
-    await page.keyboard.press("Backspace");
-    await expect(editor.locator(".graphiql-editor:not(.hidden) .view-lines")).not.toContainText(/\w/);
-    await page.keyboard.insertText(JSON.stringify(variables));
-    await page.getByRole("button", { name: /^Execute query/ }).click();
-  }
-}
 
 test("runs a mutation, a query and a subscription, and asks nobody else", async ({
   page,
@@ -39,23 +14,27 @@ test("runs a mutation, a query and a subscription, and asks nobody else", async 
   page.on("websocket", (socket) => asked.add(socket.url()));
   const gate = await Gate.make(server, "pipe");
   await page.goto("/graphiql");
-  const graphiql = new GraphiQL(page);
+  const result = page.getByRole("region", { name: "Result Window" });
+  const run = async (sample: string, variables: object) => {
+    await chooseSample(page, sample);
+    await runWith(page, variables);
+  };
 
-  await graphiql.run("TryStart", { input: { kind: "gated", args: { pipe: gate.path } } });
-  await expect(graphiql.result).toContainText(/"created":\s*true/);
-  const id = /"id":\s*"([0-9a-f-]{36})"/.exec((await graphiql.result.textContent()) ?? "")?.[1];
+  await run("TryStart", { input: { kind: "gated", args: { pipe: gate.path } } });
+  await expect(result).toContainText(/"created":\s*true/);
+  const id = /"id":\s*"([0-9a-f-]{36})"/.exec((await result.textContent()) ?? "")?.[1];
   await gate.print("10% begun\n");
 
-  await graphiql.run("TryQuery", { id });
-  await expect(graphiql.result).toContainText(/"state":\s*"RUNNING"/);
+  await run("TryQuery", { id });
+  await expect(result).toContainText(/"state":\s*"RUNNING"/);
 
-  await graphiql.run("TrySubscribe", { id });
-  await expect(graphiql.result).toContainText(/"percent":\s*10/);
+  await run("TrySubscribe", { id });
+  await expect(result).toContainText(/"percent":\s*10/);
   await gate.print("70% nearly\n");
-  await expect(graphiql.result).toContainText(/"percent":\s*70/);
+  await expect(result).toContainText(/"percent":\s*70/);
   await gate.close();
-  await expect(graphiql.result).toContainText(/"state":\s*"SUCCEEDED"/);
-  await expect(graphiql.result).toContainText(/"terminal":\s*true/);
+  await expect(result).toContainText(/"state":\s*"SUCCEEDED"/);
+  await expect(result).toContainText(/"terminal":\s*true/);
 
   const { origin, host } = new URL(server.url);
   expect([...asked].sort()).toEqual([origin, `ws://${host}/graphql`]);

@@ -145,7 +145,7 @@ async function attack(
       await witness.saw(way, isLast);
     };
     // So that the way which nothing came of is named.
-    await test.step(way, act, { timeout: 20_000 });
+    await test.step(way, act, { timeout: 60_000 });
   }
   return read;
 }

@@ -1,7 +1,10 @@
 // What a reader does with a log: search it, link to a line of it, wrap it, see when and where lines came from.
 
 import type { Page } from "@playwright/test";
+import { drawn } from "./support/busy";
+import { longestTask } from "./support/frames";
 import { Gate } from "./support/kinds";
+import { ms, report } from "./support/report";
 import { expect, test } from "./support/test";
 
 const lines = (page: Page) => page.getByRole("region", { name: "Lines of the log" });
@@ -48,7 +51,7 @@ test("what is searched for is counted over the whole log, marked, and gone throu
     await expect(found).toHaveText("1 of 3 lines", { timeout: 1_000 });
   }).toPass();
   await expect(lines(page).locator(".is-current")).toContainText("the first Needle");
-  expect(await visible(page, ".is-current")).toEqual(["1"]);
+  await expect.poll(() => visible(page, ".is-current")).toEqual(["1"]);
   // By keys, around the end.
   await page.getByRole("heading", { level: 1 }).click();
   await page.keyboard.press("Shift+N");
@@ -60,6 +63,8 @@ test("what is searched for is counted over the whole log, marked, and gone throu
   await search(page).fill("NEEDLE");
   await expect(found).toHaveText("1 line");
   await page.getByRole("button", { name: "Regular expression" }).click();
+  await search(page).fill("needle|Needle");
+  await expect(found).toHaveText("3 lines");
   await search(page).fill("needle in \\w+s$");
   await expect(found).toHaveText("1 line");
   await search(page).fill("needle(");
@@ -128,7 +133,7 @@ test("a number is a link to its line, and a link shows its lines wherever they a
     await expect(lines(other).locator(".is-linked").first()).toHaveText(
       new RegExp(`^${number}line ${number}$`),
     );
-    expect((await visible(other, ".is-linked"))[0]).toBe(number);
+    await expect.poll(async () => (await visible(other, ".is-linked"))[0]).toBe(number);
     await expect(other.getByRole("button", { name: "To the end" })).toBeVisible();
     await other.getByRole("button", { name: "To the end" }).click();
     await expect(lines(other)).toContainText("line 60000");
@@ -152,7 +157,7 @@ test("long lines are wrapped, and the reader stays at the line where they were",
     });
   const height = (number: number) => row(number).evaluate((line) => line.getBoundingClientRect().height);
   await expect(row(400)).toBeVisible();
-  expect(await height(400)).toBe(20);
+  await expect.poll(() => height(400)).toBe(20);
   const wrap = page.getByRole("button", { name: "Wrap" });
   await wrap.click();
   await expect(wrap).toHaveAttribute("aria-pressed", "true");
@@ -167,11 +172,11 @@ test("long lines are wrapped, and the reader stays at the line where they were",
       boxes.sort((a, b) => a.top - b.top);
       return boxes.filter((box, index) => index > 0 && box.top < (boxes[index - 1]?.bottom ?? 0) - 1).length;
     });
-  expect(await overlaps()).toBe(0);
+  await expect.poll(overlaps).toBe(0);
   await page.goto(`/jobs/${id}#L200`);
   await expect(row(200)).toBeVisible();
   await expect.poll(() => visible(page, ".is-linked")).toEqual(["200"]);
-  expect(await overlaps()).toBe(0);
+  await expect.poll(overlaps).toBe(0);
   // It is kept for the next job, too.
   await expect(wrap).toHaveAttribute("aria-pressed", "true");
   await wrap.click();
@@ -266,6 +271,7 @@ test("whoever stops following stays, whatever comes, and follows again", async (
   await follow.click();
   await expect(follow).toHaveAttribute("aria-pressed", "false");
   const top = () => lines(page).evaluate((log) => log.scrollTop);
+  await drawn(page);
   const before = await top();
   await gate.print(Array.from({ length: 100 }, (_, i) => `late ${i}\n`).join(""));
   await expect(page.getByRole("button", { name: "100 new lines" })).toBeVisible();
@@ -278,25 +284,19 @@ test("whoever stops following stays, whatever comes, and follows again", async (
 });
 
 test("a log of 50 MB is searched without freezing the page", async ({ page, server }) => {
+  // Some hundred requests, one after the other: on a busy machine that takes minutes.
+  test.setTimeout(600_000);
   const script = "seq -f 'line %.0f of a log that is longer than a page holds' 1000000; echo needle";
   const id = await server.startJob("script", { script });
   expect(await server.ended(id)).toBe(0);
   await page.goto(`/jobs/${id}`);
   await expect(lines(page)).toContainText("needle");
-  await page.evaluate(() => {
-    const seen = { longest: 0, last: performance.now() };
-    Object.assign(window, { seen });
-    const frame = (now: number) => {
-      seen.longest = Math.max(seen.longest, now - seen.last);
-      seen.last = now;
-      requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
+  const longest = await longestTask(page, async () => {
+    await search(page).fill("needle");
+    const found = page.locator(".log-found[role=status]");
+    await expect(found).toHaveText("1 line", { timeout: 500_000 });
   });
-  await search(page).fill("needle");
-  await expect(page.locator(".log-found[role=status]")).toHaveText("1 line", { timeout: 75_000 });
-  const longest = await page.evaluate(
-    () => (window as unknown as { seen: { longest: number } }).seen.longest,
-  );
-  expect(longest).toBeLessThan(1_000);
+  report(`a log of 50 MB is searched: longest task ${ms(longest)}`);
+  expect(longest).toBeGreaterThan(0);
+  expect(longest).toBeLessThan(250);
 });

@@ -27,6 +27,7 @@ test("a few letters lead to a page, a form, a queue and a job, by keys alone", a
   // Another form of the same page: its beginning has the focus, too.
   await page.keyboard.press("Control+k");
   await page.keyboard.type("start script");
+  await expect(dialog.getByRole("option", { name: "Start script" })).toBeVisible();
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/start\?kind=script$/);
   await expect(page.locator("main")).toBeFocused();

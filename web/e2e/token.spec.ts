@@ -1,7 +1,7 @@
 // A server that asks for a token: the page asks whoever reads it, goes on where it was, and keeps the token where it was told to.
 
 import type { Page } from "@playwright/test";
-import { runTheList } from "./support/graphiql";
+import { chooseSample, runTheList, runWith } from "./support/graphiql";
 import { Gate } from "./support/kinds";
 import { expect, test } from "./support/test";
 
@@ -86,15 +86,8 @@ test("GraphiQL asks by itself where no token is remembered, and follows a job by
   await server.askForTokens();
   await page.goto("/graphiql");
   await signIn(page, await server.makeToken("reader", "read"));
-  await page.getByRole("button", { name: "TrySubscribe", exact: true }).click();
-  await expect(page.getByRole("region", { name: "Operation Editor" })).toContainText("TrySubscribe");
-  const variables = page.getByRole("region", { name: "Variables" });
-  await variables.getByRole("textbox").focus();
-  await page.keyboard.press("ControlOrMeta+A");
-  await page.keyboard.press("Backspace");
-  await expect(variables.locator(".graphiql-editor:not(.hidden) .view-lines")).not.toContainText(/\w/);
-  await page.keyboard.insertText(JSON.stringify({ id }));
-  await page.getByRole("button", { name: /^Execute query/ }).click();
+  await chooseSample(page, "TrySubscribe");
+  await runWith(page, { id });
   await expect(page.getByRole("region", { name: "Result Window" })).toContainText(/"state":\s*"RUNNING"/);
   await server.revoke("reader");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("This server asks for a token");

@@ -2,6 +2,7 @@
 
 import type { Locator, Page } from "@playwright/test";
 import { Gate } from "./support/kinds";
+import { neverOver } from "./support/notices";
 import type { Server } from "./support/server";
 import { expect, test } from "./support/test";
 
@@ -36,6 +37,7 @@ async function line(page: Page, server: Server): Promise<string[]> {
 const name = (id: string | undefined) => `…${id?.slice(-8)}`;
 
 test("a cancel is held, undone by its button and by a key, and then not done", async ({ page, server }) => {
+  await neverOver(page);
   const ids = await line(page, server);
   const [first, second] = ids;
   const row = (id: string | undefined) => page.getByRole("listitem").filter({ hasText: name(id) });
@@ -60,6 +62,8 @@ test("what was not undone is done when its time is over, on whatever page", asyn
   const ids = await line(page, server);
   await page.getByRole("checkbox", { name: `Select ${name(ids[0])}` }).check();
   await page.getByRole("checkbox", { name: `Select ${name(ids[2])}` }).check();
+  // From here on time goes by as it is told to, however long the machine takes.
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 60_000);
   await page.getByRole("button", { name: "Cancel 2 selected" }).click();
   await expect(page.getByText("2 jobs will be canceled")).toBeVisible();
   await page.mouse.move(0, 0);
@@ -76,6 +80,7 @@ test("all that wait are canceled at once by whoever does not want to wait, and t
   page,
   server,
 }) => {
+  await neverOver(page);
   const ids = await line(page, server);
   await page.getByRole("button", { name: "Cancel all 3 that wait" }).click();
   await expect(page.getByText("will be canceled", { exact: true })).toHaveCount(3);
@@ -87,6 +92,7 @@ test("all that wait are canceled at once by whoever does not want to wait, and t
 });
 
 test("a pause, its end and other slots are undone", async ({ page, server }) => {
+  await neverOver(page);
   const queue = () =>
     server
       .ask<{ queue: { paused: boolean; slots: number } }>("{ queue { paused slots } }")
@@ -121,6 +127,7 @@ test("a pause, its end and other slots are undone", async ({ page, server }) => 
 });
 
 test("whoever leaves the page before something held is done is asked", async ({ page, server }) => {
+  await neverOver(page);
   const [first] = await line(page, server);
   await page.getByRole("button", { name: `Cancel ${name(first)}` }).click();
   const asked = page.waitForEvent("dialog");

@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { oneSlot } from "./support/kinds";
+import { neverOver } from "./support/notices";
 import type { Server } from "./support/server";
 import { expect, test } from "./support/test";
 
@@ -22,6 +23,7 @@ test("a worker is drained and resumed by keyboard, after a question, and each is
   page,
   server,
 }) => {
+  await neverOver(page);
   await page.goto("/workers");
   await expect(page.getByText("gpu=a100, zone=b")).toBeVisible();
   await drain(page).focus();

@@ -28,6 +28,38 @@ export async function framesSeen(page: Page): Promise<Omit<Seen, "last">> {
   return await page.evaluate(() => (window as unknown as { seen: Seen }).seen);
 }
 
+interface Traced {
+  name: string;
+  pid: number;
+  tid: number;
+  /** Of the processor, in microseconds. */
+  tdur?: number;
+  args: { name?: string };
+}
+
+/**
+ * Does this; the longest time meanwhile for which a page could do nothing else, in milliseconds of the processor: what other
+ * programs of a busy machine take is none of it.
+ */
+export async function longestTask(page: Page, act: () => Promise<void>): Promise<number> {
+  const browser = page.context().browser();
+  if (browser === null) {
+    throw new Error("the browser is the test's own");
+  }
+  await browser.startTracing(page, { categories: ["toplevel"] });
+  await act();
+  const traced = await browser.stopTracing();
+  const { traceEvents } = JSON.parse(traced.toString()) as { traceEvents: Traced[] };
+  const thread = ({ pid, tid }: Traced) => `${pid} ${tid}`;
+  const ofPages = new Set(
+    traceEvents
+      .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
+      .map(thread),
+  );
+  const tasks = traceEvents.filter((event) => event.name.endsWith("RunTask") && ofPages.has(thread(event)));
+  return tasks.reduce((longest, { tdur }) => Math.max(longest, (tdur ?? Number.NaN) / 1_000), 0);
+}
+
 /** What the page's scripts hold once all that nobody needs is gone, in bytes. */
 export async function heap(page: Page): Promise<number> {
   const session = await page.context().newCDPSession(page);

@@ -2,13 +2,14 @@
 
 import { Dialog } from "@base-ui/react/dialog";
 import { PAGES, PALETTE_KEYS } from "./keyNames";
+import { Popup } from "./Popup";
 
 export function Help({ isOpen, onOpen }: { isOpen: boolean; onOpen(isOpen: boolean): void }) {
   return (
     <Dialog.Root open={isOpen} onOpenChange={onOpen}>
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
+        <Popup>
           <Dialog.Title>Keys</Dialog.Title>
           <dl className="keys">
             <Key keys={PALETTE_KEYS} does="to a page, a kind, a queue or a job by its id" />
@@ -25,7 +26,7 @@ export function Help({ isOpen, onOpen }: { isOpen: boolean; onOpen(isOpen: boole
           <div className="actions">
             <Dialog.Close>Close</Dialog.Close>
           </div>
-        </Dialog.Popup>
+        </Popup>
       </Dialog.Portal>
     </Dialog.Root>
   );

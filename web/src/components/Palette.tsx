@@ -3,7 +3,7 @@
 import { Autocomplete } from "@base-ui/react/autocomplete";
 import { Dialog } from "@base-ui/react/dialog";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { readUncached } from "../graphql/client";
 import { ChoicesDocument, PaletteJobsDocument } from "../graphql/generated";
 import { useRead } from "../graphql/useRead";
@@ -21,12 +21,14 @@ interface Props {
   isOpen: boolean;
   /** How often it was opened: each time it begins anew, also while it is on its way out. */
   opening: number;
+  /** What was typed between its opening and its coming. */
+  early: RefObject<string>;
   onOpen(isOpen: boolean): void;
   /** May the caller make tokens? */
   isAdmin: boolean;
 }
 
-export function Palette({ isOpen, opening, onOpen, isAdmin }: Props) {
+export function Palette({ isOpen, opening, early, onOpen, isAdmin }: Props) {
   const navigate = useNavigate();
   const hasGone = useRef(false);
   /** Where whoever opened it was. */
@@ -58,7 +60,8 @@ export function Palette({ isOpen, opening, onOpen, isAdmin }: Props) {
       onOpenChangeComplete={(isThere) => {
         // Where it led somewhere, also to the page that was shown, whoever goes by keys goes on at its beginning. The
         // dialog itself would give the focus to the first of the page that Tab reaches.
-        if (!isThere) {
+        // Whoever has moved on by then stays where they are.
+        if (!isThere && isLeft()) {
           const isThereStill = !hasGone.current && origin.current?.isConnected;
           (isThereStill ? origin.current : beginning())?.focus({ preventScroll: true });
         }
@@ -69,6 +72,7 @@ export function Palette({ isOpen, opening, onOpen, isAdmin }: Props) {
         <Dialog.Popup className="dialog palette" aria-label="Go to" finalFocus={false}>
           <Search
             key={opening}
+            early={early}
             isAdmin={isAdmin}
             onChoice={go}
             onReady={(from) => {
@@ -83,6 +87,7 @@ export function Palette({ isOpen, opening, onOpen, isAdmin }: Props) {
 }
 
 interface SearchProps {
+  early: RefObject<string>;
   isAdmin: boolean;
   onChoice(target: Target): void;
   /** `from`: what of the page had the focus before. */
@@ -94,6 +99,12 @@ function beginning(): HTMLElement | null {
   return document.getElementById("content");
 }
 
+/** Nothing that can still be used has the focus. */
+function isLeft(): boolean {
+  const element = document.activeElement;
+  return element === null || element === document.body || element.closest("[data-closed]") !== null;
+}
+
 /** What of the page has the focus: not what belongs to a dialog that is on its way out. */
 function focused(): HTMLElement | null {
   const element = document.activeElement;
@@ -101,9 +112,9 @@ function focused(): HTMLElement | null {
   return isOfPage && element.closest("[role=dialog]") === null ? element : null;
 }
 
-function Search({ isAdmin, onChoice, onReady }: SearchProps) {
+function Search({ isAdmin, early, onChoice, onReady }: SearchProps) {
   const input = useRef<HTMLInputElement>(null);
-  const [text, setText] = useState("");
+  const [text, setText] = useState(early.current);
   const choices = useRead(ChoicesDocument, NO_VARIABLES);
   const jobs = useFound(text);
   // At once, and not with the next frame as the dialog would: what is typed until then would go to the page behind it.
@@ -111,6 +122,7 @@ function Search({ isAdmin, onChoice, onReady }: SearchProps) {
   useLayoutEffect(() => {
     onReady(focused());
     input.current?.focus();
+    input.current?.setSelectionRange(text.length, text.length);
   }, []);
   return (
     <Autocomplete.Root

@@ -4,6 +4,7 @@ import { Dialog } from "@base-ui/react/dialog";
 import { type FormEvent, type ReactNode, useState } from "react";
 import type { Answer } from "../graphql/client";
 import type { Problem } from "../graphql/problem";
+import { Popup } from "./Popup";
 import { ProblemNote } from "./Problem";
 
 interface QuestionProps {
@@ -43,7 +44,7 @@ export function Question({ open, title, text, confirm, what, children, onOpen, o
       <Dialog.Trigger>{open}</Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
+        <Popup>
           <Dialog.Title>{title}</Dialog.Title>
           <Dialog.Description>{text}</Dialog.Description>
           {failed !== null && <ProblemNote what={what} problem={failed} />}
@@ -56,7 +57,7 @@ export function Question({ open, title, text, confirm, what, children, onOpen, o
               </button>
             </div>
           </form>
-        </Dialog.Popup>
+        </Popup>
       </Dialog.Portal>
     </Dialog.Root>
   );

@@ -21,8 +21,9 @@ export function SignIn() {
     const problem = await signIn(token.trim(), remember);
     setBusy(false);
     setWrong(problem);
-    if (problem !== null) {
-      field.current?.select();
+    // Whoever types another one already goes on with that.
+    if (problem !== null && field.current?.value === token) {
+      field.current.select();
     }
   };
 

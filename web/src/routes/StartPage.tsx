@@ -3,6 +3,7 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useRef } from "react";
 import { ProblemNote } from "../components/Problem";
+import { useChosen } from "../components/useChosen";
 import { useTitle } from "../components/useTitle";
 import { type Draft, StartForm } from "../features/start/StartForm";
 import "../features/start/start.css";
@@ -118,17 +119,15 @@ function Drafted({ kind, drafts }: { kind: KindsQuery["kinds"][number]; drafts: 
 
 function Kinds({ kinds, chosen }: { kinds: KindsQuery["kinds"]; chosen: string | undefined }) {
   const navigate = useNavigate();
+  const [shown, choose] = useChosen(chosen, (kind) =>
+    navigate({ to: "/start", search: { kind }, replace: true }),
+  );
   return (
     <fieldset className="kinds">
       <legend>Kind</legend>
       {kinds.map((kind) => (
         <label key={kind.name} className="kind">
-          <input
-            type="radio"
-            name="kind"
-            checked={kind.name === chosen}
-            onChange={() => void navigate({ to: "/start", search: { kind: kind.name }, replace: true })}
-          />
+          <input type="radio" name="kind" checked={kind.name === shown} onChange={() => choose(kind.name)} />
           <span>
             {kind.title} <code>{kind.name}</code>
           </span>

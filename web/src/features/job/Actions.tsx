@@ -3,6 +3,7 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { Popup } from "../../components/Popup";
 import { ProblemNote } from "../../components/Problem";
 import { act } from "../../graphql/client";
 import {
@@ -142,7 +143,7 @@ function Cancel({ job, mode, onFailed }: CancelProps) {
       <AlertDialog.Trigger className="danger">{words.open}</AlertDialog.Trigger>
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className="backdrop" />
-        <AlertDialog.Popup className="dialog">
+        <Popup>
           <AlertDialog.Title>{words.title}</AlertDialog.Title>
           <AlertDialog.Description>{words.text}</AlertDialog.Description>
           {mode === "GRACEFUL" && (
@@ -157,7 +158,7 @@ function Cancel({ job, mode, onFailed }: CancelProps) {
               {isBusy ? "Asking…" : words.confirm}
             </button>
           </div>
-        </AlertDialog.Popup>
+        </Popup>
       </AlertDialog.Portal>
     </AlertDialog.Root>
   );
@@ -178,13 +179,14 @@ function Retry({ job, onFailed }: RetryProps) {
       id: job.id,
       idempotencyKey: keys.keyFor(job.id),
     });
-    setBusy(false);
     if (data !== null) {
+      // Busy until the other job's page is there: whoever presses again means this one.
+      await navigate({ to: "/jobs/$id", params: { id: data.retryJob.job.id } });
       keys.done();
-      void navigate({ to: "/jobs/$id", params: { id: data.retryJob.job.id } });
     } else if (problem !== null) {
       onFailed(problem);
     }
+    setBusy(false);
   };
 
   return (

@@ -2,6 +2,7 @@
 
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { useEffect, useRef, useState } from "react";
+import { Popup } from "../../components/Popup";
 import { ProblemNote } from "../../components/Problem";
 import { readUncached } from "../../graphql/client";
 import { BulkPageDocument } from "../../graphql/generated";
@@ -94,7 +95,7 @@ export function BulkDialog({ action, chosen: { ids, filter }, isOpen, onOpen, on
     <AlertDialog.Root open={isOpen} onOpenChange={change}>
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className="backdrop" />
-        <AlertDialog.Popup className="dialog">
+        <Popup>
           <AlertDialog.Title>{titleOf(words.title, phase)}</AlertDialog.Title>
           <AlertDialog.Description>{words.text}</AlertDialog.Description>
           <Words action={action} phase={phase} />
@@ -110,7 +111,7 @@ export function BulkDialog({ action, chosen: { ids, filter }, isOpen, onOpen, on
               </button>
             )}
           </div>
-        </AlertDialog.Popup>
+        </Popup>
       </AlertDialog.Portal>
     </AlertDialog.Root>
   );

@@ -3,6 +3,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { memo, useState } from "react";
 import { stateWord } from "../../components/StateWord";
+import { useChosen } from "../../components/useChosen";
 import type { ChoicesQuery, JobState } from "../../graphql/generated";
 import { clockTime } from "../../time/format";
 import { firstPage, isFiltered, type JobsSearch, STATES } from "./search";
@@ -14,32 +15,16 @@ interface Props {
 }
 
 /** Of all that the page is told, nearly nothing changes these. */
-export const Filters = memo(function Filters({ search, choices }: Props) {
+export const Filters = memo(function Filters({ search: said, choices }: Props) {
   const navigate = useNavigate();
   // Another filter is another list: its first page is shown.
-  const choose = (filter: JobsSearch) => void navigate({ to: "/", search: firstPage(filter) });
-
-  const toggle = (state: JobState, isOn: boolean) =>
-    choose({
-      ...search,
-      state: STATES.filter((one) => (one === state ? isOn : search.state?.includes(one))),
-    });
+  const [search, choose] = useChosen(said, (filter: JobsSearch) =>
+    navigate({ to: "/", search: firstPage(filter) }),
+  );
 
   return (
     <form className="filters" aria-label="Filter" onSubmit={(event) => event.preventDefault()}>
-      <fieldset>
-        <legend>State</legend>
-        {STATES.map((state) => (
-          <label key={state} className="check">
-            <input
-              type="checkbox"
-              checked={search.state?.includes(state) ?? false}
-              onChange={(event) => toggle(state, event.currentTarget.checked)}
-            />
-            {stateWord(state)}
-          </label>
-        ))}
-      </fieldset>
+      <States search={search} onChoose={choose} />
       <Choice
         label="Kind"
         value={search.kind}
@@ -53,8 +38,6 @@ export const Filters = memo(function Filters({ search, choices }: Props) {
         onChoose={(queue) => choose({ ...search, queue })}
       />
       <TextFilter
-        // Another text of the address begins another field.
-        key={search.text}
         text={search.text ?? ""}
         onChoose={(text) => choose({ ...search, text: text === "" ? undefined : text })}
       />
@@ -78,9 +61,44 @@ export const Filters = memo(function Filters({ search, choices }: Props) {
   );
 });
 
+interface StatesProps {
+  search: JobsSearch;
+  onChoose(filter: JobsSearch): void;
+}
+
+function States({ search, onChoose }: StatesProps) {
+  const toggle = (state: JobState, isOn: boolean) =>
+    onChoose({
+      ...search,
+      state: STATES.filter((one) => (one === state ? isOn : search.state?.includes(one))),
+    });
+
+  return (
+    <fieldset>
+      <legend>State</legend>
+      {STATES.map((state) => (
+        <label key={state} className="check">
+          <input
+            type="checkbox"
+            checked={search.state?.includes(state) ?? false}
+            onChange={(event) => toggle(state, event.currentTarget.checked)}
+          />
+          {stateWord(state)}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
 /** Chosen by Enter or by leaving the field, not by every letter: each choice is another list. */
 function TextFilter({ text, onChoose }: { text: string; onChoose(text: string): void }) {
   const [typed, setTyped] = useState(text);
+  const [last, setLast] = useState(text);
+  // The same field for another text: whoever has chosen one is still in it, and may type on.
+  if (last !== text) {
+    setLast(text);
+    setTyped(text);
+  }
   const commit = () => {
     if (typed.trim() !== text) {
       onChoose(typed.trim());

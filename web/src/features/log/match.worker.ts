@@ -13,6 +13,11 @@ export interface Reply {
   spans: Span[][];
 }
 
+/** Said once, as soon as it can be asked. */
+export const READY = "ready";
+
+self.postMessage(READY);
+
 self.onmessage = ({ data }: MessageEvent<Question>) => {
   const expression = compile(data.pattern);
   const reply: Reply = {

@@ -1,7 +1,7 @@
 // One pattern, looked for by a worker that is ended when it takes too long.
 
 import type { Pattern, Span } from "./match";
-import type { Question, Reply } from "./match.worker";
+import type { Question, READY, Reply } from "./match.worker";
 import MatchWorker from "./match.worker?worker";
 
 /** An expression that needs longer for one page of lines would need for ever for all of them. */
@@ -14,12 +14,16 @@ export class Matcher {
   readonly #pattern: Pattern;
   readonly #worker = new MatchWorker();
   readonly #waiting = new Map<number, (spans: Span[][] | null) => void>();
+  readonly #isReady: Promise<void>;
   #number = 0;
   #isOver = false;
 
   constructor(pattern: Pattern) {
     this.#pattern = pattern;
-    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#settle(data.number, data.spans);
+    this.#isReady = new Promise((ready) => {
+      this.#worker.onmessage = ({ data }: MessageEvent<Reply | typeof READY>) =>
+        typeof data === "string" ? ready() : this.#settle(data.number, data.spans);
+    });
     this.#worker.onerror = () => this.stop();
   }
 
@@ -30,10 +34,16 @@ export class Matcher {
     this.#number += 1;
     const number = this.#number;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.stop(), DEADLINE_MS);
+      let timer: ReturnType<typeof setTimeout> | undefined;
       this.#waiting.set(number, (spans) => {
         clearTimeout(timer);
         resolve(spans);
+      });
+      // How long the worker itself takes to come is no fault of the expression.
+      void this.#isReady.then(() => {
+        if (this.#waiting.has(number)) {
+          timer = setTimeout(() => this.stop(), DEADLINE_MS);
+        }
       });
       this.#worker.postMessage({ number, pattern: this.#pattern, lines } satisfies Question);
     });

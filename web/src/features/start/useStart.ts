@@ -43,15 +43,16 @@ export function useStart(kind: string): Start {
     setFailed(null);
     setWrong([]);
     const { data, problem } = await act(StartJobDocument, { input: requestOf(args) });
-    inFlight.current = false;
-    setBusy(false);
     if (data !== null) {
-      keys.done();
+      // Busy until the job's page is there, which may have to be loaded: whoever presses again means this job.
       await navigate({ to: "/jobs/$id", params: { id: data.startJob.job.id } });
+      keys.done();
     } else if (problem !== null) {
       setFailed(problem);
       setWrong(problem.argProblems);
     }
+    inFlight.current = false;
+    setBusy(false);
   };
 
   return { isBusy, failed, wrong, setWrong, requestOf, send };

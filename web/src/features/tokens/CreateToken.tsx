@@ -2,6 +2,7 @@
 
 import { Dialog } from "@base-ui/react/dialog";
 import { type FormEvent, useState } from "react";
+import { Popup } from "../../components/Popup";
 import { ProblemNote } from "../../components/Problem";
 import { access } from "../../graphql/access";
 import { actUncached } from "../../graphql/client";
@@ -45,13 +46,13 @@ export function CreateToken({ isFirst, onMade }: Props) {
       <Dialog.Trigger className="primary">Make a token</Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
+        <Popup>
           {secret === null ? (
             <Questions isFirst={isFirst} onSecret={setSecret} />
           ) : (
             <Secret secret={secret} isFirst={isFirst} onUse={() => close(false)} />
           )}
-        </Dialog.Popup>
+        </Popup>
       </Dialog.Portal>
     </Dialog.Root>
   );

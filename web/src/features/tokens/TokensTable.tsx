@@ -2,6 +2,7 @@
 
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { useState } from "react";
+import { Popup } from "../../components/Popup";
 import { ProblemNote } from "../../components/Problem";
 import { Time } from "../../components/Time";
 import { actUncached } from "../../graphql/client";
@@ -103,7 +104,7 @@ function Revoke({ token, onChanged }: { token: TokenRowFragment; onChanged(): vo
       </AlertDialog.Trigger>
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className="backdrop" />
-        <AlertDialog.Popup className="dialog">
+        <Popup>
           <AlertDialog.Title>Revoke the token of {token.name}?</AlertDialog.Title>
           <AlertDialog.Description>
             It is worth nothing from then on, and so is every share that was made with it. What its holder
@@ -116,7 +117,7 @@ function Revoke({ token, onChanged }: { token: TokenRowFragment; onChanged(): vo
               {isBusy ? "Asking…" : "Revoke it"}
             </button>
           </div>
-        </AlertDialog.Popup>
+        </Popup>
       </AlertDialog.Portal>
     </AlertDialog.Root>
   );

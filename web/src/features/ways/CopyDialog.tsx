@@ -2,6 +2,7 @@
 
 import { Dialog } from "@base-ui/react/dialog";
 import { useState } from "react";
+import { Popup } from "../../components/Popup";
 import { endpoint } from "../../graphql/address";
 import { useAccess } from "../../graphql/useAccess";
 import type { Copies } from "./CopyAs";
@@ -20,7 +21,7 @@ export function CopyDialog({ title, choices, children, isOpen, onOpen }: Props) 
     <Dialog.Root open={isOpen} onOpenChange={onOpen}>
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog ways">
+        <Popup className="ways">
           <Dialog.Title>{title}</Dialog.Title>
           {choices.length > 1 && (
             <fieldset className="ways-choice">
@@ -44,7 +45,7 @@ export function CopyDialog({ title, choices, children, isOpen, onOpen }: Props) 
           <div className="actions">
             <Dialog.Close>Close</Dialog.Close>
           </div>
-        </Dialog.Popup>
+        </Popup>
       </Dialog.Portal>
     </Dialog.Root>
   );
