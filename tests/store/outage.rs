@@ -36,6 +36,23 @@ async fn is(bed: &Bed, wanted: impl Fn(&Health) -> bool) {
     within(health.wait_for(|health| wanted(health))).await.unwrap();
 }
 
+/// A server that was frozen, or could not be heard, in the middle of a transaction finds its session ended: nothing of
+/// that was stored, which is no fault of what was asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_was_ended_in_a_transaction_is_made_again() {
+    let (bed, proxy, _) = behind().await;
+    // The arguments of the job.
+    proxy.go(Way::Deafen { at: "{\"z\":1" });
+    let refused = bed.try_start(job()).await.unwrap_err();
+    let is_for_now = matches!(refused, StartError::Store(StoreError::Unavailable(_)));
+    assert!(is_for_now, "{refused:?}");
+    // Who asks at once waits for another session; where that takes long, it is told, and may ask when there is one.
+    if bed.try_start(job()).await.is_err() {
+        is(&bed, |health| *health == Health::Serving).await;
+        bed.start_one().await;
+    }
+}
+
 /// P1, P6: the connection is lost at a COMMIT. What was committed is answered and told once; what was not is
 /// refused, and nothing of it is stored. Neither costs more than the wait for another connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,8 @@ pub(crate) enum Way {
     CutForGood { at: &'static str },
     /// The same, but the server is not told: to it the connection is there, and says nothing.
     Hush { at: &'static str },
+    /// Loses what the client says from there on, and lets it hear what the server says, until that ends it.
+    Deafen { at: &'static str },
     /// Lets nobody through.
     Closed,
 }
@@ -91,6 +93,7 @@ async fn join(mut client: TcpStream, to: SocketAddr, way: Arc<watch::Sender<Way>
                     Way::Watch { at } => (at, Side::DoesIt, Way::Open),
                     Way::CutForGood { at } => (at, Side::HearsNothing, Way::Closed),
                     Way::Hush { at } => (at, Side::WaitsForMore, Way::Closed),
+                    Way::Deafen { at } => (at, Side::WaitsForMore, Way::Open),
                     Way::Open | Way::Closed => ("", Side::HearsNothing, now),
                 };
                 if then != now && asked[..read].windows(at.len()).any(|text| text == at.as_bytes()) {
@@ -105,6 +108,10 @@ async fn join(mut client: TcpStream, to: SocketAddr, way: Arc<watch::Sender<Way>
                         server.readable().await.unwrap();
                     }
                     way.send_replace(then);
+                    if let Way::Deafen { .. } = now {
+                        drop(tokio::io::copy(&mut server, &mut client).await);
+                        return;
+                    }
                     drop(client);
                     if side == Side::WaitsForMore {
                         std::future::pending::<()>().await;

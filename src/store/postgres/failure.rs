@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use tokio_postgres::error::{Error, SqlState};
+use tokio_postgres::error::{Error, Severity, SqlState};
 
 use crate::domain::state::IllegalTransition;
 use crate::store::StoreError;
@@ -105,6 +105,20 @@ fn is_rolled_back(state: &SqlState) -> bool {
     matches!(state.code().get(..2), Some("23" | "40"))
 }
 
+/// Whether PostgreSQL ended the session with it.
+fn is_end(severity: Option<Severity>) -> bool {
+    matches!(severity, Some(Severity::Fatal | Severity::Panic))
+}
+
+/// By what PostgreSQL said. Where it ended the session that was not the statement's fault: a server was silent in
+/// a transaction for too long (25P03), for one.
+fn of_said(severity: Option<Severity>, state: &SqlState) -> Reach {
+    match of_state(state) {
+        Reach::Alone if is_end(severity) => Reach::ForNow,
+        reach => reach,
+    }
+}
+
 /// By the class of what PostgreSQL said.
 fn of_state(state: &SqlState) -> Reach {
     match state.code().get(..2).unwrap_or_default() {
@@ -135,10 +149,18 @@ impl Failure {
         matches!(self, Self::Unknown(_))
     }
 
+    /// The database ended the session, and said so.
+    pub(super) fn is_end_of_session(&self) -> bool {
+        let Self::Sql(error) = self else { return false };
+        error.as_db_error().is_some_and(|said| is_end(said.parsed_severity()))
+    }
+
     /// How far it reaches.
     pub(super) fn reach(&self) -> Reach {
         match self {
-            Self::Sql(error) => error.code().map_or(Reach::ForNow, of_state),
+            Self::Sql(error) => error
+                .as_db_error()
+                .map_or(Reach::ForNow, |said| of_said(said.parsed_severity(), said.code())),
             Self::NoConnection(_) | Self::NoAnswer(_) => Reach::ForNow,
             Self::Unknown(_) | Self::Taken | Self::Behind { .. } | Self::Replaced(_) => {
                 Reach::Broken
@@ -196,6 +218,10 @@ mod tests {
             assert_eq!(of_state(&state), Reach::Broken, "{state:?}");
         }
         assert_eq!(of_state(&SqlState::UNIQUE_VIOLATION), Reach::Alone);
+        let silent = &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT;
+        assert_eq!(of_said(Some(Severity::Fatal), silent), Reach::ForNow);
+        assert_eq!(of_said(Some(Severity::Error), &SqlState::UNIQUE_VIOLATION), Reach::Alone);
+        assert_eq!(of_said(Some(Severity::Panic), &SqlState::IO_ERROR), Reach::Broken);
         assert!(is_of_another_connection(&SqlState::DUPLICATE_PSTATEMENT));
         assert!(!is_of_another_connection(&SqlState::UNDEFINED_TABLE));
         assert!(is_rolled_back(&SqlState::UNIQUE_VIOLATION));

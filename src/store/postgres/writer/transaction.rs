@@ -81,7 +81,8 @@ impl Desk {
                     in_doubt: Some((commit, last_event)),
                 });
             }
-            if session.batch("ROLLBACK").await.is_err() {
+            // Where the database ended the session there is nobody to tell, and another one may be had at once.
+            if !failure.is_end_of_session() && session.batch("ROLLBACK").await.is_err() {
                 session.lose();
             }
             return Err(Rollback { failure, began: true, in_doubt: None });
