@@ -113,10 +113,8 @@ fn is_end(severity: Option<Severity>) -> bool {
 /// By what PostgreSQL said. Where it ended the session that was not the statement's fault: a server was silent in
 /// a transaction for too long (25P03), for one.
 fn of_said(severity: Option<Severity>, state: &SqlState) -> Reach {
-    match of_state(state) {
-        Reach::Alone if is_end(severity) => Reach::ForNow,
-        reach => reach,
-    }
+    let reach = of_state(state);
+    if reach == Reach::Alone && is_end(severity) { Reach::ForNow } else { reach }
 }
 
 /// By the class of what PostgreSQL said.
