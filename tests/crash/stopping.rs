@@ -114,7 +114,8 @@ async fn a_second_signal_stops_at_once() {
 async fn a_stop_that_is_killed_is_still_a_stop() {
     // P9, P11: also where the supervisor dies too and leaves no record.
     for with_shims in [false, true] {
-        let bed = Bed::new("1s", "30s");
+        // Told at once, and not killed before it has said so.
+        let bed = Bed::new("10m", "10m");
         let (mut server, mut news) = busy(&bed, "stubborn").await;
         let pid = server.pid();
         server.terminate();

@@ -104,7 +104,10 @@ elsif ( $work eq 'slow' ) {
 elsif ( $work eq 'stubborn' ) {
     $SIG{TERM} = sub { report("term") };
     daemon() for 1 .. 3;
+
+    # Blocked until it waits: a signal that comes just before a `sleep` would not end that.
+    POSIX::sigprocmask( POSIX::SIG_BLOCK, POSIX::SigSet->new(POSIX::SIGTERM) );
     report("ready");
-    sleep 600 while 1;
+    POSIX::sigsuspend( POSIX::SigSet->new ) while 1;
 }
 note("end");
