@@ -1,5 +1,6 @@
 // The palette: by a few letters to a page, a kind's form, a queue, or a job.
 
+import { holdFrames } from "./support/busy";
 import { expect, test } from "./support/test";
 
 test("a few letters lead to a page, a form, a queue and a job, by keys alone", async ({ page, server }) => {
@@ -71,15 +72,7 @@ test("what is typed at once is its own, however late the next frame is", async (
   await expect(dialog).toHaveCount(0);
   await expect(pipe).toBeFocused();
   // The machine is busy: from here on no frame comes.
-  await page.evaluate(() => {
-    const frames = window.requestAnimationFrame;
-    const held: FrameRequestCallback[] = [];
-    window.requestAnimationFrame = (frame) => held.push(frame);
-    window.addEventListener("frames", () => {
-      window.requestAnimationFrame = frames;
-      held.forEach(frames);
-    });
-  });
+  const release = await holdFrames(page);
   await page.keyboard.press("Control+k");
   await page.keyboard.type("workers");
   await expect(input).toHaveValue("workers");
@@ -92,7 +85,7 @@ test("what is typed at once is its own, however late the next frame is", async (
   await expect(input).toHaveValue("");
   await page.keyboard.type("kinds");
   await expect(input).toHaveValue("kinds");
-  await page.evaluate(() => window.dispatchEvent(new Event("frames")));
+  await release();
   await expect(input).toHaveValue("kinds");
   await page.keyboard.press("Escape");
   await expect(dialog).toHaveCount(0);
