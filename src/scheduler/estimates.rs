@@ -14,7 +14,8 @@ use chrono::TimeDelta;
 
 use super::Handle;
 use super::core::{Core, Gate, Phase};
-use super::foresight::{Runner, Waiter, of_args};
+use super::foresight::{Runner, of_args};
+use super::waiters::{Lot, Waiter};
 use crate::domain::clock::Timestamp;
 use crate::domain::estimate::{Estimate, Line, Outlook, Running, Said, Spread, Traits, Waiting};
 use crate::domain::id::{AcceptNo, JobId};
@@ -213,11 +214,12 @@ impl Core {
         let history = foresight.history.clone();
         let known = foresight.queue(queue);
         // What nobody takes holds nobody up.
-        let mut line = known.waiting.iter().filter(|(_, w)| !untaken.contains(&w.traits.kind));
-        let depth = upto.map_or(usize::MAX, |no| known.waiting.range(..=no).count()).max(least);
+        let mut line = known.waiting.iter().filter(|(_, w)| !untaken.contains(&w.lot.traits.kind));
+        let depth = upto.map_or(usize::MAX, |no| known.waiting.down_to(no)).max(least);
         let (numbers, waiters): (Vec<_>, Vec<_>) =
-            line.by_ref().take(depth).map(|(&no, &waiter)| (no, waiter)).unzip();
+            line.by_ref().take(depth).map(|(no, waiter)| (no, waiter.clone())).unzip();
         let is_whole = line.next().is_none();
+        drop(line);
         let runners: Vec<Runner> = known.running.values().cloned().collect();
         let scale = known.scale;
         drop(foresight);
@@ -302,7 +304,8 @@ fn seconds(until: Timestamp, now: Timestamp) -> f64 {
 
 fn waiting(waiter: &Waiter, now: Timestamp) -> Waiting {
     let due = waiter.due.map_or(0.0, |until| seconds(until, now));
-    Waiting { traits: waiter.traits, due, timeout: waiter.timeout.map(|most| most.as_secs_f64()) }
+    let Lot { traits, timeout } = *waiter.lot;
+    Waiting { traits, due, timeout: timeout.map(|most| most.as_secs_f64()) }
 }
 
 /// The part of its work that a job says is done.

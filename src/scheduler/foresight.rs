@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::waiters::{Lot, Waiters};
 use crate::domain::clock::Timestamp;
 use crate::domain::estimate::{History, Scale, Spread, Traits};
 use crate::domain::event::{Change, Commit, JobChange};
-use crate::domain::id::{AcceptNo, Fence, JobId};
+use crate::domain::id::{Fence, JobId};
 use crate::domain::job::Job;
 use crate::domain::json::canonical;
 use crate::domain::kind::Catalog;
@@ -32,7 +33,7 @@ pub(super) struct Foresight {
     pub(super) history: History,
     /// The runs that this server heard of, until those before it are known.
     heard: Option<Vec<(JobId, Traits, f64)>>,
-    /// What the arguments of jobs say, of those that have not ended.
+    /// What the arguments of jobs say that are about to be accepted, or wait outside the lines.
     args: HashMap<JobId, (u64, u64)>,
     /// The kinds that are declared: jobs of others wait outside the lines.
     kinds: HashSet<u64>,
@@ -43,7 +44,7 @@ pub(super) struct Foresight {
 pub(super) struct Known {
     /// In the order of their claims.
     pub(super) running: BTreeMap<Fence, Runner>,
-    pub(super) waiting: BTreeMap<AcceptNo, Waiter>,
+    pub(super) waiting: Waiters,
     /// The first estimate of each job, and when it was made.
     told: HashMap<JobId, (Instant, Spread)>,
     pub(super) scale: Scale,
@@ -55,16 +56,6 @@ pub(super) struct Runner {
     pub(super) job: Arc<Job>,
     pub(super) traits: Traits,
     pub(super) since: Instant,
-}
-
-/// A job without one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Waiter {
-    pub(super) job: JobId,
-    pub(super) traits: Traits,
-    /// When it comes into line; `None`: it is in line.
-    pub(super) due: Option<Timestamp>,
-    pub(super) timeout: Option<Duration>,
 }
 
 /// What arguments say of a run: which they are, and how large, by powers of two.
@@ -96,11 +87,11 @@ impl Foresight {
                 size: 0,
                 quarter: 0,
             };
-            let waiter = Waiter { job: job.job, traits, due: job.delayed_until, timeout: None };
             if !self.kinds.contains(&traits.kind) {
                 continue;
             }
-            self.queue(&job.queue).waiting.insert(job.accepted, waiter);
+            let (lot, due) = (Lot { traits, timeout: None }, job.delayed_until);
+            self.queue(&job.queue).waiting.insert(job.accepted, job.job, lot, due);
         }
     }
 
@@ -130,15 +121,9 @@ impl Foresight {
     pub(super) fn remember(&mut self, job: &Job, args: (u64, u64)) {
         let traits = Self::traits_with(job, args);
         let known = self.queue(&job.queue);
-        let mut is_there = false;
-        if let Some(waiter) = known.waiting.get_mut(&job.accepted) {
-            (waiter.traits, waiter.timeout, is_there) = (traits, job.timeout, true);
-        }
+        known.waiting.learn(job.accepted, Lot { traits, timeout: job.timeout });
         for runner in known.running.values_mut().filter(|runner| runner.job.id == job.id) {
-            (runner.traits, is_there) = (traits, true);
-        }
-        if is_there {
-            self.args.insert(job.id, args);
+            runner.traits = traits;
         }
     }
 
@@ -161,8 +146,12 @@ impl Foresight {
         self.args.remove(&job);
     }
 
+    /// What is known of a job that has not ended.
     pub(super) fn traits(&self, job: &Job) -> Traits {
-        Self::traits_with(job, self.args.get(&job.id).copied().unwrap_or_default())
+        let known = self.queues.get(&job.queue).and_then(|known| known.traits(job));
+        known.unwrap_or_else(|| {
+            Self::traits_with(job, self.args.get(&job.id).copied().unwrap_or_default())
+        })
     }
 
     /// With what its arguments say.
@@ -191,10 +180,7 @@ impl Foresight {
     /// Brings it up to date with a commit.
     pub(super) fn apply(&mut self, commit: &Commit) {
         for promoted in &commit.promoted {
-            let line = &mut self.queue(&promoted.queue).waiting;
-            if let Some(waiter) = line.get_mut(&promoted.accepted) {
-                waiter.due = None;
-            }
+            self.queue(&promoted.queue).waiting.promote(promoted.accepted);
         }
         for change in &commit.changes {
             self.take_in(change);
@@ -210,20 +196,24 @@ impl Foresight {
             self.history.add(traits, run.as_secs_f64());
             self.heard.iter_mut().for_each(|heard| heard.push((job.id, traits, run.as_secs_f64())));
         }
-        if job.state.is_terminal() {
+        // Who waits or runs has it from here on.
+        if is_taken || job.state.is_terminal() {
             self.args.remove(&job.id);
-            // What many took is given back once they are gone, by halves: else it would stay for ever.
-            if self.args.len() < self.args.capacity() / 8 {
-                self.args.shrink_to(self.args.len() * 2);
-            }
         }
     }
 }
 
 impl Known {
+    /// What is known of a job that waits or runs.
+    fn traits(&self, job: &Job) -> Option<Traits> {
+        let waiter = self.waiting.get(job.accepted).map(|waiter| waiter.lot.traits);
+        let runner = || self.running.values().find(|r| r.job.id == job.id).map(|r| r.traits);
+        waiter.or_else(runner)
+    }
+
     /// A job moved; how long its attempt ran, where one ended by that.
     fn follow(&mut self, job: &Arc<Job>, traits: Traits, is_taken: bool) -> Option<Duration> {
-        self.waiting.remove(&job.accepted);
+        self.waiting.remove(job.accepted);
         if let Some(fence) = job.open {
             let now = Instant::now();
             let runner = Runner { job: Arc::clone(job), traits, since: now };
@@ -238,8 +228,8 @@ impl Known {
         }
         if job.state == JobState::Queued && is_taken {
             let due = job.delayed.map(|(until, _)| until);
-            let waiter = Waiter { job: job.id, traits, due, timeout: job.timeout };
-            self.waiting.insert(job.accepted, waiter);
+            let lot = Lot { traits, timeout: job.timeout };
+            self.waiting.insert(job.accepted, job.id, lot, due);
         } else {
             self.told.remove(&job.id);
         }

@@ -210,9 +210,9 @@ impl Lines {
             && let Some(line) = self.by_queue.get_mut(&job.queue)
         {
             match takers {
-                Takers::Here => line.mine.insert(job.accepted),
+                Takers::Here => line.mine.insert(job.accepted, ()),
                 Takers::Elsewhere | Takers::Nowhere => {
-                    line.others.entry(job.kind.clone()).or_default().insert(job.accepted)
+                    line.others.entry(job.kind.clone()).or_default().insert(job.accepted, ())
                 }
             };
         }
@@ -223,7 +223,7 @@ impl Lines {
             self.delayed.remove(&(until, accepted));
         }
         if let Some(line) = self.by_queue.get_mut(queue)
-            && !line.mine.remove(accepted)
+            && line.mine.remove(accepted).is_none()
             && let Some(others) = line.others.get_mut(kind)
         {
             others.remove(accepted);

@@ -41,6 +41,7 @@ mod tell;
 mod tokens;
 mod unstarted;
 mod upload;
+mod waiters;
 mod waiting;
 mod workers;
 

@@ -4,26 +4,36 @@ use chrono::TimeDelta;
 use longhaul::domain::clock::Clock as _;
 use longhaul::domain::estimate::Estimate;
 use longhaul::domain::id::JobId;
-use longhaul::domain::kind::Catalog;
+use longhaul::domain::kind::{Catalog, Kind};
 use longhaul::domain::state::JobState;
 use longhaul::scheduler::handle::StartRequest;
 use serde_json::json;
 
 use super::rig::{Rig, life, with};
+use crate::support::gated::Seen;
 use crate::support::kinds::kind;
 
 /// A kind whose argument says how long it runs, one at a time.
 fn sized() -> Catalog {
-    with(kind("work", &["true", "{size}"]), 1)
+    with(Kind { retries: 1, ..kind("work", &["true", "{size}"]) }, 1)
+}
+
+/// What ran before: most are short; those of the large argument are not.
+async fn history(rig: &mut Rig, large: &str) {
+    for _ in 0..12 {
+        run(rig, "small", 10).await;
+        run(rig, "small", 10).await;
+        run(rig, large, 200).await;
+    }
+}
+
+fn request(size: &str) -> StartRequest {
+    let args = Some(json!({ "size": size }));
+    StartRequest { kind: "work".to_owned(), args, ..StartRequest::default() }
 }
 
 async fn start(rig: &Rig, size: &str) -> JobId {
-    let request = StartRequest {
-        kind: "work".to_owned(),
-        args: Some(json!({ "size": size })),
-        ..StartRequest::default()
-    };
-    rig.handle.start_job(request).await.unwrap().job.id
+    rig.handle.start_job(request(size)).await.unwrap().job.id
 }
 
 /// Runs a job for so long by the clock.
@@ -46,15 +56,7 @@ async fn ends_in(rig: &Rig, id: JobId) -> i64 {
 fn what_waits_over_a_restart_is_told_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let large = "x".repeat(5_000);
-    // Most are short; those of the large argument are not.
-    life(async {
-        let mut rig = Rig::new(folder.path(), sized()).await;
-        for _ in 0..12 {
-            run(&mut rig, "small", 10).await;
-            run(&mut rig, "small", 10).await;
-            run(&mut rig, &large, 200).await;
-        }
-    });
+    life(async { history(&mut Rig::new(folder.path(), sized()).await, &large).await });
     let (jobs, before) = life(async {
         let mut rig = Rig::new(folder.path(), sized()).await;
         let first = start(&rig, &large).await;
@@ -79,5 +81,26 @@ fn what_waits_over_a_restart_is_told_the_same() {
             let after = ends_in(&rig, id).await;
             assert!(near(after, before), "{after} s, and {before} s before");
         }
+    });
+}
+
+#[test]
+fn what_comes_back_into_line_is_told_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = "x".repeat(5_000);
+    life(async { history(&mut Rig::new(folder.path(), sized()).await, &large).await });
+    life(async {
+        let mut rig = Rig::new(folder.path(), sized()).await;
+        // Once all of before is known nothing is read from the store any more.
+        assert!(rig.handle.check_job(request(&large)).await.unwrap().estimate.is_some());
+        let id = start(&rig, &large).await;
+        assert_eq!(rig.spawned().await, id);
+        rig.ends(id, 1, JobState::Queued).await;
+        rig.clock.advance(TimeDelta::seconds(10));
+        assert_eq!(rig.next().await, Seen::Spawned(id, 2));
+        rig.runner.begin(id).await;
+        rig.reaches(id, JobState::Running).await;
+        let told = ends_in(&rig, id).await;
+        assert!(told > 150, "its kind alone runs for 10 s mostly: {told}");
     });
 }
