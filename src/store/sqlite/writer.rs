@@ -229,12 +229,12 @@ impl Desk {
         let (rows, since) = (self.conn.total_changes(), Instant::now());
         // At once with the lock: a transaction that began as a reader cannot always become one
         // that writes (SQLITE_BUSY in spite of the timeout).
-        let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
-        begun.map_err(|error| Rollback { failure: error.into(), began: false })?;
+        let begun = self.execute("BEGIN IMMEDIATE");
+        begun.map_err(|failure| Rollback { failure, began: false })?;
         let mut tx = Tx::new(&self.conn, &mut self.tally);
         let done = batch.iter_mut().try_for_each(|write| write.apply(&mut tx));
         let commit = tx.into_commit();
-        let done = done.and_then(|()| Ok(self.conn.execute_batch("COMMIT")?));
+        let done = done.and_then(|()| self.execute("COMMIT"));
         if let Err(failure) = done {
             return Err(self.roll_back(failure));
         }
@@ -249,6 +249,12 @@ impl Desk {
         if !commit.is_empty() {
             (self.on_commit)(&commit);
         }
+        Ok(())
+    }
+
+    /// Runs a statement that stays prepared: to read it anew takes a tenth of what the start of one job does.
+    fn execute(&self, sql: &str) -> Result<(), Failure> {
+        self.conn.prepare_cached(sql)?.execute(())?;
         Ok(())
     }
 
