@@ -65,6 +65,7 @@ macro_rules! honours_the_contract {
             filters::a_page_that_examined_enough_goes_on_where_it_was_cut,
             filters::what_is_few_is_found_in_any_order,
             filters::instants_of_acceptance_never_fall,
+            keep::jobs_that_are_pruned_together_are_each_their_own,
             keep::a_pruned_job_is_gone_as_a_whole,
             keep::a_removal_is_read_from_a_cursor_on,
             keep::what_has_not_ended_is_never_pruned,

@@ -10,7 +10,7 @@ use longhaul::domain::state::EndReason;
 use longhaul::store::filter::JobFilter;
 use longhaul::store::keep::{Kept, Prune, Pruned, Settled};
 
-use super::bed::{Bed, at, done, exit, job, key, labels, unrecorded, within};
+use super::bed::{Bed, at, done, exit, fresh_id, job, key, labels, unrecorded, within};
 
 /// A job that ended well, with all that may belong to one.
 async fn ended(bed: &Bed, new: NewJob) -> JobId {
@@ -212,4 +212,54 @@ pub(crate) async fn a_prune_ends_when_its_time_is_over(bed: Bed) {
     assert_eq!(answer, Pruned { looked_at: 1, removed: 1 });
     assert_eq!(bed.store.job(jobs[0]).await.unwrap(), None);
     assert_eq!(bed.store.kept().await.unwrap().jobs, 2);
+}
+
+/// What is pruned together goes as each would: in the order that was asked for, without those that may not.
+pub(crate) async fn jobs_that_are_pruned_together_are_each_their_own(bed: Bed) {
+    let bed = bed.declared().await;
+    let (mut jobs, mut folders, mut stay) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..40 {
+        let young = NewJob { created_at: at(10), idempotency: Some(key("young", 1)), ..job() };
+        let id = ended(&bed, if number == 20 { young } else { job() }).await;
+        jobs.push(id);
+        match number {
+            // Nothing of its folder is known to be in the store.
+            3 | 30 => settle(&bed, id, 1 << 20, None).await,
+            // Its log was not looked at yet.
+            7 => stay.push(id),
+            _ => settle(&bed, id, 3, Some(frames("abc"))).await,
+        }
+        match number {
+            3 | 30 => folders.push(id),
+            20 => stay.push(id),
+            _ => {}
+        }
+    }
+    let runs = bed.running(job()).await.job.id;
+    jobs.insert(11, runs);
+    jobs.insert(12, fresh_id());
+    within(bed.store.folders_gone(jobs.clone())).await.unwrap();
+    jobs.reverse();
+    let last = bed.store.last_event().await.unwrap().0;
+
+    assert_eq!(pruned(&bed, &jobs).await, (42, 38));
+    let changes = bed.record.commits().pop().unwrap().changes;
+    let told: Vec<_> = changes.iter().map(|c| (c.event.job, c.event.no.0, c.job.seq.0)).collect();
+    let mut left = Vec::new();
+    for &id in &jobs {
+        left.extend(bed.store.job(id).await.unwrap().map(|job| job.id));
+    }
+    stay.insert(1, runs);
+    stay.reverse();
+    assert_eq!(left, stay, "by age: a key, what runs, what was not looked at");
+    let gone = jobs[..].iter().filter(|id| !stay.contains(id) && **id != jobs[29]);
+    assert_eq!(told, gone.copied().zip(last + 1..).map(|(id, no)| (id, no, 5)).collect::<Vec<_>>());
+    let mut doomed = bed.store.doomed_folders(9).await.unwrap();
+    doomed.sort_unstable();
+    folders.sort_unstable();
+    assert_eq!(doomed, folders);
+    for id in stay {
+        assert_eq!(bed.store.attempts(id, 9, 9).await.unwrap().len(), 1);
+        assert!(bed.store.args(id).await.unwrap().is_some());
+    }
 }

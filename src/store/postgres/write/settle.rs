@@ -87,12 +87,6 @@ impl<'f> Kept<'f> {
     }
 }
 
-/// Says that the folder of a job is to be removed, by the server that works in this data folder.
-pub(super) async fn doom(tx: &Tx<'_>, job: JobId, home: &str) -> Result<(), Failure> {
-    tx.session.execute(DOOM, &[&vec![uuid(job.as_bytes())], &home]).await?;
-    Ok(())
-}
-
 /// These folders are gone.
 pub(in crate::store::postgres) struct FoldersGone(pub(in crate::store::postgres) Vec<JobId>);
 
