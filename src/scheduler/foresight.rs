@@ -33,7 +33,7 @@ pub(super) struct Foresight {
     pub(super) history: History,
     /// The runs that this server heard of, until those before it are known.
     heard: Option<Vec<(JobId, Traits, f64)>>,
-    /// What the arguments of jobs say that are about to be accepted, or wait outside the lines.
+    /// What the arguments of jobs say that are about to be accepted.
     args: HashMap<JobId, (u64, u64)>,
     /// The kinds that are declared: jobs of others wait outside the lines.
     kinds: HashSet<u64>,
@@ -146,12 +146,11 @@ impl Foresight {
         self.args.remove(&job);
     }
 
-    /// What is known of a job that has not ended.
+    /// What is known of a job that has not ended: what its row says, and what was noted of its arguments.
     pub(super) fn traits(&self, job: &Job) -> Traits {
-        let known = self.queues.get(&job.queue).and_then(|known| known.traits(job));
-        known.unwrap_or_else(|| {
-            Self::traits_with(job, self.args.get(&job.id).copied().unwrap_or_default())
-        })
+        let known = || self.queues.get(&job.queue).and_then(|known| known.args(job));
+        let args = self.args.get(&job.id).copied().or_else(known);
+        Self::traits_with(job, args.unwrap_or_default())
     }
 
     /// With what its arguments say.
@@ -197,18 +196,16 @@ impl Foresight {
             self.heard.iter_mut().for_each(|heard| heard.push((job.id, traits, run.as_secs_f64())));
         }
         // Who waits or runs has it from here on.
-        if is_taken || job.state.is_terminal() {
-            self.args.remove(&job.id);
-        }
+        self.args.remove(&job.id);
     }
 }
 
 impl Known {
-    /// What is known of a job that waits or runs.
-    fn traits(&self, job: &Job) -> Option<Traits> {
+    /// What the arguments of a job say that waits or runs.
+    fn args(&self, job: &Job) -> Option<(u64, u64)> {
         let waiter = self.waiting.get(job.accepted).map(|waiter| waiter.lot.traits);
         let runner = || self.running.values().find(|r| r.job.id == job.id).map(|r| r.traits);
-        waiter.or_else(runner)
+        waiter.or_else(runner).map(|traits| (traits.args, traits.size))
     }
 
     /// A job moved; how long its attempt ran, where one ended by that.
@@ -264,5 +261,104 @@ fn is_own_end(change: &Change) -> bool {
         | JobChange::Canceling
         | JobChange::Updated
         | JobChange::Removed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Event;
+    use crate::domain::id::{AcceptNo, EventNo, Seq};
+
+    fn row() -> Job {
+        Job {
+            id: JobId::from_bytes([7; 16]),
+            accepted: AcceptNo(1),
+            kind: "k".parse().unwrap(),
+            queue: "q".parse().unwrap(),
+            labels: crate::domain::label::Labels::default(),
+            state: JobState::Queued,
+            seq: Seq(1),
+            created_at: "2026-01-01T12:00:00Z".parse().unwrap(),
+            not_before: None,
+            delayed: None,
+            started_at: None,
+            cancel_requested_at: None,
+            cancel_note: None,
+            ended_at: None,
+            reason: None,
+            reason_text: None,
+            exit_code: None,
+            signal: None,
+            attempt: 0,
+            open: None,
+            max_attempts: 1,
+            failures: 0,
+            losses: 0,
+            timeout: None,
+            worker: None,
+            usage: None,
+            has_result: false,
+            idempotency_key: None,
+            retry_of: None,
+            started_by: Some("alice".parse().unwrap()),
+            canceled_by: None,
+            cancel_forced: false,
+        }
+    }
+
+    fn commit(job: Job) -> Commit {
+        let event = Event {
+            no: EventNo(job.seq.0),
+            job: job.id,
+            seq: job.seq,
+            at: job.created_at,
+            change: JobChange::Updated,
+            state: job.state,
+            before: Some(JobState::Queued),
+            attempt: None,
+        };
+        Commit { changes: vec![Change { event, job: Arc::new(job) }], ..Commit::default() }
+    }
+
+    /// A restart knows at first no more than that a job waits; its row says who asked, and when.
+    #[test]
+    fn who_asked_is_read_off_the_row_though_the_line_does_not_know_yet() {
+        let kinds = HashSet::from([Traits::key("k")]);
+        let mut foresight = Foresight { kinds, ..Foresight::default() };
+        let job = row();
+        foresight.load_waiting(&[Waiting {
+            job: job.id,
+            queue: job.queue.clone(),
+            kind: job.kind.clone(),
+            accepted: job.accepted,
+            delayed_until: None,
+        }]);
+        let claimed = Job { open: Some(Fence(1)), attempt: 1, seq: Seq(2), ..job };
+        foresight.apply(&commit(claimed.clone()));
+        let runner = foresight.queue(&claimed.queue).running[&Fence(1)].traits;
+        assert_eq!(runner, Foresight::traits_with(&claimed, (0, 0)));
+        assert_eq!(runner.caller, Traits::key(&Some("alice")));
+    }
+
+    /// What its arguments say goes with a job, and nothing of it stays behind.
+    #[test]
+    fn what_arguments_say_goes_with_the_job_to_its_end() {
+        let kinds = HashSet::from([Traits::key("k")]);
+        let mut foresight = Foresight { kinds, ..Foresight::default() };
+        let job = row();
+        foresight.know_args(job.id, &serde_json::json!({ "size": 3 }));
+        let args = of_args(&serde_json::json!({ "size": 3 }));
+        let claimed = Job { open: Some(Fence(1)), attempt: 1, ..job.clone() };
+        for job in [job.clone(), claimed.clone(), job.clone(), claimed] {
+            foresight.apply(&commit(job.clone()));
+            let traits = foresight.traits(&job);
+            assert_eq!((traits.args, traits.size), args, "{job:?}");
+            assert!(foresight.args.is_empty());
+        }
+        let ended = Job { state: JobState::Succeeded, ..job };
+        foresight.apply(&commit(ended.clone()));
+        let known = foresight.queue(&ended.queue);
+        assert_eq!((known.waiting.iter().count(), known.running.len()), (0, 0));
     }
 }

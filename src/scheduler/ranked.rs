@@ -10,6 +10,9 @@ use crate::domain::id::AcceptNo;
 /// How many numbers a block holds before it is cut in two.
 const BLOCK: usize = 512;
 
+/// A block has room for at most so many times what is in it, so that what is left of a long line takes little.
+const SPARE: usize = 8;
+
 /// Numbers, and what belongs to each.
 #[derive(Debug, Clone)]
 pub(super) struct Ranked<V> {
@@ -47,14 +50,20 @@ impl<V> Ranked<V> {
             return true;
         };
         let Err(place) = place_in(block, number) else { return false };
-        block.insert(place, (number, value));
-        if block.len() > BLOCK {
-            // Rising numbers fill the last block: leave the old one nearly full, not half.
-            let cut = if place == BLOCK { BLOCK } else { BLOCK / 2 };
-            let upper = block.split_off(cut);
+        self.len += 1;
+        if block.len() < BLOCK {
+            block.insert(place, (number, value));
+        } else if place == BLOCK {
+            // Rising numbers fill the last block: leave the old one full, not half.
+            self.blocks.insert(at + 1, vec![(number, value)]);
+        } else {
+            let mut upper = block.split_off(BLOCK / 2);
+            match place.checked_sub(BLOCK / 2) {
+                Some(place) => upper.insert(place, (number, value)),
+                None => block.insert(place, (number, value)),
+            }
             self.blocks.insert(at + 1, upper);
         }
-        self.len += 1;
         true
     }
 
@@ -66,6 +75,8 @@ impl<V> Ranked<V> {
         let (_, value) = block.remove(place);
         if block.is_empty() {
             self.blocks.remove(at);
+        } else if block.capacity() > SPARE * block.len() {
+            block.shrink_to(SPARE / 2 * block.len());
         }
         self.len -= 1;
         Some(value)
@@ -156,5 +167,24 @@ mod tests {
         }
         assert!(set.blocks.len() <= 100_000 / BLOCK + 1, "{} blocks", set.blocks.len());
         assert_eq!(set.below(AcceptNo(77_777)), 77_777);
+        assert!(room(&set) <= 100_000 + BLOCK, "room for {}", room(&set));
+    }
+
+    #[test]
+    fn what_is_left_of_many_takes_little() {
+        let mut set = RankedSet::default();
+        for number in 0..100_000 {
+            set.insert(AcceptNo(number), ());
+        }
+        for number in (0..100_000).filter(|number| number % 500 != 0) {
+            set.remove(AcceptNo(number));
+        }
+        assert_eq!(set.len(), 200);
+        assert!(room(&set) <= 200 * SPARE, "room for {}", room(&set));
+    }
+
+    fn room(set: &RankedSet) -> usize {
+        // A number alone takes eight bytes, with `()` beside it, too.
+        set.blocks.iter().map(Vec::capacity).sum()
     }
 }

@@ -1,7 +1,7 @@
 //! The jobs of a queue that have no open attempt, as estimates see them.
 //!
-//! A queue may hold 100,000 of them, so each takes as few bytes as it can: 48, and 8 more for its number in
-//! the line. What several have in common is kept once.
+//! A queue may hold 100,000 of them, so each takes as few bytes as it can: 48. What several have in common is kept
+//! once, in about 90 bytes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub(super) struct Waiters {
     lots: HashSet<Arc<Lot>>,
     /// How many somebody had when that was looked at last.
     kept: usize,
+    /// How many jobs there were at most since.
+    most: usize,
 }
 
 impl Waiters {
@@ -52,11 +54,17 @@ impl Waiters {
     ) {
         let lot = self.shared(lot);
         self.line.insert(accepted, Waiter { job, lot, due });
+        self.most = self.most.max(self.line.len());
     }
 
     /// Takes a job out.
     pub(super) fn remove(&mut self, accepted: AcceptNo) -> Option<Waiter> {
-        self.line.remove(accepted)
+        let waiter = self.line.remove(accepted);
+        // What many had is given back once half of them are gone: else it would stay for ever.
+        if self.lots.len() > FEW && self.line.len() <= self.most / 2 {
+            self.let_go();
+        }
+        waiter
     }
 
     /// What is known of a job.
@@ -71,11 +79,15 @@ impl Waiters {
         }
     }
 
-    /// More is known of a job now; `false`: it is not there.
-    pub(super) fn learn(&mut self, accepted: AcceptNo, lot: Lot) -> bool {
-        let lot = self.shared(lot);
-        let waiter = self.line.get_mut(accepted);
-        waiter.map(|waiter| waiter.lot = lot).is_some()
+    /// More is known of a job now, where it is there.
+    pub(super) fn learn(&mut self, accepted: AcceptNo, lot: Lot) {
+        if self.line.contains(accepted) {
+            let lot = self.shared(lot);
+            self.line
+                .get_mut(accepted)
+                .into_iter()
+                .for_each(|waiter| waiter.lot = Arc::clone(&lot));
+        }
     }
 
     /// All of them, in the order of their acceptance.
@@ -95,13 +107,18 @@ impl Waiters {
         }
         // Looked through each time that it has doubled: that costs each new lot the same, however many there are.
         if self.lots.len() >= FEW.max(2 * self.kept) {
-            self.lots.retain(|lot| Arc::strong_count(lot) > 1);
-            self.lots.shrink_to(FEW.max(2 * self.lots.len()));
-            self.kept = self.lots.len();
+            self.let_go();
         }
         let lot = Arc::new(lot);
         self.lots.insert(Arc::clone(&lot));
         lot
+    }
+
+    /// Lets go of the lots that nobody has any more.
+    fn let_go(&mut self) {
+        self.lots.retain(|lot| Arc::strong_count(lot) > 1);
+        self.lots.shrink_to(FEW.max(2 * self.lots.len()));
+        (self.kept, self.most) = (self.lots.len(), self.line.len());
     }
 }
 
@@ -135,6 +152,19 @@ mod tests {
             let lot = &waiters.get(AcceptNo(number)).unwrap().lot;
             assert_eq!((lot.traits.args, Arc::strong_count(lot)), (args, jobs + 1));
         }
+    }
+
+    #[test]
+    fn a_line_that_drains_leaves_nothing() {
+        let mut waiters = Waiters::default();
+        for number in 0_u32..10_000 {
+            waiters.insert(AcceptNo(number.into()), id(number), lot(number.into()), None);
+        }
+        for number in 0..9_990 {
+            waiters.remove(AcceptNo(number));
+        }
+        assert!(waiters.lots.len() <= FEW, "{} lots for 10 jobs", waiters.lots.len());
+        assert!(waiters.lots.capacity() <= 8 * FEW, "room for {}", waiters.lots.capacity());
     }
 
     #[test]

@@ -2,9 +2,8 @@
 //! an index: by the plans that it really took, of kept statements too, as `auto_explain` writes them down.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use longhaul::domain::id::{AcceptNo, EventNo, JobId};
+use longhaul::domain::id::{AcceptNo, EventNo};
 use longhaul::domain::job::NewJob;
 use longhaul::domain::state::{EndReason, JobState};
 use longhaul::store::filter::JobFilter;
@@ -14,7 +13,7 @@ use longhaul::store::query::{JobOrder, JobsQuery, Page};
 use longhaul::store::{CommitSink, Store};
 
 use super::batches::{end, start, together};
-use super::bed::{Backend, Bed, at, done, exit, job, key, kind, labels, queue, within, worker};
+use super::bed::{Backend, Bed, at, done, exit, job, key, kind, labels, queue, worker};
 use crate::support::filled_postgres::add_ended;
 use crate::support::postgres::{Cluster, client};
 
@@ -187,11 +186,6 @@ async fn what_shares_a_transaction_shares_its_statements() {
     assert_eq!(told, vec!["Succeeded Seq(4)"; SHARED]);
     let keyed = |n: usize| NewJob { idempotency: Some(key(&n.to_string(), 1)), ..job() };
     together(&bed, (0..SHARED).map(|n| start(&bed, keyed(n))).collect()).await;
-    let gone: Vec<_> = running.iter().map(|claim| claim.job.id).collect();
-    let settled = |&job: &JobId| Settled { job, log_bytes: 0, logs: Some(Vec::new()) };
-    within(bed.store.settle(gone.iter().map(settled).collect())).await.unwrap();
-    let prune = Prune { jobs: gone, keys_before: at(1), at: at(1), within: Duration::from_secs(9) };
-    assert_eq!(within(bed.store.prune(prune)).await.unwrap().removed, SHARED);
     drop(bed);
     let log = cluster.log();
     let asked = |what: &str| log[before..].matches(what).count();
@@ -201,9 +195,6 @@ async fn what_shares_a_transaction_shares_its_statements() {
     let (keys, jobs) = (asked("AS asked (key, caller)"), asked("INSERT INTO job_args (job, args)"));
     // Each time before them is a job that makes them wait.
     assert_eq!((keys, jobs), (1, 3), "{log}");
-    // One, as there may be time for no more, and then sixteen by sixteen.
-    let removed = (asked("AS removal (no, job)"), asked("DELETE FROM jobs WHERE accept_no"));
-    assert_eq!(removed, (4, 4), "{log}");
 }
 
 /// Adds jobs that wait, numbered from `from` on.

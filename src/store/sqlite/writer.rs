@@ -252,7 +252,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Runs a statement that stays prepared: to read it anew takes a tenth of what the start of one job does.
+    /// Runs a statement that stays prepared: reading BEGIN and COMMIT anew took an eighth of the time for one start.
     fn execute(&self, sql: &str) -> Result<(), Failure> {
         self.conn.prepare_cached(sql)?.execute(())?;
         Ok(())
