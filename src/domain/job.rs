@@ -148,6 +148,45 @@ impl Job {
     pub fn is_in_line(&self) -> bool {
         self.state == JobState::Queued && self.open.is_none() && self.delayed.is_none()
     }
+
+    /// One that was just accepted, for tests that need a job and care for little of it.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self {
+            id: JobId::from_bytes([7; 16]),
+            accepted: AcceptNo(1),
+            kind: "k".parse().unwrap(),
+            queue: "q".parse().unwrap(),
+            labels: Labels::default(),
+            state: JobState::Queued,
+            seq: Seq(1),
+            created_at: "2026-01-01T12:00:00Z".parse().unwrap(),
+            not_before: None,
+            delayed: None,
+            started_at: None,
+            cancel_requested_at: None,
+            cancel_note: None,
+            ended_at: None,
+            reason: None,
+            reason_text: None,
+            exit_code: None,
+            signal: None,
+            attempt: 0,
+            open: None,
+            max_attempts: 1,
+            failures: 0,
+            losses: 0,
+            timeout: None,
+            worker: None,
+            usage: None,
+            has_result: false,
+            idempotency_key: None,
+            retry_of: None,
+            started_by: None,
+            canceled_by: None,
+            cancel_forced: false,
+        }
+    }
 }
 
 /// What a command said of itself; never implies a state.

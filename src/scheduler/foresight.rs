@@ -268,43 +268,10 @@ fn is_own_end(change: &Change) -> bool {
 mod tests {
     use super::*;
     use crate::domain::event::Event;
-    use crate::domain::id::{AcceptNo, EventNo, Seq};
+    use crate::domain::id::{EventNo, Seq};
 
     fn row() -> Job {
-        Job {
-            id: JobId::from_bytes([7; 16]),
-            accepted: AcceptNo(1),
-            kind: "k".parse().unwrap(),
-            queue: "q".parse().unwrap(),
-            labels: crate::domain::label::Labels::default(),
-            state: JobState::Queued,
-            seq: Seq(1),
-            created_at: "2026-01-01T12:00:00Z".parse().unwrap(),
-            not_before: None,
-            delayed: None,
-            started_at: None,
-            cancel_requested_at: None,
-            cancel_note: None,
-            ended_at: None,
-            reason: None,
-            reason_text: None,
-            exit_code: None,
-            signal: None,
-            attempt: 0,
-            open: None,
-            max_attempts: 1,
-            failures: 0,
-            losses: 0,
-            timeout: None,
-            worker: None,
-            usage: None,
-            has_result: false,
-            idempotency_key: None,
-            retry_of: None,
-            started_by: Some("alice".parse().unwrap()),
-            canceled_by: None,
-            cancel_forced: false,
-        }
+        Job { started_by: Some("alice".parse().unwrap()), ..Job::sample() }
     }
 
     fn commit(job: Job) -> Commit {

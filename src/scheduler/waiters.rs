@@ -81,12 +81,9 @@ impl Waiters {
 
     /// More is known of a job now, where it is there.
     pub(super) fn learn(&mut self, accepted: AcceptNo, lot: Lot) {
-        if self.line.contains(accepted) {
-            let lot = self.shared(lot);
-            self.line
-                .get_mut(accepted)
-                .into_iter()
-                .for_each(|waiter| waiter.lot = Arc::clone(&lot));
+        let lot = self.shared(lot);
+        if let Some(waiter) = self.line.get_mut(accepted) {
+            waiter.lot = lot;
         }
     }
 

@@ -1,12 +1,14 @@
 //! Contract 8 on PostgreSQL: beside many jobs that ended, whatever is asked and written all the time reads rows by
 //! an index: by the plans that it really took, of kept statements too, as `auto_explain` writes them down.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use longhaul::domain::id::{AcceptNo, EventNo};
-use longhaul::domain::job::NewJob;
+use longhaul::domain::id::{AcceptNo, EventNo, JobId};
+use longhaul::domain::job::{NewJob, Progress};
 use longhaul::domain::state::{EndReason, JobState};
 use longhaul::store::filter::JobFilter;
+use longhaul::store::fleet::{LogPart, Said, Upload, Uploaded};
 use longhaul::store::keep::{Prune, Settled};
 use longhaul::store::postgres::{Options, PostgresStore};
 use longhaul::store::query::{JobOrder, JobsQuery, Page};
@@ -14,7 +16,8 @@ use longhaul::store::{CommitSink, Store};
 
 use super::batches::{end, start, together};
 use super::bed::{Backend, Bed, at, done, exit, job, key, kind, labels, queue, worker};
-use crate::support::filled_postgres::add_ended;
+use super::fleet::fleet;
+use crate::support::filled_postgres::{add_ended, add_ended_behind};
 use crate::support::postgres::{Cluster, client};
 
 /// How many jobs wait in a line that nobody looked at yet.
@@ -48,6 +51,13 @@ async fn writes(bed: &Bed, round: u32) {
     bed.start(NewJob { id: super::bed::fresh_id(), ..keyed }).await;
     for claim in bed.claim(4, at(i64::from(round))).await {
         done(bed.started(&claim).await);
+        let part = LogPart { number: 1, until: 1, frames: vec![1], ..LogPart::default() };
+        let (job, fence) = (claim.job.id, claim.fence);
+        let upload = Upload { job, fence, part, room: 9, is_late: false };
+        assert_eq!(fleet(bed).upload(upload).await.unwrap(), Uploaded::Done);
+        let (percent, current, total, message) = (Some(1.0), None, None, None);
+        let progress = Progress { percent, current, total, message, updated_at: at(0) };
+        done(fleet(bed).say(Said { job, fence, progress }).await.unwrap());
         store.interrupt(vec![(claim.job.id, claim.fence)]).await.unwrap();
         let reason = if claim.job.max_attempts > 1 { EndReason::ExitCode } else { EndReason::Ok };
         let ended = done(bed.finish(&claim, exit(reason, 0)).await);
@@ -65,6 +75,29 @@ async fn writes(bed: &Bed, round: u32) {
     let canceled = bed.start_one().await.id;
     bed.cancel(canceled).await.unwrap();
     store.see_worker(worker("here")).await.unwrap();
+}
+
+/// The same of several jobs at once.
+async fn writes_together(bed: &Bed, round: u32) {
+    const JOBS: usize = 12;
+    let keyed = |n: usize| {
+        let key = key(&format!("{round}.{n}"), 1);
+        NewJob { idempotency: Some(key), labels: labels(&[("a", "b")]), ..job() }
+    };
+    together(bed, (0..JOBS).map(|n| start(bed, keyed(n))).collect()).await;
+    let mut claims = Vec::new();
+    while claims.len() < JOBS {
+        claims.extend(bed.claim(16, at(i64::from(round))).await);
+    }
+    let ok = || exit(EndReason::Ok, 0);
+    together(bed, claims.iter().map(|claim| end(bed, claim, ok())).collect()).await;
+    let ended: Vec<_> = claims.iter().map(|claim| claim.job.id).collect();
+    let settled = |&job: &JobId| Settled { job, log_bytes: 1, logs: Some(Vec::new()) };
+    bed.store.settle(ended.iter().map(settled).collect()).await.unwrap();
+    let within = std::time::Duration::from_secs(9);
+    let prune = Prune { jobs: ended.clone(), keys_before: at(9), at: at(9), within };
+    bed.store.prune(prune).await.unwrap();
+    bed.store.folders_gone(ended).await.unwrap();
 }
 
 /// What is asked all the time.
@@ -104,6 +137,17 @@ async fn reads(bed: &Bed) {
     store.open_attempts().await.unwrap();
     store.unsettled(AcceptNo::default(), 9).await.unwrap();
     store.workers(at(0), 9).await.unwrap();
+    store.doomed_folders(9).await.unwrap();
+    let fleet = fleet(bed);
+    fleet.members().await.unwrap();
+    fleet.said().await.unwrap();
+    fleet.uploaded(some, (0, 0)).await.unwrap();
+    fleet.may_lack(vec![some]).await.unwrap();
+    fleet.rests(AcceptNo::default(), 9).await.unwrap();
+    fleet.printed(some).await.unwrap();
+    fleet.is_carried(some).await.unwrap();
+    fleet.unknown(vec![some]).await.unwrap();
+    fleet.doomed_objects(9).await.unwrap();
 }
 
 /// What reads a large table from its beginning to its end, with its statement.
@@ -135,6 +179,80 @@ async fn beside_many_jobs_that_ended_every_row_is_found_by_an_index() {
     let count = "SELECT count(*) FROM job_args WHERE args = 'x'";
     client(&url).await.query(count, &[]).await.unwrap();
     assert_eq!(scans(&cluster.log()).len(), 1);
+}
+
+/// What one step of a plan may come by, in rows; what it looks at for one and at each of its beginnings, in pages.
+const ROWS: u64 = 1_200;
+const PAGES: (u64, u64) = (4, 50);
+
+/// The first number behind `name` in a line.
+fn number(line: &str, name: &str) -> Option<u64> {
+    let digits = line.split_once(name)?.1;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+/// The step of a plan that looks through more of a table or an index than it was to find.
+fn walk(plan: &str) -> Option<&str> {
+    let mut lines = plan.lines().peekable();
+    while let Some(step) = lines.next() {
+        let Some((what, actual)) = step.split_once("(actual ") else { continue };
+        let loops = number(actual, "loops=")?;
+        let mut rows = number(actual, "rows=")? * loops;
+        let mut pages = 0;
+        while let Some(line) = lines.next_if(|line| !line.contains("(cost=")) {
+            if line.contains("Rows Removed by") {
+                rows += number(line, ": ")? * loops;
+            } else if line.contains("Buffers: shared") && pages == 0 {
+                pages = [" hit=", " read="].iter().filter_map(|name| number(line, name)).sum();
+            }
+        }
+        let is_stored = ["Seq Scan on ", "Index Scan ", "Index Only Scan ", "Heap Scan on "];
+        let is_walk = rows > ROWS || pages > PAGES.0 * rows + PAGES.1 * loops;
+        if is_walk && is_stored.iter().any(|scan| what.contains(scan)) {
+            return Some(step);
+        }
+    }
+    None
+}
+
+/// Statements are planned once and kept, perhaps while there was nothing: a server that begins on an empty database
+/// must not read through all that came since, before PostgreSQL has taken note of how much it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_planned_for_empty_tables_reads_little_of_full_ones() {
+    let cluster = tokio::task::spawn_blocking(Cluster::own).await.unwrap();
+    let schema = cluster.schema().await;
+    let person = client(&schema).await;
+    for sql in ["ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()"] {
+        person.batch_execute(sql).await.unwrap();
+    }
+    let analyzed = "%20-cauto_explain.log_analyze%3Don%20-cauto_explain.log_timing%3Doff\
+                    %20-cauto_explain.log_buffers%3Don%20-cauto_explain.log_nested_statements%3Don";
+    let bed = Bed::new(Url(format!("{schema}{EXPLAINED}{analyzed}"))).declared().await;
+    for round in 0..8 {
+        writes(&bed, round).await;
+        writes_together(&bed, round).await;
+        reads(&bed).await;
+    }
+    add_ended_behind(&person, 1_000, ENDED, 1_700_001_000_000).await;
+    let before = cluster.log().len();
+    for round in 8..12 {
+        writes(&bed, round).await;
+        writes_together(&bed, round).await;
+        reads(&bed).await;
+    }
+    drop(bed);
+    let log = cluster.log();
+    let plans: Vec<_> = log[before..].split("Query Text: ").skip(1).collect();
+    assert!(plans.len() > 100, "{log}");
+    let walks: BTreeMap<&str, &str> =
+        plans.iter().filter_map(|plan| Some((walk(plan)?.trim(), *plan))).collect();
+    assert!(walks.is_empty(), "{walks:#?}");
+    // It would be seen.
+    let all = "SELECT count(*) FROM jobs WHERE timeout_ms = 7";
+    client(&format!("{schema}{EXPLAINED}{analyzed}")).await.query(all, &[]).await.unwrap();
+    let log = cluster.log();
+    assert!(walk(log.rsplit("Query Text: ").next().unwrap()).is_some(), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,41 +30,7 @@ fn ask(
 }
 
 fn row(id: JobId, seq: i64) -> Arc<Job> {
-    let at = Timestamp::UNIX_EPOCH;
-    Arc::new(Job {
-        id,
-        accepted: crate::domain::id::AcceptNo(1),
-        kind: "k".parse().unwrap(),
-        queue: "q".parse().unwrap(),
-        labels: crate::domain::label::Labels::default(),
-        state: JobState::Running,
-        seq: Seq(seq),
-        created_at: at,
-        not_before: None,
-        delayed: None,
-        started_at: None,
-        cancel_requested_at: None,
-        cancel_note: None,
-        ended_at: None,
-        reason: None,
-        reason_text: None,
-        exit_code: None,
-        signal: None,
-        attempt: 1,
-        open: None,
-        max_attempts: 1,
-        failures: 0,
-        losses: 0,
-        timeout: None,
-        worker: None,
-        usage: None,
-        has_result: false,
-        idempotency_key: None,
-        retry_of: None,
-        started_by: None,
-        canceled_by: None,
-        cancel_forced: false,
-    })
+    Arc::new(Job { id, seq: Seq(seq), state: JobState::Running, attempt: 1, ..Job::sample() })
 }
 
 fn told_of(id: JobId, seq: i64) -> Told {

@@ -250,7 +250,7 @@ SELECT
     (SELECT count(*)
      FROM jobs
      WHERE delayed_until IS NOT NULL
-       AND queue = $1),
+       AND queue || '' = $1),
     (SELECT count(*)
      FROM jobs
      WHERE open_fence IS NOT NULL

@@ -41,13 +41,25 @@ pub(super) struct Settings {
     pub(super) transaction: &'static str,
 }
 
-/// For those that only read.
+/// For those that only read. A page of anything is found by walking an index from its place on, and what belongs
+/// to each row by its key: what the planner knows of a table may be of when it was empty, or nothing, and what is
+/// quickest then (all of it, sorted or hashed) takes seconds of a large one (tests/store/plans.rs).
 pub(super) const READING: Settings = Settings {
     session: "SET statement_timeout = '15s';
         SET lock_timeout = '8s';
+        SET enable_seqscan = off;
+        SET enable_bitmapscan = off;
+        SET enable_hashjoin = off;
+        SET enable_mergejoin = off;
+        SET jit = off;
         SET default_transaction_read_only = on",
     transaction: "SET LOCAL statement_timeout = '15s';
         SET LOCAL lock_timeout = '8s';
+        SET LOCAL enable_seqscan = off;
+        SET LOCAL enable_bitmapscan = off;
+        SET LOCAL enable_hashjoin = off;
+        SET LOCAL enable_mergejoin = off;
+        SET LOCAL jit = off;
         SET LOCAL transaction_read_only = on",
 };
 

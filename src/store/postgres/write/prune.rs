@@ -74,8 +74,7 @@ async fn prunable(
 /// about by its key whatever the planner believes of the tables; those of many at once would not.
 async fn remove(tx: &mut Tx<'_>, prune: &Prune, going: Vec<(Job, bool)>) -> Result<(), Failure> {
     let (session, home, first) = (tx.session, &*tx.home, tx.numbers.event + 1);
-    let numbered = || going.iter().zip(first..);
-    let removals = numbered().map(|((job, has_folder), no)| async move {
+    let removals = going.iter().zip(first..).map(|((job, has_folder), no)| async move {
         let (job_no, id) = (job.accepted.0, uuid(job.id.as_bytes()));
         let removal: Parameters<'_> = &[&no, &millis(prune.at), &job_no];
         let folders: Parameters<'_> = &[&job_no, has_folder, &home, &id];

@@ -121,14 +121,15 @@ WHERE jobs.id = found.id
   AND kept_log_bytes IS NULL
 RETURNING jobs.accept_no, jobs.id, jobs.attempt";
 
-/// By keys, each worker by its `id`. What other workers printed stays.
+/// By keys, chunk by chunk: as a join it may begin with the workers, and come by every attempt there is. What other
+/// workers printed stays.
 const DELETE_CHUNKS: &str = "
 DELETE FROM log_chunks
-USING attempts JOIN workers ON workers.id = attempts.worker
-WHERE log_chunks.job = ANY ($1)
-  AND attempts.job = log_chunks.job
-  AND attempts.number = log_chunks.number
-  AND workers.home = $2";
+WHERE job = ANY ($1)
+  AND (SELECT workers.home
+       FROM attempts JOIN workers ON workers.id = attempts.worker
+       WHERE attempts.job = log_chunks.job
+         AND attempts.number = log_chunks.number) = $2";
 
 /// By its key.
 const DELETE_PROGRESS: &str = "DELETE FROM job_progress WHERE job = ANY ($1)";
