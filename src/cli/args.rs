@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::config::nearest;
 
+/// So many arrays may lie in each other around a text.
+const DEEPEST: u32 = 8;
+
 /// Puts `pairs` over `input`. Each problem is a line for a person.
 pub(super) fn build(
     input: Map<String, Value>,
@@ -27,7 +30,7 @@ pub(super) fn build(
             },
             Some((name, text, false)) => {
                 let rule = resolve(schema, &schema["properties"][name]);
-                read(schema, rule, text).map(|value| (name, value)).map_err(|expected| {
+                read(schema, rule, text, 0).map(|value| (name, value)).map_err(|expected| {
                     format!("{name}: `{text}` is not valid: expected {expected}")
                 })
             }
@@ -90,7 +93,7 @@ fn resolve<'s>(schema: &'s Value, rule: &'s Value) -> &'s Value {
 }
 
 /// The value that `text` is under `rule`, or what was expected.
-fn read(schema: &Value, rule: &Value, text: &str) -> Result<Value, String> {
+fn read(schema: &Value, rule: &Value, text: &str, depth: u32) -> Result<Value, String> {
     let types: Vec<&str> = match &rule["type"] {
         Value::String(one) => vec![one],
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
@@ -116,8 +119,9 @@ fn read(schema: &Value, rule: &Value, text: &str) -> Result<Value, String> {
         };
         match json.as_ref().filter(|value| fits(value)) {
             Some(value) => return Ok(value.clone()),
-            None if name == "array" => {
-                let item = read(schema, resolve(schema, &rule["items"]), text);
+            // A rule may refer to itself: an array of arrays without end takes no such text.
+            None if name == "array" && depth < DEEPEST => {
+                let item = read(schema, resolve(schema, &rule["items"]), text, depth + 1);
                 return item.map(|item| Value::Array(vec![item]));
             }
             None => expected.push(expectation(name)),
@@ -136,6 +140,7 @@ fn expectation(name: &str) -> &'static str {
         "boolean" => "`true` or `false`",
         "null" => "`null`",
         "object" => "a JSON object",
+        "array" => "a JSON array",
         _ => "another type",
     }
 }
@@ -169,6 +174,18 @@ mod tests {
     fn built(pairs: &[&str]) -> Result<Value, Vec<String>> {
         let pairs: Vec<_> = pairs.iter().map(|&pair| pair.to_owned()).collect();
         build(Map::new(), &pairs, &schema()).map(Value::Object)
+    }
+
+    #[test]
+    fn a_rule_that_refers_to_itself_takes_no_text() {
+        let tree = json!({"type": "array", "items": {"$ref": "#/$defs/tree"}});
+        let schema = json!({
+            "properties": {"tree": {"$ref": "#/$defs/tree"}}, "$defs": {"tree": tree},
+        });
+        let built = |pair: &str| build(Map::new(), &[pair.to_owned()], &schema);
+        let problems = built("tree=x").unwrap_err();
+        assert!(problems[0].contains("expected a JSON array"), "{problems:?}");
+        assert_eq!(json!(built("tree=[[],[]]").unwrap()), json!({"tree": [[], []]}));
     }
 
     #[test]

@@ -13,16 +13,18 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{Client, ClientError, Credentials, read};
+use super::client::{Client, Credentials, read};
 use super::exit::{DONE, FAILED, Failure};
-use super::ids::SMALL;
-use super::model::{JobId, Named, Page};
-use super::operations::{JOB_IDS, KINDS, QUEUES};
+use super::ids::{SMALL, matching, may_begin};
+use super::model::{JobId, Named};
+use super::operations::{KINDS, QUEUES};
 use super::typed::{self, WholeWords};
 use super::{Cli, endpoint, output};
 
 /// By which the shell calls back. A name of its own: a job's command may itself complete something.
 const VARIABLE: &str = "LONGHAUL_COMPLETE";
+/// So many ids are offered.
+const CANDIDATES: usize = SMALL as usize;
 /// Longer than that nobody waits for a candidate.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -70,13 +72,15 @@ pub(super) fn answer(arguments: &[OsString]) -> bool {
 /// The ids that begin as `current` does, the newest first.
 pub(super) fn jobs(current: &OsStr) -> Vec<CompletionCandidate> {
     let start = current.to_string_lossy().to_ascii_lowercase();
+    if !may_begin(&start) {
+        return Vec::new();
+    }
     let filter = if start.is_empty() { json!({}) } else { json!({"text": start}) };
     let jobs = ask(|client| async move {
-        let variables = json!({"filter": filter, "first": SMALL});
-        let page: Page = read(JOB_IDS, &client.field(JOB_IDS, &variables, "jobs").await?)?;
-        page.nodes.iter().map(|row| read(JOB_IDS, row)).collect::<Result<Vec<JobId>, _>>()
+        let fits = |job: &JobId| job.id.starts_with(&start);
+        matching(&client, &filter, SMALL, fits, CANDIDATES).await
     });
-    let jobs = jobs.into_iter().filter(|job| job.id.starts_with(&start));
+    let jobs = jobs.into_iter();
     jobs.map(|job| {
         let help = output::one_line(&format!("{} {}", job.kind.name, job.state));
         CompletionCandidate::new(job.id).help(Some(help.into()))
@@ -117,9 +121,7 @@ pub(super) fn queues(current: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// Asks the server that the line would ask once it is complete; nothing, where it does not answer as expected.
-fn ask<T, F: Future<Output = Result<Vec<T>, ClientError>>>(
-    question: impl FnOnce(Client) -> F,
-) -> Vec<T> {
+fn ask<T, E, F: Future<Output = Result<Vec<T>, E>>>(question: impl FnOnce(Client) -> F) -> Vec<T> {
     let asked = || {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         let endpoint = endpoint(&typed::global(&arguments)).ok()?;
@@ -134,7 +136,7 @@ fn ask<T, F: Future<Output = Result<Vec<T>, ClientError>>>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::operations::selected;
+    use super::super::operations::{JOB_IDS, selected};
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::client::{ClientError, GraphqlError};
+use super::client::{ClientError, GraphqlError, is_late};
 use super::model::Job;
 
 /// Everything went as asked.
@@ -101,6 +101,9 @@ impl From<ClientError> for Failure {
             ClientError::NoServer { .. } => Self::new(UNREACHABLE, message).hint(
                 "start one with `longhaul serve`, or name one with `--server URL` or LONGHAUL_URL",
             ),
+            ClientError::Unreachable { source, .. } if is_late(&*source) => {
+                Self::new(UNREACHABLE, message).caused_by(&*source)
+            }
             ClientError::Unreachable { source, .. } => {
                 Self::new(UNREACHABLE, message).caused_by(&*source).hint(
                     "start one with `longhaul serve`, or name one with `--server URL` or LONGHAUL_URL",

@@ -91,6 +91,9 @@ pub(super) async fn resolve(client: &Client, given: &str) -> Result<String, Fail
         return Ok(given.to_owned());
     }
     let start = given.to_ascii_lowercase();
+    if !may_begin(&start) {
+        return Err(unknown(given));
+    }
     // The server's `text` finds parts of kinds and labels, too.
     let fits = |job: &JobId| job.id.starts_with(&start);
     let mut jobs = matching(client, &json!({"text": start}), SMALL, fits, SHOWN + 1).await?;
@@ -99,6 +102,21 @@ pub(super) async fn resolve(client: &Client, given: &str) -> Result<String, Fail
         1 => Ok(jobs.remove(0).id),
         _ => Err(ambiguous(given, &jobs)),
     }
+}
+
+/// An id may begin so: they are UUIDs of version 7, which begin with an instant, in milliseconds since 1970 (RFC 9562,
+/// section 5.7). Else a word like `de`, which a kind may have in its name, would be looked for in all there is.
+pub(super) fn may_begin(start: &str) -> bool {
+    /// Half of a day in 2100.
+    const LATEST: u64 = 4_102_487_000_000;
+    let is_in_place = |(place, c): (usize, char)| match place {
+        8 | 13 | 18 | 23 => c == '-',
+        14 => c == '7',
+        _ => c.is_ascii_hexdigit(),
+    };
+    let digits: String = start.chars().take(13).filter(|&c| c != '-').collect();
+    let earliest = u64::from_str_radix(&format!("{digits:0<12}"), 16);
+    start.chars().enumerate().all(is_in_place) && earliest.is_ok_and(|at| at < LATEST)
 }
 
 /// No job has this id.
@@ -150,6 +168,22 @@ pub(super) async fn matching(
                 jobs.truncate(enough);
                 return Ok(jobs);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_an_id_may_begin_with_is_looked_for() {
+        let id = "019ab3c0-5a50-7c3e-8f00-3b6f2c1d9e77";
+        for length in 0..=id.len() {
+            assert!(may_begin(&id[..length]), "{}", &id[..length]);
+        }
+        for no in ["de", "f", "4", "03bc", "019ab3c05", "019ab3c0-5a50-4", "019ab3c0-5a50-7c3e8"] {
+            assert!(!may_begin(no), "{no}");
         }
     }
 }

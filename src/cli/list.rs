@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use crate::config::value::positive_duration;
 use crate::domain::clock::{Clock as _, SystemClock};
 
-use super::client::read;
+use super::client::{Client, read};
 use super::completions;
 use super::exit::{DONE, Failure};
 use super::ids::OPEN;
 use super::model::{Job, Page};
-use super::operations::JOBS;
+use super::operations::{JOBS, Operation};
 use super::start::{label, label_inputs};
 use super::{Context, output};
 
@@ -92,7 +92,8 @@ pub(super) fn since(text: &str) -> Result<DateTime<Utc>, String> {
 /// Lists jobs.
 pub(super) async fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     let form = if context.json { Form::Json } else { args.output };
-    let (rows, more) = rows(context, filter(args), args.limit, form == Form::Json).await?;
+    let variables = variables(filter(args), form == Form::Json);
+    let Found { rows, more, .. } = pages(&context.client, JOBS, variables, args.limit).await?;
     show(&rows, form)?;
     if more && form != Form::Json {
         output::say(&format!("there are more than {}: see --limit", args.limit));
@@ -100,12 +101,18 @@ pub(super) async fn run(context: &Context, args: &ListArgs) -> Result<u8, Failur
     Ok(DONE)
 }
 
-/// Lists what has not ended.
-pub(super) async fn open(context: &Context) -> Result<u8, Failure> {
+/// Lists what has not ended; where the feed stood when that was read.
+pub(super) async fn open(context: &Context) -> Result<Value, Failure> {
     let filter = Map::from_iter([("states".to_owned(), json!(OPEN))]);
-    let (rows, _) = rows(context, filter, MOST_OPEN, context.json).await?;
+    let variables = variables(filter, context.json);
+    let Found { rows, feed, .. } = pages(&context.client, JOBS, variables, MOST_OPEN).await?;
     show(&rows, if context.json { Form::Json } else { Form::Table })?;
-    Ok(DONE)
+    Ok(feed)
+}
+
+/// A table shows neither args nor results, and both may be large.
+fn variables(filter: Map<String, Value>, whole: bool) -> Map<String, Value> {
+    [("filter".to_owned(), json!(filter)), ("whole".to_owned(), json!(whole))].into_iter().collect()
 }
 
 fn show(rows: &[Value], form: Form) -> Result<(), Failure> {
@@ -170,36 +177,50 @@ pub(super) fn counts(states: &[&str]) -> String {
     format!("{} {noun}: {}", states.len(), parts.join(", "))
 }
 
-/// Up to `limit` jobs, and whether there are more.
-async fn rows(
-    context: &Context,
-    filter: Map<String, Value>,
+/// What was found of a list.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) rows: Vec<Value>,
+    /// There are more.
+    pub(super) more: bool,
+    /// Where the feed stood when the first page was read, where that was asked for.
+    pub(super) feed: Value,
+}
+
+/// Up to `limit` jobs of a document that lists them, page by page: as many at once as the server allows.
+pub(super) async fn pages(
+    client: &Client,
+    operation: Operation,
+    mut variables: Map<String, Value>,
     limit: u32,
-    whole: bool,
-) -> Result<(Vec<Value>, bool), Failure> {
-    let mut rows = Vec::new();
-    let mut after = Value::Null;
+) -> Result<Found, Failure> {
+    let (mut found, mut after) = (Found::default(), Value::Null);
     let (mut left, mut most) = (limit, PAGE);
     while left > 0 {
         let first = left.min(most);
-        // A table shows neither args nor results, and both may be large.
-        let variables = json!({"filter": filter, "first": first, "after": after, "whole": whole});
-        let page: Page = match context.client.field(JOBS, &variables, "jobs").await {
-            Ok(page) => read(JOBS, &page)?,
+        variables.extend([("first".to_owned(), json!(first)), ("after".to_owned(), after.clone())]);
+        let asked = json!(variables);
+        let page = match client.field(operation, &asked, "jobs").await {
+            Ok(page) => page,
             Err(error) => {
                 most =
                     error.most("first").filter(|&fewer| fewer > 0 && fewer < first).ok_or(error)?;
                 continue;
             }
         };
+        if after.is_null() {
+            found.feed = page["feedCursor"].clone();
+        }
+        let page: Page = read(operation, &page)?;
         // A page may be short although more follows, where no index serves the filter.
         left = left.saturating_sub(u32::try_from(page.nodes.len()).unwrap_or(u32::MAX));
         let next = page.next().map(Value::from);
-        rows.extend(page.nodes);
-        let Some(next) = next else { return Ok((rows, false)) };
+        found.rows.extend(page.nodes);
+        let Some(next) = next else { return Ok(found) };
         after = next;
     }
-    Ok((rows, left == 0))
+    found.more = true;
+    Ok(found)
 }
 
 /// The conditions; one that was not asked for is left out, since an empty list matches nothing.

@@ -104,6 +104,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     #[command(flatten)]
     Client(ClientCommand),
+    /// Look at everything that a server needs, and say what is wrong
+    Doctor,
     /// Print the GraphQL schema
     Schema,
     /// Print what makes a shell complete commands, live ids and kinds
@@ -154,8 +156,6 @@ enum ClientCommand {
     Query(query::QueryArgs),
     /// End with 0 when the server is ready
     Healthcheck,
-    /// Look at everything that a server needs, and say what is wrong
-    Doctor,
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -227,11 +227,15 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Version => version(global.json).map(|()| DONE),
         Command::Demo(args) => demo::run(&args),
         Command::Client(command) => client_command(command, &global),
+        Command::Doctor => {
+            let way = doctor::Way { endpoint: endpoint(&global), credentials: credentials() };
+            block_on(doctor::run(way, &overrides(&global), global.json))
+        }
     }
 }
 
 fn client_command(command: ClientCommand, global: &Global) -> Result<u8, Failure> {
-    let credentials = Credentials::of_environment(|name| std::env::var(name).ok())?;
+    let credentials = credentials()?;
     let client = Client::new(endpoint(global)?, credentials);
     let context = Context { client, json: global.json };
     let context = &context;
@@ -251,7 +255,6 @@ fn client_command(command: ClientCommand, global: &Global) -> Result<u8, Failure
             ClientCommand::ResumeWorker(args) => workers::resume(context, &args).await,
             ClientCommand::Queue(args) => queue::show_queues(context, &args).await,
             ClientCommand::Query(args) => query::run(context, &args).await,
-            ClientCommand::Doctor => doctor::run(context, &overrides(global)).await,
             ClientCommand::Healthcheck => healthcheck::run(context).await,
             ClientCommand::Pause(args) => queue::pause(context, &args).await,
             ClientCommand::Resume(args) => queue::resume(context, &args).await,
@@ -284,6 +287,10 @@ fn endpoint(global: &Global) -> Result<Endpoint, ClientError> {
             .map(Endpoint::DataFolder)
             .map_err(ClientError::Configuration),
     }
+}
+
+fn credentials() -> Result<Option<Credentials>, ClientError> {
+    Credentials::of_environment(|name| std::env::var(name).ok())
 }
 
 fn version(json: bool) -> Result<(), Failure> {

@@ -13,7 +13,8 @@ use crate::domain::clock::{Clock as _, SystemClock};
 use super::client::read;
 use super::completions;
 use super::exit::{DONE, Failure, USAGE};
-use super::model::{Job, Named, Page};
+use super::list::{self, Found};
+use super::model::{Job, Named};
 use super::operations::{Operation, PAUSE_QUEUE, QUEUED_JOBS, QUEUES, RESUME_QUEUE};
 use super::progress_line::rough;
 use super::{Context, output};
@@ -78,9 +79,10 @@ pub(super) async fn show_queues(context: &Context, args: &QueueArgs) -> Result<u
     }
     let mut documents = Vec::new();
     for (queue, mut row) in queues {
-        let variables = json!({"queue": queue.name, "first": args.limit, "whole": context.json});
-        let jobs = context.client.field(QUEUED_JOBS, &variables, "jobs").await?;
-        let Page { nodes, .. } = read(QUEUED_JOBS, &jobs)?;
+        let whole = ("whole".to_owned(), json!(context.json));
+        let variables = [("queue".to_owned(), json!(queue.name)), whole].into_iter().collect();
+        let Found { rows: nodes, .. } =
+            list::pages(&context.client, QUEUED_JOBS, variables, args.limit).await?;
         if context.json {
             row["jobs"] = Value::Array(nodes);
             documents.push(row);

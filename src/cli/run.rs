@@ -18,7 +18,7 @@ use super::logs::print_line;
 use super::model::{Job, LogChunk, Status};
 use super::operations::{CANCEL_JOB, JOB, JOB_LOG, JOB_STATUS};
 use super::progress_line::Drawing;
-use super::start::{StartArgs, start};
+use super::start::{StartArgs, request, send};
 use super::{Context, output};
 
 /// How long the rest of the log is waited for once the job has ended.
@@ -43,15 +43,22 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
     if args.detach {
         return super::start::run(context, &args.start).await;
     }
-    let (job, row) = start(&context.client, &args.start).await?;
+    let input = request(&context.client, &args.start).await?;
+    let mut interrupts = signal(SignalKind::interrupt())
+        .map_err(|error| Failure::new(FAILED, format!("Ctrl-C cannot be heard: {error}")))?;
+    let (job, row) = tokio::select! {
+        started = send(&context.client, &args.start, input) => started?,
+        _ = interrupts.recv() => {
+            output::say("longhaul: interrupted before the server answered: the job may have been accepted; see `longhaul list`");
+            return Ok(INTERRUPTED);
+        }
+    };
     if context.json {
         output::record(&json!({"type": "started", "job": row}))?;
     } else {
         output::say(&format!("job {}", job.id));
     }
     let mut watch = Watch::new(&context.client, &job.id, context.json);
-    let mut interrupts = signal(SignalKind::interrupt())
-        .map_err(|error| Failure::new(FAILED, format!("Ctrl-C cannot be heard: {error}")))?;
     let mut has_ended = false;
     let ended = async {
         watch.until_ended().await?;

@@ -79,7 +79,13 @@ pub(super) async fn run(context: &Context, args: &StartArgs) -> Result<u8, Failu
 }
 
 /// Starts a job.
-pub(super) async fn start(client: &Client, args: &StartArgs) -> Result<(Job, Value), Failure> {
+async fn start(client: &Client, args: &StartArgs) -> Result<(Job, Value), Failure> {
+    let input = request(client, args).await?;
+    send(client, args, input).await
+}
+
+/// What is asked of the server: nothing has begun yet.
+pub(super) async fn request(client: &Client, args: &StartArgs) -> Result<Value, Failure> {
     let mut input = json!({
         "kind": args.kind,
         "args": arguments(client, args).await?,
@@ -95,6 +101,15 @@ pub(super) async fn start(client: &Client, args: &StartArgs) -> Result<(Job, Val
     if let Some(at) = args.not_before {
         input["notBefore"] = json!(at.to_rfc3339_opts(SecondsFormat::Millis, true));
     }
+    Ok(input)
+}
+
+/// Asks it. Where no answer is awaited the job may be accepted all the same.
+pub(super) async fn send(
+    client: &Client,
+    args: &StartArgs,
+    input: Value,
+) -> Result<(Job, Value), Failure> {
     let mut payload = client.field(START_JOB, &json!({"input": input}), "startJob").await?;
     let row = payload["job"].take();
     if payload["created"] == Value::Bool(false) && args.key.is_some() {

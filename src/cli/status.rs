@@ -33,7 +33,7 @@ pub(super) struct StatusArgs {
 pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
     let ids = resolve_all(&context.client, &args.ids).await?;
     match (ids.is_empty(), args.watch) {
-        (true, false) => return list::open(context).await,
+        (true, false) => return list::open(context).await.map(|_| DONE),
         (true, true) => return watch_all(context).await,
         (false, _) => {}
     }
@@ -93,12 +93,17 @@ async fn watch(context: &Context, ids: &[String]) -> Result<u8, Failure> {
 
 /// A line for each change of every job.
 async fn watch_all(context: &Context) -> Result<u8, Failure> {
+    // What changes while they are listed is told behind them.
+    let mut begin = Map::new();
     if !context.json {
-        list::open(context).await?;
+        begin.insert("after".to_owned(), list::open(context).await?);
     }
-    let mut feed = context.client.follow(JOB_FEED, Map::new());
+    let mut feed = context.client.follow(JOB_FEED, begin);
     while let Some(mut data) = feed.next().await? {
         let message = &mut data["jobFeed"];
+        if message["reset"] == json!(true) {
+            skipped(context).await?;
+        }
         for event in message["events"].as_array().into_iter().flatten() {
             if context.json {
                 output::record(event)?;
@@ -113,6 +118,15 @@ async fn watch_all(context: &Context) -> Result<u8, Failure> {
         feed.set("after", message["cursor"].take());
     }
     Ok(DONE)
+}
+
+/// Changes were missed, which the server cannot tell of any more: what has not ended is listed anew.
+async fn skipped(context: &Context) -> Result<(), Failure> {
+    output::say("longhaul: changes were missed, of which the server knows no more");
+    if context.json {
+        return output::record(&json!({"reset": true}));
+    }
+    list::open(context).await.map(drop)
 }
 
 /// A job as lines of a name and a value; what is not there is left out.

@@ -15,6 +15,7 @@ use chrono::TimeDelta;
 use super::Handle;
 use super::core::{Core, Gate, Phase};
 use super::foresight::{Runner, of_args};
+use super::live::Report;
 use super::waiters::{Lot, Waiter};
 use crate::domain::clock::Timestamp;
 use crate::domain::estimate::{Estimate, Line, Outlook, Running, Said, Spread, Traits, Waiting};
@@ -47,7 +48,7 @@ pub struct Placed {
 /// What one pass found.
 #[derive(Debug)]
 pub(super) struct Pass {
-    made: Instant,
+    made: tokio::time::Instant,
     at: Timestamp,
     /// When each that waits starts and ends.
     waits: HashMap<JobId, (Spread, Spread)>,
@@ -93,7 +94,8 @@ impl Core {
         if !pass.is_whole || job.accepted <= pass.last {
             return None;
         }
-        self.newcomer(&pass, &job.queue, &traits, None)
+        let due = job.delayed.map(|(until, _)| until);
+        self.newcomer(&pass, &job.queue, &Lot { traits, timeout: job.timeout }, due)
     }
 
     /// When a job ends that has an open attempt: nothing but itself matters for that, so no pass is waited for.
@@ -101,7 +103,7 @@ impl Core {
         let (_, runs) = self.known(job)?;
         let runner = self.board.foresight().queue(&job.queue).running.get(&job.open?).cloned()?;
         let at = self.clock.now();
-        let running = [self.running(&runner, Instant::now(), at)];
+        let running = [self.running(&runner, Instant::now())];
         let line = Line { slots: 1, running: &running, waiting: &[], seed: SEED };
         let outlook = line.outlook(&self.board.foresight().history);
         Some(at.estimate(None, *outlook.ends.first()?, runs))
@@ -121,7 +123,8 @@ impl Core {
             quarter: Traits::quarter(job.created_at.timestamp()),
         };
         let pass = self.pass(&job.queue, None).await?;
-        self.newcomer(&pass, &job.queue, &traits, job.not_before)
+        let lot = Lot { traits, timeout: job.timeout };
+        self.newcomer(&pass, &job.queue, &lot, job.not_before)
     }
 
     /// How long until all that wait now have started.
@@ -186,15 +189,28 @@ impl Core {
         let gate = self.gates.get(queue)?;
         // The sender is ours.
         let _ = self.remembered.subscribe().wait_for(|is_known| *is_known).await;
+        let latest = fresh(gate.pass.lock().await.as_ref());
+        if let Some(pass) = latest.filter(|pass| pass.reaches(upto)) {
+            return Some(pass);
+        }
+        // Whoever asked may not wait for it, and others then find it.
+        let (core, queue) = (Arc::clone(self), queue.clone());
+        self.tasks.spawn(async move { core.pass_anew(&queue, upto).await }).await.ok()?
+    }
+
+    async fn pass_anew(
+        self: Arc<Self>,
+        queue: &QueueName,
+        upto: Option<AcceptNo>,
+    ) -> Option<Arc<Pass>> {
+        let gate = self.gates.get(queue)?;
         let mut latest = gate.pass.lock().await;
-        let fresh = latest.as_ref().filter(|pass| pass.is_fresh());
-        if let Some(pass) =
-            fresh.filter(|pass| pass.is_whole || upto.is_some_and(|no| no <= pass.last))
-        {
+        let fresh = fresh(latest.as_ref());
+        if let Some(pass) = fresh.as_ref().filter(|pass| pass.reaches(upto)) {
             return Some(Arc::clone(pass));
         }
         let least = fresh.map_or(LEAST, |pass| pass.depth.saturating_mul(2));
-        let (core, name, slots) = (Arc::clone(self), queue.clone(), self.share(gate));
+        let (core, name, slots) = (Arc::clone(&self), queue.clone(), self.share(gate));
         let pass = tokio::task::spawn_blocking(move || core.make_pass(&name, slots, upto, least));
         let pass = Arc::new(pass.await.ok()?);
         *latest = Some(Arc::clone(&pass));
@@ -208,7 +224,7 @@ impl Core {
         upto: Option<AcceptNo>,
         least: usize,
     ) -> Pass {
-        let (at, made) = (self.clock.now(), Instant::now());
+        let (at, now, made) = (self.clock.now(), Instant::now(), tokio::time::Instant::now());
         let untaken = self.untaken();
         let mut foresight = self.board.foresight();
         let history = foresight.history.clone();
@@ -223,8 +239,8 @@ impl Core {
         let runners: Vec<Runner> = known.running.values().cloned().collect();
         let scale = known.scale;
         drop(foresight);
-        let running: Vec<_> = runners.iter().map(|r| self.running(r, made, at)).collect();
-        let waiting: Vec<_> = waiters.iter().map(|waiter| self::waiting(waiter, at)).collect();
+        let running: Vec<_> = runners.iter().map(|r| self.running(r, now)).collect();
+        let waiting: Vec<_> = waiters.iter().map(|w| waiting(&w.lot, w.due, at)).collect();
         let line = Line { slots, running: &running, waiting: &waiting, seed: SEED };
         let mut outlook = line.outlook(&history);
         let waits = std::mem::take(&mut outlook.waits);
@@ -243,13 +259,10 @@ impl Core {
         Pass { made, at, waits, depth: numbers.len(), last, is_whole, outlook }
     }
 
-    fn running(&self, runner: &Runner, now: Instant, at: Timestamp) -> Running {
-        let elapsed = (now - runner.since).as_secs_f64();
-        let progress = runner.job.open.and_then(|fence| self.live.progress(runner.job.id, fence));
-        let said = progress.and_then(|progress| {
-            let since = (at - progress.updated_at).to_std().unwrap_or_default().as_secs_f64();
-            Some(Said { part: part(&progress)?, elapsed: (elapsed - since).max(0.0) })
-        });
+    fn running(&self, runner: &Runner, now: Instant) -> Running {
+        let elapsed = now.saturating_duration_since(runner.since).as_secs_f64();
+        let said = runner.job.open.and_then(|fence| self.live.said(runner.job.id, fence));
+        let said = said.and_then(|said| self::said(&said, runner.since));
         let timeout = runner.job.timeout.map(|most| most.as_secs_f64());
         Running { traits: runner.traits, elapsed, said, timeout }
     }
@@ -258,16 +271,16 @@ impl Core {
         &self,
         pass: &Pass,
         queue: &QueueName,
-        traits: &Traits,
-        not_before: Option<Timestamp>,
+        lot: &Lot,
+        due: Option<Timestamp>,
     ) -> Option<Estimate> {
         let mut foresight = self.board.foresight();
-        let runs = foresight.history.runs_of(traits.kind);
+        let runs = foresight.history.runs_of(lot.traits.kind);
         if runs == 0 {
             return None;
         }
-        let due = not_before.map_or(0.0, |until| seconds(until, pass.at));
-        let (start, end) = pass.outlook.newcomer(traits, due, &foresight.history);
+        let job = waiting(lot, due, pass.at);
+        let (start, end) = pass.outlook.newcomer(&job, &foresight.history);
         let scale = foresight.queue(queue).scale;
         Some(pass.at.estimate(Some(scale.told(start)), scale.told(end), runs))
     }
@@ -278,6 +291,15 @@ impl Pass {
         let interval = if self.depth > MANY { SELDOM } else { OFTEN };
         self.made.elapsed() < interval
     }
+
+    /// It looked down to this job, or to the end.
+    fn reaches(&self, upto: Option<AcceptNo>) -> bool {
+        self.is_whole || upto.is_some_and(|no| no <= self.last)
+    }
+}
+
+fn fresh(latest: Option<&Arc<Pass>>) -> Option<Arc<Pass>> {
+    latest.filter(|pass| pass.is_fresh()).map(Arc::clone)
 }
 
 /// Seconds from an instant become instants.
@@ -302,10 +324,16 @@ fn seconds(until: Timestamp, now: Timestamp) -> f64 {
     (until - now).to_std().unwrap_or_default().as_secs_f64()
 }
 
-fn waiting(waiter: &Waiter, now: Timestamp) -> Waiting {
-    let due = waiter.due.map_or(0.0, |until| seconds(until, now));
-    let Lot { traits, timeout } = *waiter.lot;
+fn waiting(lot: &Lot, due: Option<Timestamp>, now: Timestamp) -> Waiting {
+    let due = due.map_or(0.0, |until| seconds(until, now));
+    let Lot { traits, timeout } = *lot;
     Waiting { traits, due, timeout: timeout.map(|most| most.as_secs_f64()) }
+}
+
+/// What a job said that runs since then. No clock that somebody sets tells how long that is.
+fn said(report: &Report, since: Instant) -> Option<Said> {
+    let elapsed = report.at.saturating_duration_since(since).as_secs_f64();
+    Some(Said { part: part(&report.progress)?, elapsed })
 }
 
 /// The part of its work that a job says is done.
@@ -320,4 +348,28 @@ pub(super) fn part(progress: &Progress) -> Option<f64> {
         .map(|percent| percent / 100.0)
         .or_else(of_units)
         .filter(|part| part.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_changes_nothing_of_what_a_job_said() {
+        let since = Instant::now();
+        let report = |stamp: &str| {
+            let progress = Progress {
+                percent: Some(60.0),
+                current: None,
+                total: None,
+                message: None,
+                updated_at: stamp.parse().unwrap(),
+            };
+            Report { progress: Arc::new(progress), at: since + Duration::from_secs(90) }
+        };
+        for stamp in ["1970-01-01T00:00:00Z", "2026-11-30T12:00:00Z", "2100-01-01T00:00:00Z"] {
+            let said = said(&report(stamp), since).unwrap();
+            assert!((said.part - 0.6).abs() < 1e-9 && (said.elapsed - 90.0).abs() < 1e-9);
+        }
+    }
 }

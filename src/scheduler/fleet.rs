@@ -16,7 +16,7 @@ use super::core::{Board, Core, Gate, Phase};
 use super::live::Live;
 use super::others::Others;
 use crate::domain::attempt::Attempt;
-use crate::domain::clock::{Clock, since_boot};
+use crate::domain::clock::{Clock, Timestamp, since_boot};
 use crate::domain::id::{EventNo, WorkerId};
 use crate::domain::job::Job;
 use crate::domain::kind::{Catalog, Kind};
@@ -160,7 +160,8 @@ pub(super) async fn join(
             bus.tell(job, || News::LogGrew);
         }
     });
-    let on_progress = Arc::new(move |word| hear(&told, &said, word));
+    let time = Arc::clone(clock);
+    let on_progress = Arc::new(move |word| hear(&told, &said, time.now(), word));
     let on_lease = Arc::new(move |lease| match lease {
         Lease::Renewed(at) => {
             let might = state.may_begin();
@@ -180,9 +181,10 @@ pub(super) async fn join(
 }
 
 /// Takes in what a job that another server runs said.
-fn hear(bus: &Bus, live: &Live, Said { job, fence, progress }: Said) {
+fn hear(bus: &Bus, live: &Live, now: Timestamp, Said { job, fence, progress }: Said) {
     let progress = Arc::new(progress);
-    if live.hear(job, fence, &progress) {
+    let ago = (now - progress.updated_at).to_std().unwrap_or_default();
+    if live.hear(job, fence, &progress, ago) {
         bus.tell(job, || News::Progress(progress));
     }
 }
@@ -238,7 +240,7 @@ impl Core {
         if self.fleet.has_company() {
             // A word may have been lost, or said before this server was there.
             for said in fleet.said().await? {
-                hear(&self.board.bus, &self.live, said);
+                hear(&self.board.bus, &self.live, self.clock.now(), said);
             }
         }
         for row in self.store.queues().await? {

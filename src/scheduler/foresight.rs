@@ -116,6 +116,11 @@ impl Foresight {
         self.history = history;
     }
 
+    /// The runs before this server began will not be known: nothing waits for them any more.
+    pub(super) fn go_without_runs(&mut self) {
+        self.heard = None;
+    }
+
     /// Takes in what the row and the arguments of a job say that was accepted before this server began, where it
     /// has not ended since.
     pub(super) fn remember(&mut self, job: &Job, args: (u64, u64)) {
@@ -141,7 +146,7 @@ impl Foresight {
         self.args.insert(job, of_args(args));
     }
 
-    /// It was not accepted.
+    /// It was not accepted, or whoever waits or runs has it.
     pub(super) fn forget_args(&mut self, job: JobId) {
         self.args.remove(&job);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::core::{Core, Phase};
+use super::core::{Board, Core, Phase};
 pub use super::estimates::Placed;
 use super::recent::Lately;
 use crate::domain::attempt::CancelMode;
@@ -115,6 +115,15 @@ impl Judged {
             Some(job) => Ok(Self { job, limits, refusal: Some(refusal) }),
             None => Err(refusal),
         }
+    }
+}
+
+/// What the arguments of a job say is noted for as long as this lives.
+struct Noted<'b>(&'b Board, JobId);
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        self.0.foresight().forget_args(self.1);
     }
 }
 
@@ -235,10 +244,9 @@ impl Handle {
         let (board, id) = (&self.core.board, judged.job.id);
         // Before the commit: whoever follows it asks for them.
         board.foresight().know_args(id, &judged.job.args);
+        // The commit takes them along; what is not accepted leaves none, nor does a caller who goes away.
+        let _noted = Noted(board, id);
         let answer = self.core.store.start(judged.job, judged.limits).await;
-        if !answer.as_ref().is_ok_and(|accepted| accepted.created) {
-            board.foresight().forget_args(id);
-        }
         match (answer, judged.refusal) {
             (Err(full), Some(refusal)) if full.is_full() => Err(refusal),
             (answer, _) => Ok(answer?),

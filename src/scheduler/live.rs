@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::attempt::CancelMode;
 use crate::domain::id::{Fence, JobId};
@@ -26,15 +26,23 @@ struct Table {
     /// Cancels of claims that are not spawned yet.
     early: HashMap<Fence, CancelMode>,
     /// What jobs that other servers run last said.
-    elsewhere: HashMap<JobId, (Fence, Arc<Progress>)>,
+    elsewhere: HashMap<JobId, (Fence, Report)>,
     /// What everybody who comes from now on is told, too.
     stopping: Option<Order>,
+}
+
+/// What an attempt said of itself.
+#[derive(Clone)]
+pub(super) struct Report {
+    pub(super) progress: Arc<Progress>,
+    /// When, by a clock that nobody sets.
+    pub(super) at: Instant,
 }
 
 struct Entry {
     fence: Fence,
     control: Box<dyn Control>,
-    progress: Option<Arc<Progress>>,
+    said: Option<Report>,
     /// How long its kind lets it take to stop.
     grace: Duration,
     /// It was told to stop because the server does.
@@ -80,7 +88,7 @@ impl Live {
         if let Some(order) = table.stopping {
             control.order(order);
         }
-        let entry = Entry { fence, control, progress: None, grace, stopped: false, lost: false };
+        let entry = Entry { fence, control, said: None, grace, stopped: false, lost: false };
         table.attempts.insert(job, entry);
     }
 
@@ -115,16 +123,22 @@ impl Live {
     /// Keeps what an attempt reported.
     pub(super) fn set_progress(&self, job: JobId, progress: Arc<Progress>) {
         if let Some(entry) = self.lock().attempts.get_mut(&job) {
-            entry.progress = Some(progress);
+            entry.said = Some(Report { progress, at: Instant::now() });
         }
     }
 
-    /// Keeps what an attempt that another server runs said; `true`: that is new.
-    pub(super) fn hear(&self, job: JobId, fence: Fence, progress: &Arc<Progress>) -> bool {
+    /// Keeps what an attempt that another server runs said, so long ago; `true`: that is new.
+    pub(super) fn hear(
+        &self,
+        job: JobId,
+        fence: Fence,
+        progress: &Arc<Progress>,
+        ago: Duration,
+    ) -> bool {
         let mut table = self.lock();
         let known = table.elsewhere.get(&job);
-        let is_old = |(of, known): &(Fence, Arc<Progress>)| {
-            *of > fence || *of == fence && known.updated_at >= progress.updated_at
+        let is_old = |(of, known): &(Fence, Report)| {
+            *of > fence || *of == fence && known.progress.updated_at >= progress.updated_at
         };
         if table.attempts.contains_key(&job) || known.is_some_and(is_old) {
             return false;
@@ -133,7 +147,9 @@ impl Live {
             // What came after an end; what still runs is heard again.
             table.elsewhere.clear();
         }
-        table.elsewhere.insert(job, (fence, Arc::clone(progress)));
+        let now = Instant::now();
+        let at = now.checked_sub(ago).unwrap_or(now);
+        table.elsewhere.insert(job, (fence, Report { progress: Arc::clone(progress), at }));
         true
     }
 
@@ -143,17 +159,20 @@ impl Live {
     }
 
     /// What the attempt of this fence last reported, whoever runs it.
-    pub(super) fn progress(&self, job: JobId, fence: Fence) -> Option<Arc<Progress>> {
+    pub(super) fn said(&self, job: JobId, fence: Fence) -> Option<Report> {
         let table = self.lock();
         match table.attempts.get(&job) {
-            Some(entry) => entry.progress.clone().filter(|_| entry.fence == fence),
-            None => table
-                .elsewhere
-                .get(&job)
-                .filter(|(of, _)| *of == fence)
-                .map(|(_, said)| said)
-                .cloned(),
+            Some(entry) => entry.said.clone().filter(|_| entry.fence == fence),
+            None => {
+                let said = table.elsewhere.get(&job).filter(|(of, _)| *of == fence);
+                said.map(|(_, said)| said.clone())
+            }
         }
+    }
+
+    /// The same without its time.
+    pub(super) fn progress(&self, job: JobId, fence: Fence) -> Option<Arc<Progress>> {
+        self.said(job, fence).map(|said| said.progress)
     }
 
     /// The open attempts that were not told yet to stop with the server, with their graces.

@@ -30,6 +30,7 @@ pub(super) async fn remember(core: Arc<Core>) {
     let stopping = core.stopping.clone();
     let waits = async {
         if let Err(error) = runs(&core).await {
+            core.board.foresight().go_without_runs();
             tracing::warn!(%error, "estimates rest on less than they could");
         }
         waiting(&core).await;

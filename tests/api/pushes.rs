@@ -1,10 +1,13 @@
 //! When the pushes of `jobStatus` come, by a clock that only the test moves: places at most once an interval and
 //! no later, states at once.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
+use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::clock::from_unix_millis;
 use serde_json::{Value, json};
+use tokio::runtime::Builder;
 use tokio::time::advance;
 
 use super::bed::{Server, serve};
@@ -72,6 +75,51 @@ async fn a_state_never_waits_for_the_interval() {
     server.cancel(&ids[1]).await;
     let ended = next(&mut stream).await;
     assert_eq!((&ended["change"], &ended["state"]), (&json!("ENDED"), &json!("CANCELED")));
+}
+
+/// Keeps every thread that may block, until this is dropped.
+fn occupy() -> mpsc::Sender<()> {
+    let (sender, receiver) = mpsc::channel();
+    tokio::task::spawn_blocking(move || receiver.recv());
+    sender
+}
+
+#[test]
+fn nothing_waits_for_an_estimate_that_takes_long() {
+    // P7
+    let mut runtime = Builder::new_current_thread();
+    // One that keeps the time from passing, and one for all that blocks.
+    let runtime = runtime.enable_all().start_paused(true).max_blocking_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let _still = stand_still();
+        let server = serve().await;
+        let first = server.start("work").await;
+        server.spawned().await.end().await;
+        server.ended(&first).await;
+        server.start("work").await;
+        let running = server.spawned().await;
+        let [ahead, id] = [server.start("work").await, server.start("work").await];
+        let mut stream = server.subscribe(STATUS, json!({ "id": id })).await;
+        let snapshot = next(&mut stream).await;
+        let told = &snapshot["estimate"];
+        assert!(place(&snapshot) == 2 && told["startAt"].is_string(), "{snapshot}");
+        // The pass over the line is too old to be told of again, and a new one comes nowhere.
+        advance(2 * EVERY).await;
+        let busy = occupy();
+        let cancel = async |id: &str| {
+            let handle = server.scheduler.handle();
+            handle.cancel_job(id.parse().unwrap(), CancelMode::Graceful, None).await.unwrap();
+        };
+        cancel(&ahead).await;
+        advance(Duration::from_millis(25)).await;
+        let moved = next(&mut stream).await;
+        assert_eq!((place(&moved), &moved["estimate"]), (1, told), "{moved}");
+        cancel(&id).await;
+        let ended = next(&mut stream).await;
+        assert_eq!((&ended["change"], &ended["state"]), (&json!("ENDED"), &json!("CANCELED")));
+        drop(busy);
+        running.end().await;
+    });
 }
 
 #[tokio::test(start_paused = true)]

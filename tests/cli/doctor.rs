@@ -107,6 +107,31 @@ fn a_configuration_and_its_programs_are_looked_at() {
 }
 
 #[test]
+fn what_leads_to_a_server_is_looked_at_though_it_leads_nowhere() {
+    let patient = Patient::new();
+    let file = patient.folder.path().join("longhaul/longhaul.toml");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, "[kinds\n").unwrap();
+    let no_token = patient.folder.path().join("token");
+    let mut command = Command::new(longhaul(&[]).get_program());
+    command.args(["doctor", "--json"]).env_clear().env("LONGHAUL_TOKEN_FILE", &no_token);
+    command.env("XDG_CONFIG_HOME", patient.folder.path());
+    let output = command.output().unwrap();
+    assert_found(&finding(&output, "configuration"), (78, "wrong"), "longhaul.toml");
+    assert_found(&finding(&output, "server"), (78, "warning"), "name it with `--server`");
+    assert_found(&finding(&output, "token"), (78, "wrong"), "cannot be read");
+    assert_found(&finding(&output, "clock"), (78, "ok"), "20");
+    // Kinds that are none keep nothing else from being told.
+    fs::write(&file, "[kinds.a]\ncommand = [\"true\"]\n").unwrap();
+    let server = Scripted::start().data("Kinds", json!({"kinds": [{"name": 7}]}));
+    let output =
+        command.env_remove("LONGHAUL_TOKEN_FILE").args(["--server", server.url()]).output();
+    let output = output.unwrap();
+    assert_found(&finding(&output, "kinds"), (1, "wrong"), "not as expected");
+    assert_found(&finding(&output, "configuration"), (1, "ok"), "it is valid");
+}
+
+#[test]
 fn a_data_folder_is_looked_at() {
     let patient = Patient::new().with_data(0o700);
     assert_found(&patient.found("data folder"), (0, "ok"), "mode 700");

@@ -57,6 +57,16 @@ fn an_interrupted_run_leaves_its_job_alone() {
 }
 
 #[test]
+fn a_run_that_was_not_answered_yet_says_what_may_have_become_of_it() {
+    let server = Scripted::start().reply("StartJob", Reply::Hang);
+    let rest = interrupted(&server, &["run", "demo"], |_| server.wait_for("StartJob"));
+    assert_eq!(
+        rest,
+        "longhaul: interrupted before the server answered: the job may have been accepted; see `longhaul list`\n"
+    );
+}
+
+#[test]
 fn a_run_whose_job_has_ended_can_still_be_interrupted() {
     let server = Scripted::start()
         .data("StartJob", json!({"startJob": {"created": true, "job": succeeded()}}))

@@ -65,7 +65,7 @@ fn a_program_gets_every_event_as_it_came() {
 
 /// Two jobs of which one ends, on a server that starts again in between.
 fn every_job() -> Scripted {
-    let page = json!({"nodes": [job(&json!({}))],
+    let page = json!({"feedCursor": "c0", "nodes": [job(&json!({}))],
         "pageInfo": {"hasNextPage": false, "endCursor": null}});
     let feed = |cursor: &str, events: Value| {
         Step::Next(json!({"jobFeed": {"cursor": cursor, "reset": false, "events": events}}))
@@ -98,7 +98,29 @@ fn without_ids_it_goes_on_with_every_job_from_where_it_stopped() {
         server.asked("Jobs")[0]["filter"]["states"],
         json!(["QUEUED", "RUNNING", "CANCELING"])
     );
-    assert_eq!(server.asked("JobFeed"), [json!({}), json!({"after": "c1"})]);
+    // From where the list stood: what changed in between is told.
+    assert_eq!(server.asked("JobFeed"), [json!({"after": "c0"}), json!({"after": "c1"})]);
     let output = against(&every_job(), &["status", "--watch", "--json"]);
     assert_eq!(stdout(&output).lines().count(), 3, "events alone: {}", stdout(&output));
+}
+
+#[test]
+fn what_was_missed_is_said_and_what_has_not_ended_is_listed_anew() {
+    let page = |id: &str, feed: &str| {
+        json!({"jobs": {"feedCursor": feed, "nodes": [job(&json!({ "id": id }))],
+            "pageInfo": {"hasNextPage": false, "endCursor": null}}})
+    };
+    let reset = json!({"jobFeed": {"cursor": "c8", "reset": true, "events": []}});
+    let server = || {
+        Scripted::start()
+            .data("Jobs", page("j1", "c0"))
+            .data("Jobs", page("j2", "c9"))
+            .session("JobFeed", vec![Step::Next(reset.clone()), Step::Complete])
+    };
+    let output = against(&server(), &["status", "--watch"]);
+    let lines: Vec<_> = stdout(&output).lines().map(|line| line.get(..2).unwrap()).collect();
+    assert_eq!((output.status.code(), lines), (Some(0), vec!["ID", "j1", "ID", "j2"]));
+    assert!(stderr(&output).contains("longhaul: changes were missed"), "{}", stderr(&output));
+    let output = against(&server(), &["status", "--watch", "--json"]);
+    assert_eq!(stdout(&output), "{\"reset\":true}\n");
 }

@@ -1,16 +1,25 @@
 //! The estimate that a status tells: whether one is asked for, what was told of it, and when to look again
 //! although nothing happened, because what runs longer than thought moves it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::time::{Instant, sleep_until};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::estimate::Estimate;
+use crate::domain::event::JobChange;
 use crate::domain::job::Job;
 use crate::scheduler::Handle;
 
+/// So long a message waits for its estimate at most: a place is told within 250 ms of its move, of which the interval
+/// takes 200.
+pub(super) const PATIENCE: Duration = Duration::from_millis(25);
+/// The same of the first message: what it is to show at once is worth a moment.
+pub(super) const AT_FIRST: Duration = Duration::from_millis(250);
 /// An estimate that moved by less than this part of the time that is left is the same for a person.
 const FINE: i32 = 16;
 /// It is looked at again no sooner than this, though nothing happened.
@@ -26,16 +35,73 @@ pub(super) struct Outlook {
     told: Option<Estimate>,
     /// When to look whether it still holds.
     look: Option<Instant>,
+    /// What is told next goes without it, since it was not known in time.
+    is_late: bool,
+}
+
+/// An estimate to come. Dropped before that, it costs no second pass: one that has begun goes on.
+pub(super) type Asked = BoxFuture<'static, Option<Estimate>>;
+
+/// A change that is told with an estimate which is still to come.
+pub(super) struct Asking {
+    pub(super) change: JobChange,
+    /// It was told without it, or there is nothing to be told but the estimate.
+    pub(super) is_told: bool,
+    until: Instant,
+    estimate: Asked,
+}
+
+impl Asking {
+    pub(super) fn new(change: JobChange, is_told: bool, estimate: Asked) -> Self {
+        Self { change, is_told, until: Instant::now() + PATIENCE, estimate }
+    }
+
+    /// Until when it waits; `None`: for ever.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        (!self.is_told).then_some(self.until)
+    }
+
+    /// Waits for the estimate; for ever, where none was asked for.
+    pub(super) async fn answer(asking: &mut Option<Self>) -> Option<Estimate> {
+        match asking {
+            Some(asking) => asking.estimate.as_mut().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl Outlook {
     pub(super) fn new(is_wanted: bool) -> Self {
-        Self { is_wanted, told: None, look: None }
+        Self { is_wanted, told: None, look: None, is_late: false }
     }
 
-    /// As of now; `None` also where nobody asked for it.
-    pub(super) async fn of(&self, handle: &Handle, job: &Job) -> Option<Estimate> {
-        if self.is_wanted { handle.estimate(job).await } else { None }
+    /// As of now, for a message that goes without it if it takes longer than this; `None` also where nobody asked for
+    /// it. It is looked at again soon then.
+    pub(super) async fn within(
+        &mut self,
+        patience: Duration,
+        handle: &Handle,
+        job: &Arc<Job>,
+    ) -> Option<Estimate> {
+        let estimate = self.ask(handle, job)?;
+        match timeout(patience, estimate).await {
+            Ok(estimate) => estimate,
+            Err(_) => {
+                self.is_late = true;
+                None
+            }
+        }
+    }
+
+    /// As of now, which may take as long as a pass over a line does; `None`: nobody asked for it.
+    pub(super) fn ask(&self, handle: &Handle, job: &Arc<Job>) -> Option<Asked> {
+        let (handle, job) = (handle.clone(), Arc::clone(job));
+        self.is_wanted.then(|| async move { handle.estimate(&job).await }.boxed())
+    }
+
+    /// As it was told last.
+    pub(super) fn told(&self) -> Option<Estimate> {
+        self.told
     }
 
     /// Waits for the moment to look again; for ever where there is none.
@@ -63,6 +129,9 @@ impl Outlook {
     pub(super) fn tell(&mut self, estimate: Option<Estimate>, now: Timestamp) {
         self.told = estimate;
         self.rest(now);
+        if std::mem::take(&mut self.is_late) {
+            self.look_in(PATIENCE);
+        }
     }
 
     /// It was looked at, and is as it was told.

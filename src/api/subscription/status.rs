@@ -6,6 +6,7 @@
 //!   hand is dropped.
 //! - A committed change is told at once and with the row of its own seq. Place and progress are
 //!   told at most once an interval, the latest of them, and never lost at its end.
+//! - Nothing waits for an estimate that takes long: what is due goes with the one that was told before.
 //! - The last message is the terminal one.
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Source;
-use super::outlook::Outlook;
+use super::outlook::{AT_FIRST, Asking, Outlook, PATIENCE};
 use crate::api::access::Access;
 use crate::api::error::{ApiError, Result};
 use crate::api::refusal;
@@ -118,6 +119,7 @@ pub(crate) struct StatusStream {
     is_look: bool,
     /// A volatile change that was not told yet.
     untold: Option<JobChange>,
+    asking: Option<Asking>,
     /// When the next volatile change may be told.
     due: Instant,
     coalesced: i64,
@@ -147,6 +149,7 @@ impl StatusStream {
             outlook: Outlook::new(wants_estimate),
             is_look: false,
             untold: None,
+            asking: None,
             due: Instant::now(),
             coalesced: 0,
         })
@@ -165,10 +168,21 @@ impl StatusStream {
     async fn live(&mut self) -> Result<Told> {
         loop {
             let queued = self.row.state == domain::state::JobState::Queued;
+            let patience = self.asking.as_ref().and_then(Asking::patience);
             tokio::select! {
                 biased;
-                () = sleep_until(self.due), if self.untold.is_some() => {
-                    if let Some(message) = self.tell_volatile().await {
+                () = sleep_until(self.due), if self.untold.is_some() && self.asking.is_none() => {
+                    if let Some(message) = self.tell_volatile() {
+                        return Ok(message);
+                    }
+                }
+                estimate = Asking::answer(&mut self.asking) => {
+                    if let Some(message) = self.tell_with(estimate) {
+                        return Ok(message);
+                    }
+                }
+                () = sleep_until(patience.unwrap_or(self.due)), if patience.is_some() => {
+                    if let Some(message) = self.tell_without() {
                         return Ok(message);
                     }
                 }
@@ -182,7 +196,7 @@ impl StatusStream {
                 () = changed(&mut self.line), if queued && self.untold.is_none() => {
                     self.note(JobChange::Position);
                 }
-                () = self.outlook.look(), if self.untold.is_none() => {
+                () = self.outlook.look(), if self.untold.is_none() && self.asking.is_none() => {
                     self.outlook.looks();
                     self.is_look = true;
                     self.note(JobChange::Position);
@@ -232,13 +246,17 @@ impl StatusStream {
         if ahead <= 0 {
             return None;
         }
-        self.coalesced += ahead - 1 + i64::from(self.untold.take().is_some());
+        let asking = self.asking.take().filter(|asking| !asking.is_told);
+        let void = [self.untold.take().is_some(), asking.is_some()].map(i64::from);
+        self.coalesced += ahead - 1 + void.into_iter().sum::<i64>();
         self.is_look = false;
         self.row = Arc::clone(row);
         self.progress = self.handle().progress(row);
         // A pass over a line may take a while, for which a committed change never waits.
         let is_in_line = row.state == domain::state::JobState::Queued && row.open.is_none();
-        let estimate = if is_in_line { None } else { self.estimate().await };
+        let handle = self.access.handle();
+        let estimate =
+            if is_in_line { None } else { self.outlook.within(PATIENCE, handle, row).await };
         let told = self.message(change, at, estimate);
         if is_in_line {
             self.outlook.look_in(self.interval);
@@ -248,10 +266,6 @@ impl StatusStream {
 
     fn handle(&self) -> &Handle {
         self.access.handle()
-    }
-
-    async fn estimate(&self) -> Option<domain::estimate::Estimate> {
-        self.outlook.of(self.handle(), &self.row).await
     }
 
     /// Remembers that something volatile moved. The latest wins.
@@ -264,7 +278,8 @@ impl StatusStream {
         }
     }
 
-    async fn tell_volatile(&mut self) -> Option<Told> {
+    /// What is untold is due: it is told at once where it needs no estimate.
+    fn tell_volatile(&mut self) -> Option<Told> {
         let change = self.untold.take()?;
         let is_look = std::mem::take(&mut self.is_look);
         let is_same = change == JobChange::Position && self.has_the_same_wait();
@@ -273,17 +288,48 @@ impl StatusStream {
             self.outlook.look_in(self.interval);
             return None;
         }
-        let estimate = self.estimate().await;
-        if is_same && !self.outlook.has_moved(estimate, self.handle().now()) {
-            let now = self.handle().now();
+        let Some(estimate) = self.outlook.ask(self.handle(), &self.row) else {
+            return Some(self.volatile(change, None));
+        };
+        self.asking = Some(Asking::new(change, is_same, estimate));
+        None
+    }
+
+    /// The estimate came.
+    fn tell_with(&mut self, estimate: Option<domain::estimate::Estimate>) -> Option<Told> {
+        let Asking { change, is_told, .. } = self.asking.take()?;
+        let now = self.handle().now();
+        if is_told && !self.outlook.has_moved(estimate, now) {
             self.outlook.rest(now);
             return None;
         }
+        if is_told && Instant::now() < self.due {
+            // A message went without it a moment ago.
+            self.is_look = self.untold.is_none();
+            self.note(JobChange::Position);
+            return None;
+        }
+        Some(self.volatile(change, estimate))
+    }
+
+    /// The estimate did not come in time.
+    fn tell_without(&mut self) -> Option<Told> {
+        let asking = self.asking.as_mut()?;
+        asking.is_told = true;
+        let change = asking.change;
+        Some(self.volatile(change, self.outlook.told()))
+    }
+
+    fn volatile(
+        &mut self,
+        change: JobChange,
+        estimate: Option<domain::estimate::Estimate>,
+    ) -> Told {
         let at = match &self.progress {
             Some(progress) if change == JobChange::Progress => progress.updated_at,
             _ => self.handle().now(),
         };
-        Some(self.message(change, at, estimate))
+        self.message(change, at, estimate)
     }
 
     fn has_the_same_wait(&self) -> bool {
@@ -324,7 +370,8 @@ impl Source for StatusStream {
     async fn next(&mut self) -> Result<Option<Told>> {
         match self.phase {
             Phase::Begin => {
-                let estimate = self.estimate().await;
+                let handle = self.access.handle();
+                let estimate = self.outlook.within(AT_FIRST, handle, &self.row).await;
                 Ok(Some(self.message(JobChange::Snapshot, self.handle().now(), estimate)))
             }
             Phase::Live => self.live().await.map(Some),

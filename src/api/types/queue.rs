@@ -142,6 +142,6 @@ pub(crate) struct QueueStats {
     ended_last_hour: i32,
     /// FAILED in the last hour.
     failed_last_hour: i32,
-    /// Until all that wait now have started, by estimate; null where the queue stands still.
+    /// Until all that are in line now have started, by estimate; null where the queue stands still.
     drain_estimate_ms: Option<Long>,
 }

@@ -16,8 +16,8 @@ pub(in crate::cli) enum ClientError {
         /// The folder.
         folder: String,
     },
-    /// Nobody answers there.
-    #[error("no server answers at {url}")]
+    /// Nobody answers there, or not in time.
+    #[error("{}", unreachable(.url, .source.as_ref()))]
     Unreachable {
         /// Its address.
         url: String,
@@ -74,6 +74,19 @@ pub(in crate::cli) enum ClientError {
     /// The server refused, with at least one error.
     #[error("{}", .0.first().map_or("", |error| error.message.as_str()))]
     Refused(Vec<GraphqlError>),
+}
+
+fn unreachable(url: &str, source: &(dyn std::error::Error + 'static)) -> String {
+    if is_late(source) {
+        format!("the server at {url} did not answer in time")
+    } else {
+        format!("no server answers at {url}")
+    }
+}
+
+/// A connection was made, and no answer came.
+pub(in crate::cli) fn is_late(source: &(dyn std::error::Error + 'static)) -> bool {
+    source.downcast_ref().is_some_and(|e: &reqwest::Error| e.is_timeout() && !e.is_connect())
 }
 
 /// An error of a GraphQL answer.

@@ -24,13 +24,15 @@ use super::output::say;
 
 pub(in crate::cli) use credentials::Credentials;
 pub(in crate::cli) use endpoint::Endpoint;
-pub(in crate::cli) use error::{ClientError, GraphqlError};
+pub(in crate::cli) use error::{ClientError, GraphqlError, is_late};
 pub(in crate::cli) use follow::Follow;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same of somebody's own document: `waitJob` may wait for the hour that `limits.wait_ms` allows at most.
+const OWN_TIMEOUT: Duration = Duration::from_secs(3_600 + 60);
 /// How long a lost server is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause before the first new try, and the longest.
@@ -87,7 +89,7 @@ impl Client {
     }
 
     async fn send(&self, operation: Operation, variables: &Value) -> Result<Value, ClientError> {
-        let (url, bytes) = self.exchange(operation, variables).await?;
+        let (url, bytes) = self.exchange(operation, variables, REQUEST_TIMEOUT).await?;
         let answer = serde_json::from_slice::<Answer>(&bytes).map_err(|error| {
             ClientError::NotLonghaul { url: url.clone(), found: error.to_string() }
         })?;
@@ -109,7 +111,7 @@ impl Client {
 
     /// The version of the server, as far as it says so.
     async fn version(&self) -> Option<String> {
-        let (_, bytes) = self.exchange(VERSION, &json!({})).await.ok()?;
+        let (_, bytes) = self.exchange(VERSION, &json!({}), REQUEST_TIMEOUT).await.ok()?;
         let answer: Value = serde_json::from_slice(&bytes).ok()?;
         answer["data"]["server"]["version"].as_str().map(str::to_owned)
     }
@@ -120,7 +122,7 @@ impl Client {
         operation: Operation,
         variables: &Value,
     ) -> Result<Whole, ClientError> {
-        let (url, bytes) = self.exchange(operation, variables).await?;
+        let (url, bytes) = self.exchange(operation, variables, OWN_TIMEOUT).await?;
         let not = |error: serde_json::Error| ClientError::NotLonghaul {
             url: url.clone(),
             found: error.to_string(),
@@ -158,6 +160,7 @@ impl Client {
         &self,
         operation: Operation,
         variables: &Value,
+        timeout: Duration,
     ) -> Result<(String, Bytes), ClientError> {
         let url = self.endpoint.url()?;
         let address = url.join("graphql").expect("a path joins");
@@ -168,7 +171,7 @@ impl Client {
             "variables": variables,
         });
         let exchanged = async {
-            let mut request = self.http.post(address).json(&body);
+            let mut request = self.http.post(address).json(&body).timeout(timeout);
             if let Some(credentials) = &self.credentials {
                 request = request.header(AUTHORIZATION, credentials.header());
             }

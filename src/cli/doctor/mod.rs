@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use crate::config::{Config, Database, Environment, Overrides, Server};
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 
-use super::client::{Client, ClientError, read};
+use super::client::{Client, ClientError, Credentials, Endpoint, read};
 use super::exit::{CONFIGURATION, DONE, FAILED, Failure};
 use super::operations::{KINDS, SERVER};
-use super::{Context, output};
+use super::output;
 
 /// Less free room is told of.
 const ROOM: u64 = 1 << 30;
@@ -43,8 +43,14 @@ enum Grade {
 #[derive(Debug)]
 struct Finding(&'static str, Grade, String);
 
+/// What leads to the server, as far as it is known.
+pub(super) struct Way {
+    pub(super) endpoint: Result<Endpoint, ClientError>,
+    pub(super) credentials: Result<Option<Credentials>, ClientError>,
+}
+
 /// Looks at everything; ends with 78 where the configuration is wrong, 1 where anything else is.
-pub(super) async fn run(context: &Context, overrides: &Overrides) -> Result<u8, Failure> {
+pub(super) async fn run(way: Way, overrides: &Overrides, json: bool) -> Result<u8, Failure> {
     let config = Config::load(overrides, &Environment::of_process());
     let mut findings = vec![clock(SystemClock.now())];
     match &config {
@@ -60,12 +66,22 @@ pub(super) async fn run(context: &Context, overrides: &Overrides) -> Result<u8, 
         }
         Err(error) => findings.push(Finding("configuration", Grade::Wrong, error.to_string())),
     }
-    let asked = context.client.field(SERVER, &json!({}), "server").await;
-    findings.extend(server(&context.client, asked, config.as_ref().ok()).await);
-    if let Ok(kinds) = context.client.field(KINDS, &json!({}), "kinds").await {
-        findings.extend(differing(&read::<Vec<Declared>>(KINDS, &kinds)?));
+    let credentials = way.credentials.unwrap_or_else(|error| {
+        findings.push(Finding("token", Grade::Wrong, error.to_string()));
+        None
+    });
+    match way.endpoint {
+        Ok(endpoint) => {
+            let client = Client::new(endpoint, credentials);
+            findings.extend(running(&client, config.as_ref().ok()).await);
+        }
+        Err(ClientError::Configuration(_)) => {
+            let text = "where it is stands in the configuration: name it with `--server`";
+            findings.push(Finding("server", Grade::Warning, format!("it was not asked, {text}")));
+        }
+        Err(error) => return Err(error.into()),
     }
-    show(context, &findings)?;
+    show(&findings, json)?;
     let wrong = findings.iter().any(|finding| finding.1 == Grade::Wrong);
     Ok(match (config.is_ok(), wrong) {
         (false, _) => CONFIGURATION,
@@ -74,13 +90,13 @@ pub(super) async fn run(context: &Context, overrides: &Overrides) -> Result<u8, 
     })
 }
 
-fn show(context: &Context, findings: &[Finding]) -> Result<(), Failure> {
+fn show(findings: &[Finding], json: bool) -> Result<(), Failure> {
     let word = |grade| match grade {
         Grade::Good => "ok",
         Grade::Warning => "warning",
         Grade::Wrong => "wrong",
     };
-    if context.json {
+    if json {
         let row = |Finding(what, grade, text): &Finding| json!({"check": what, "grade": word(*grade), "message": text});
         return output::document(&findings.iter().map(row).collect::<Vec<_>>());
     }
@@ -191,6 +207,19 @@ struct Itself {
     version: String,
     now: String,
     store: String,
+}
+
+/// What the server says of itself and of its kinds.
+async fn running(client: &Client, config: Option<&Config>) -> Vec<Finding> {
+    let asked = client.field(SERVER, &json!({}), "server").await;
+    let mut findings = server(client, asked, config).await;
+    if let Ok(kinds) = client.field(KINDS, &json!({}), "kinds").await {
+        match read::<Vec<Declared>>(KINDS, &kinds) {
+            Ok(kinds) => findings.extend(differing(&kinds)),
+            Err(error) => findings.push(Finding("kinds", Grade::Wrong, error.to_string())),
+        }
+    }
+    findings
 }
 
 /// The server that runs, or the port that one would listen on.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::history::{History, Traits};
 use super::lots::{Hand, Lots};
-use super::play::{Play, Start};
+use super::play::{Gaps, Play, Start, capped};
 
 /// How often a line is played.
 const PLAYS: usize = 128;
@@ -81,23 +81,24 @@ pub struct Outlook {
     /// Of each that waits, when it starts and when it ends; empty where there are no slots. `None` for one
     /// that is delayed behind thousands of others that are.
     pub waits: Vec<Option<(Spread, Spread)>>,
-    /// When all that wait have started.
+    /// When all that are in line have started.
     pub drained: Spread,
-    /// In each play, when a slot was free for the next one.
-    next: Vec<f64>,
+    /// What each play left for who comes later.
+    gaps: Vec<Gaps>,
 }
 
 impl Outlook {
-    /// When a job starts and ends that is accepted now and may start in `due` seconds.
-    pub fn newcomer(&self, job: &Traits, due: f64, history: &History) -> (Spread, Spread) {
+    /// When a job starts and ends that is accepted now.
+    pub fn newcomer(&self, job: &Waiting, history: &History) -> (Spread, Spread) {
         let mut lots = Lots::new(history);
-        let hand = lots.hand(job);
+        let hand = lots.hand(&job.traits);
         let (count, mut times) = (lots.of(hand).len(), Times::default());
-        for (play, &free) in self.next.iter().enumerate() {
+        for (play, gaps) in self.gaps.iter().enumerate() {
             let lot = lots.turn(hand, play);
             // Every run of the lot has its turn: it is the last of the line, and nobody follows it.
             let run = lot.get(play / count % lot.len().max(1)).map_or(0.0, |run| run.seconds);
-            times.add(free.max(due), free.max(due) + run);
+            let start = gaps.start(job.due);
+            times.add(start, start + capped(run, job.timeout));
         }
         times.told()
     }
@@ -113,11 +114,12 @@ impl Line<'_> {
         let mut plays: Vec<_> =
             (0..PLAYS).map(|number| Play::new(number, self, &delayed, &lots)).collect();
         let ends = self.begin(&mut plays, &running, &lots, history);
-        let waits =
-            if self.slots == 0 { Vec::new() } else { self.go_down(&mut plays, &waiting, &delayed) };
-        let mut drained: Vec<f64> = plays.iter().map(|play| play.started).collect();
-        let next = plays.iter().filter_map(Play::free).collect();
-        Outlook { ends, waits, drained: spread(&mut drained), next }
+        let (waits, drained) = if self.slots == 0 {
+            (Vec::new(), Spread::default())
+        } else {
+            self.go_down(&mut plays, &waiting, &delayed)
+        };
+        Outlook { ends, waits, drained, gaps: plays.into_iter().filter_map(Play::gaps).collect() }
     }
 
     /// Draws how long each that runs still does; when they end.
@@ -143,13 +145,14 @@ impl Line<'_> {
         (0..self.running.len()).map(end).collect()
     }
 
-    /// Gives everybody in line a slot, in all plays; when each starts and ends.
+    /// Gives everybody who waits a slot, in all plays; when each starts and ends, and when the last one starts that
+    /// is in line.
     fn go_down(
         &self,
         plays: &mut [Play<'_>],
         hands: &[Hand],
         delayed: &[usize],
-    ) -> Vec<Option<(Spread, Spread)>> {
+    ) -> (Vec<Option<(Spread, Spread)>>, Spread) {
         let mut waits = vec![None; self.waiting.len()];
         let told = delayed.iter().take(DELAYED);
         let mut late: HashMap<usize, Times> = told.map(|&job| (job, Times::default())).collect();
@@ -160,7 +163,7 @@ impl Line<'_> {
         };
         // Those that are in line are the same ones in the same order in each play, and the others between them.
         let in_line = (0..self.waiting.len()).filter(|&job| self.waiting[job].due <= 0.0);
-        let mut times = Times::default();
+        let (mut times, mut drained) = (Times::default(), Spread::default());
         for job in in_line {
             for play in &mut *plays {
                 while let Some(start) = play.next(hands) {
@@ -171,7 +174,10 @@ impl Line<'_> {
                     add(start);
                 }
             }
-            waits[job] = Some(times.told());
+            let told = times.told();
+            // Each starts no sooner than the one before it, in any play.
+            drained = told.0;
+            waits[job] = Some(told);
         }
         for play in plays {
             while let Some(start) = play.next(hands) {
@@ -181,7 +187,7 @@ impl Line<'_> {
         for (job, mut times) in late {
             waits[job] = Some(times.told());
         }
-        waits
+        (waits, drained)
     }
 
     /// Those that are not in line yet, the first to come first.

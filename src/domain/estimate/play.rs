@@ -32,8 +32,7 @@ pub(super) struct Play<'a> {
     order: Order<'a>,
     /// When each slot is free.
     free: BinaryHeap<Reverse<At>>,
-    /// When the latest one started.
-    pub(super) started: f64,
+    gaps: Gaps,
 }
 
 impl<'a> Play<'a> {
@@ -46,7 +45,7 @@ impl<'a> Play<'a> {
         let last = vec![None; lots.kinds()];
         let rng = StdRng::seed_from_u64(line.seed ^ ((number as u64) << 32));
         let (order, free) = (Order::new(line, delayed), BinaryHeap::new());
-        Self { number, lots, last, rng, order, free, started: 0.0 }
+        Self { number, lots, last, rng, order, free, gaps: Gaps::default() }
     }
 
     /// How long a running job still runs.
@@ -88,19 +87,25 @@ impl<'a> Play<'a> {
     pub(super) fn next(&mut self, hands: &[Hand]) -> Option<Start> {
         let at = self.free()?;
         let (job, from) = self.order.next(at)?;
+        self.gaps.add(at, from);
         let lot = self.lot(hands[job]);
         let run = lot.get(self.place(hands[job])).or(lot.first());
         let run = run.map_or(0.0, |run| self.take(hands[job], run));
         let until = from + capped(run, self.order.line.waiting[job].timeout);
         self.free.pop();
         self.free.push(Reverse(At(until)));
-        self.started = self.started.max(from);
         Some(Start { job, from, until })
     }
 
     /// When a slot is free for the next one; `None` where there is none.
-    pub(super) fn free(&self) -> Option<f64> {
+    fn free(&self) -> Option<f64> {
         self.free.peek().map(|Reverse(At(at))| *at)
+    }
+
+    /// What is left for who comes behind all of them, once they have started; `None`: there are no slots.
+    pub(super) fn gaps(mut self) -> Option<Gaps> {
+        self.gaps.last = self.free()?;
+        Some(self.gaps)
     }
 
     fn lot(&self, hand: Hand) -> &'a Lot {
@@ -124,7 +129,33 @@ impl<'a> Play<'a> {
     }
 }
 
-fn capped(run: f64, timeout: Option<f64>) -> f64 {
+/// When a slot is free and nobody is in line: while those that are delayed do not come into line yet, and in the
+/// end. Times are in seconds from now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Gaps {
+    /// From when until before when, in their order, the first ones.
+    between: Vec<(f64, f64)>,
+    last: f64,
+}
+
+impl Gaps {
+    /// So many are kept: whoever comes later than all of them is told the end of the line.
+    const MOST: usize = 64;
+
+    fn add(&mut self, from: f64, until: f64) {
+        if from < until && self.between.len() < Self::MOST {
+            self.between.push((from, until));
+        }
+    }
+
+    /// When somebody starts who comes into line in `due` seconds, behind everybody else.
+    pub(super) fn start(&self, due: f64) -> f64 {
+        let between = self.between.iter().find(|(_, until)| due < *until);
+        between.map_or(self.last, |(from, _)| *from).max(due)
+    }
+}
+
+pub(super) fn capped(run: f64, timeout: Option<f64>) -> f64 {
     timeout.map_or(run, |most| run.min(most))
 }
 

@@ -104,6 +104,31 @@ fn what_is_delayed_takes_its_place_by_its_acceptance_once_it_is_due() {
 }
 
 #[test]
+fn whoever_comes_now_waits_for_nobody_who_is_delayed() {
+    let history = history(1, &[10.0; 20]);
+    let later = |due| Waiting { due, ..waiting(1) };
+    let told = |slots, waiting: &[Waiting], job: Waiting| {
+        let outlook = Line { slots, running: &[], waiting, seed: 1 }.outlook(&history);
+        let (start, end) = outlook.newcomer(&job, &history);
+        (outlook.drained.likely, start.likely, end.likely)
+    };
+    let day = 86_400.0;
+    assert_eq!(told(1, &[later(day)], waiting(1)), (0.0, 0.0, 10.0));
+    assert_eq!(told(4, &[later(day); 4], waiting(1)), (0.0, 0.0, 10.0));
+    // Behind who is in line, and not behind who comes later than the slot is free.
+    assert_eq!(told(1, &[waiting(1), later(day), waiting(1)], waiting(1)), (10.0, 20.0, 30.0));
+    // Who is in line by then is older.
+    assert_eq!(told(1, &[waiting(1), later(5.0)], waiting(1)), (0.0, 20.0, 30.0));
+    // It may be delayed itself: between two others, together with one, behind them all.
+    let line = [later(100.0), later(200.0)];
+    assert_eq!(told(1, &line, later(150.0)).1, 150.0);
+    assert_eq!(told(1, &line, later(100.0)).1, 110.0);
+    assert_eq!(told(1, &line, later(300.0)).1, 300.0);
+    let bounded = Waiting { timeout: Some(3.0), ..waiting(1) };
+    assert_eq!(told(1, &line, bounded).2, 3.0);
+}
+
+#[test]
 fn of_many_that_are_delayed_the_first_to_come_are_told() {
     // P12
     let history = history(1, &[10.0; 20]);
