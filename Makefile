@@ -15,7 +15,7 @@ run: tools pages
 
 ## The release binary with the pages inside, at target/release/longhaul.
 build: tools pages
-	$(CARGO) build --release --locked
+	LONGHAUL_COMMIT="$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)" $(CARGO) build --release --locked
 
 ## The dashboard and GraphiQL, at web/dist: the next build of the binary takes them in. Nothing else needs Node.
 pages:

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 
 use super::Handle;
 use super::core::{Core, Gate, Phase};
-use super::foresight::{Runner, of_args};
+use super::foresight::{End, Runner, of_args};
 use super::live::Report;
 use super::waiters::{Lot, Waiter};
 use crate::domain::clock::Timestamp;
@@ -98,15 +98,29 @@ impl Core {
         self.newcomer(&pass, &job.queue, &Lot { traits, timeout: job.timeout }, due)
     }
 
-    /// When a job ends that has an open attempt: nothing but itself matters for that, so no pass is waited for.
+    /// When a job ends that has an open attempt: nothing but itself matters for that, so no pass is waited for. All
+    /// who ask within a moment are told the same, which is found out without keeping commits waiting.
     fn end_of(&self, job: &Job) -> Option<Estimate> {
-        let (_, runs) = self.known(job)?;
-        let runner = self.board.foresight().queue(&job.queue).running.get(&job.open?).cloned()?;
-        let at = self.clock.now();
+        let fence = job.open?;
+        let said = self.live.said(job.id, fence).map(|said| said.at);
+        let (runner, history) = {
+            let mut foresight = self.board.foresight();
+            let runner = foresight.queue(&job.queue).running.get(&fence).cloned()?;
+            let known = runner.end.filter(|end| end.said == said && end.made.elapsed() < OFTEN);
+            if let Some(end) = known {
+                return Some(end.estimate);
+            }
+            (runner, foresight.history.clone())
+        };
+        let runs = Some(history.runs_of(runner.traits.kind)).filter(|runs| *runs > 0)?;
+        let (at, made) = (self.clock.now(), tokio::time::Instant::now());
         let running = [self.running(&runner, Instant::now())];
         let line = Line { slots: 1, running: &running, waiting: &[], seed: SEED };
-        let outlook = line.outlook(&self.board.foresight().history);
-        Some(at.estimate(None, *outlook.ends.first()?, runs))
+        let estimate = at.estimate(None, *line.outlook(&history).ends.first()?, runs);
+        if let Some(runner) = self.board.foresight().queue(&job.queue).running.get_mut(&fence) {
+            runner.end = Some(End { estimate, made, said });
+        }
+        Some(estimate)
     }
 
     /// What a job would be told if it were accepted now.

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::waiters::{Lot, Waiters};
 use crate::domain::clock::Timestamp;
-use crate::domain::estimate::{History, Scale, Spread, Traits};
+use crate::domain::estimate::{Estimate, History, Scale, Spread, Traits};
 use crate::domain::event::{Change, Commit, JobChange};
 use crate::domain::id::{Fence, JobId};
 use crate::domain::job::Job;
@@ -56,6 +56,17 @@ pub(super) struct Runner {
     pub(super) job: Arc<Job>,
     pub(super) traits: Traits,
     pub(super) since: Instant,
+    /// What was told of its end.
+    pub(super) end: Option<End>,
+}
+
+/// When a job ends, for all who ask at about the same time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) estimate: Estimate,
+    pub(super) made: tokio::time::Instant,
+    /// When the report came that it rests on.
+    pub(super) said: Option<Instant>,
 }
 
 /// What arguments say of a run: which they are, and how large, by powers of two.
@@ -99,7 +110,7 @@ impl Foresight {
     pub(super) fn load_running(&mut self, job: &Arc<Job>, fence: Fence, now: Timestamp) {
         let ran = job.started_at.and_then(|at| (now - at).to_std().ok()).unwrap_or_default();
         let since = Instant::now().checked_sub(ran).unwrap_or_else(Instant::now);
-        let runner = Runner { job: Arc::clone(job), traits: self.traits(job), since };
+        let runner = Runner { job: Arc::clone(job), traits: self.traits(job), since, end: None };
         self.queue(&job.queue).running.insert(fence, runner);
     }
 
@@ -218,7 +229,7 @@ impl Known {
         self.waiting.remove(job.accepted);
         if let Some(fence) = job.open {
             let now = Instant::now();
-            let runner = Runner { job: Arc::clone(job), traits, since: now };
+            let runner = Runner { job: Arc::clone(job), traits, since: now, end: None };
             self.running
                 .entry(fence)
                 .and_modify(|known| known.job = Arc::clone(job))

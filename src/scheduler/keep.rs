@@ -80,6 +80,8 @@ pub(super) struct Keeper {
     began: (Timestamp, Instant),
     /// When the next job is past its time; `None`: there is none.
     due: Option<Timestamp>,
+    /// Where the look through what ended goes on, and how many of it were passed over.
+    looked: (Option<(Timestamp, AcceptNo)>, usize),
     /// Until when nothing is pruned: too much was passed over.
     not_before: Timestamp,
     /// Folders are left that could not be removed.
@@ -95,16 +97,15 @@ impl Keeper {
         let folders = Folders::new(core.logs.root().to_owned());
         let ends = core.board.ends.subscribe();
         let now = core.clock.now();
-        let began = (now, Instant::now());
-        let kept = Kept::default();
         Self {
             core,
             folders,
             ends,
             counted: 0,
-            kept,
-            began,
+            kept: Kept::default(),
+            began: (now, Instant::now()),
             due: None,
+            looked: (None, 0),
             not_before: now,
             is_held: false,
             doomed: 0,
@@ -251,7 +252,8 @@ impl Keeper {
         if self.now() < self.not_before {
             return Ok(Rest::Nothing);
         }
-        let (mut after, mut passed_over) = (None, 0);
+        // A turn goes on where the one before it stopped: what that passed over stays for now.
+        let (mut after, mut passed_over) = std::mem::take(&mut self.looked);
         self.due = (self.kept.jobs > 0).then(|| self.now() + LOOK_EVERY);
         let mut turn = 0;
         let left = loop {
@@ -272,6 +274,7 @@ impl Keeper {
                 break Rest::Nothing;
             }
             if turn == TURN {
+                self.looked = (after, passed_over);
                 break Rest::Work;
             }
         };

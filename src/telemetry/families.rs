@@ -7,15 +7,21 @@ use crate::api;
 use crate::domain::meter::Count;
 use crate::scheduler::meter::{OfKind, OfObjects, Usage};
 
+/// What `make build` was made of.
+const COMMIT: &str = match option_env!("LONGHAUL_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
+
 /// In the order of the page. A full stop ends each help on the page by itself.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "build_info",
         kind: Kind::Gauge,
         unit: None,
-        labels: &["version"],
-        help: "Always 1; its label says which version runs",
-        read: |from, samples| samples.whole(&[from.version], 1),
+        labels: &["version", "commit"],
+        help: "Always 1; its labels say which version runs, and of which commit, as far as its build was told",
+        read: |from, samples| samples.whole(&[from.version, COMMIT], 1),
     },
     Family {
         name: "start_time",

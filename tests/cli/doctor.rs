@@ -115,7 +115,9 @@ fn what_leads_to_a_server_is_looked_at_though_it_leads_nowhere() {
     let no_token = patient.folder.path().join("token");
     let mut command = Command::new(longhaul(&[]).get_program());
     command.args(["doctor", "--json"]).env_clear().env("LONGHAUL_TOKEN_FILE", &no_token);
-    command.env("XDG_CONFIG_HOME", patient.folder.path());
+    command
+        .env("XDG_CONFIG_HOME", patient.folder.path())
+        .env("XDG_DATA_HOME", patient.folder.path());
     let output = command.output().unwrap();
     assert_found(&finding(&output, "configuration"), (78, "wrong"), "longhaul.toml");
     assert_found(&finding(&output, "server"), (78, "warning"), "name it with `--server`");

@@ -68,3 +68,17 @@ async fn a_line_is_json_and_says_what_it_belongs_to() {
     let ended = find("an attempt ended");
     assert_eq!((&ended["state"], &ended["exit_code"]), (&json!("Failed"), &json!(3)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_can_be_logged_by_is_warned_of() {
+    let mut command = Command::new("env");
+    command.args(["LONGHAUL_LOG=longhaul=debgu", BINARY]);
+    let said = Server::start_by(command, CONFIG).await.last_words().await;
+    let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let warned = lines.filter(|line| line["level"] == "WARN").collect::<Vec<_>>();
+    let told = warned.iter().any(|line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.contains("`longhaul=debgu` of LONGHAUL_LOG") && message.contains("expected error,")
+    });
+    assert!(told, "{said}");
+}

@@ -4,8 +4,11 @@ use chrono::TimeDelta;
 use longhaul::domain::clock::Clock as _;
 use longhaul::domain::estimate::Estimate;
 use longhaul::domain::id::JobId;
+use longhaul::domain::job::Progress;
 use longhaul::domain::kind::{Catalog, Kind};
 use longhaul::domain::state::JobState;
+use longhaul::events::{Heard, News};
+use longhaul::runner::Report;
 use longhaul::scheduler::handle::StartRequest;
 use serde_json::json;
 
@@ -102,5 +105,30 @@ fn what_comes_back_into_line_is_told_the_same() {
         rig.reaches(id, JobState::Running).await;
         let told = ends_in(&rig, id).await;
         assert!(told > 150, "its kind alone runs for 10 s mostly: {told}");
+    });
+}
+
+#[test]
+fn all_who_ask_of_a_running_job_within_a_moment_are_told_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    life(async {
+        let mut rig = Rig::new(folder.path(), sized()).await;
+        run(&mut rig, "small", 10).await;
+        let id = start(&rig, "small").await;
+        assert_eq!(rig.spawned().await, id);
+        rig.runner.begin(id).await;
+        rig.reaches(id, JobState::Running).await;
+        let job = rig.job(id).await;
+        let told = rig.handle.estimate(&job).await.unwrap();
+        rig.clock.advance(TimeDelta::milliseconds(1));
+        assert_eq!(rig.handle.estimate(&job).await, Some(told));
+        // What it says of itself is news.
+        let updated_at = rig.clock.now();
+        let (percent, current, total, message) = (Some(50.0), None, None, None);
+        let progress = Progress { percent, current, total, message, updated_at };
+        let mut watch = rig.handle.bus().watch(id);
+        rig.runner.report(id, Report::Progress(progress)).await;
+        while !matches!(watch.next().await, Heard::News(News::Progress(_))) {}
+        assert_ne!(rig.handle.estimate(&job).await, Some(told));
     });
 }
