@@ -112,7 +112,8 @@ pub(super) async fn open(context: &Context) -> Result<Value, Failure> {
 
 /// A table shows neither args nor results, and both may be large.
 fn variables(filter: Map<String, Value>, whole: bool) -> Map<String, Value> {
-    [("filter".to_owned(), json!(filter)), ("whole".to_owned(), json!(whole))].into_iter().collect()
+    let filter = ("filter".to_owned(), Value::Object(filter));
+    [filter, ("whole".to_owned(), json!(whole))].into_iter().collect()
 }
 
 fn show(rows: &[Value], form: Form) -> Result<(), Failure> {

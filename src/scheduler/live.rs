@@ -161,13 +161,11 @@ impl Live {
     /// What the attempt of this fence last reported, whoever runs it.
     pub(super) fn said(&self, job: JobId, fence: Fence) -> Option<Report> {
         let table = self.lock();
-        match table.attempts.get(&job) {
-            Some(entry) => entry.said.clone().filter(|_| entry.fence == fence),
-            None => {
-                let said = table.elsewhere.get(&job).filter(|(of, _)| *of == fence);
-                said.map(|(_, said)| said.clone())
-            }
+        if let Some(entry) = table.attempts.get(&job) {
+            return entry.said.clone().filter(|_| entry.fence == fence);
         }
+        let elsewhere = table.elsewhere.get(&job).filter(|(of, _)| *of == fence);
+        elsewhere.map(|(_, said)| said.clone())
     }
 
     /// The same without its time.

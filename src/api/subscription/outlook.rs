@@ -84,13 +84,9 @@ impl Outlook {
         job: &Arc<Job>,
     ) -> Option<Estimate> {
         let estimate = self.ask(handle, job)?;
-        match timeout(patience, estimate).await {
-            Ok(estimate) => estimate,
-            Err(_) => {
-                self.is_late = true;
-                None
-            }
-        }
+        let estimate = timeout(patience, estimate).await;
+        self.is_late = estimate.is_err();
+        estimate.ok().flatten()
     }
 
     /// As of now, which may take as long as a pass over a line does; `None`: nobody asked for it.
