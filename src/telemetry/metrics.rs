@@ -221,7 +221,8 @@ mod tests {
             assert!(!help.is_empty() && !help.ends_with('.') && !help.contains('|'), "{name}");
             assert!(*kind != Kind::Histogram || *unit == Some(Unit::Seconds), "{name}");
             for label in *labels {
-                let bounded = ["kind", "queue", "outcome", "operation", "code", "version"];
+                let bounded =
+                    ["kind", "queue", "outcome", "operation", "code", "version", "commit"];
                 assert!(bounded.contains(label), "{name} {label}");
             }
         }
