@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use strum::{EnumIter, EnumString, IntoStaticStr};
 
 use super::clock::Timestamp;
@@ -98,6 +99,15 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// The instant of a claim that shares this commit: not before what it accepts was accepted, though its request was
+    /// made by a clock that was read a moment before. A clock that is set back is another matter, hence no more than
+    /// a second.
+    pub(crate) fn claimed_at(&self, asked: Timestamp) -> Timestamp {
+        let accepted = self.changes.iter().filter(|told| told.event.change == JobChange::Queued);
+        let accepted = accepted.map(|told| told.event.at).max();
+        accepted.filter(|&at| at > asked && at - asked < TimeDelta::seconds(1)).unwrap_or(asked)
+    }
+
     /// Nobody has to hear of it.
     pub fn is_empty(&self) -> bool {
         let Self { changes, promoted, tokens, is_foreign: _, has_settings } = self;

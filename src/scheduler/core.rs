@@ -138,6 +138,8 @@ impl Board {
 pub(super) struct Gate {
     pub(super) slots: Arc<Slots>,
     pub(super) paused: AtomicBool,
+    /// A job is on its way into the line, and no claim was made for it yet: one that is made now shares its commit.
+    pub(super) is_coming: AtomicBool,
     /// Held while the queue is changed.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// The latest pass over its line; held while one is made.

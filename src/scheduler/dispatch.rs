@@ -24,6 +24,7 @@ use super::core::{Barrier, Core, Gate, Phase};
 use super::slots::Slot;
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::id::{AcceptNo, AttemptKey};
+use crate::domain::job::NewJob;
 use crate::domain::kind::Catalog;
 use crate::domain::names::{KindName, QueueName};
 use crate::domain::state::EndReason;
@@ -147,9 +148,17 @@ impl Dispatcher {
             }
             return Ok(());
         }
+        // A guess: the job comes before the claim, or with the next commit, or is refused.
+        let is_guess = taken.keys().any(|queue| {
+            self.gate(queue).is_some_and(|gate| gate.is_coming.swap(false, Ordering::AcqRel))
+        });
         let wanted = taken.iter().map(|(queue, held)| (queue.clone(), count(held.len()))).collect();
         let claims = self.core.store.claim(self.request(wanted)).await?;
-        self.fruitless = if claims.is_empty() { self.fruitless + 1 } else { 0 };
+        self.fruitless = match claims.len() {
+            0 if is_guess => self.fruitless,
+            0 => self.fruitless + 1,
+            _ => 0,
+        };
         if self.fruitless >= FRUITLESS {
             // Lines and store disagree, which must not make the loop spin. Slots that come back wake
             // it, hence the pause is not cut short.
@@ -207,7 +216,9 @@ impl Dispatcher {
             if gate.paused.load(Ordering::Acquire) || !gate.slots.has_free() {
                 continue;
             }
-            let Some((ready, head)) = lines.ready(name) else { continue };
+            let coming =
+                || gate.is_coming.load(Ordering::Acquire).then_some((1, AcceptNo(i64::MAX)));
+            let Some((ready, head)) = lines.ready(name).or_else(coming) else { continue };
             if ready <= taken.get(name).map_or(0, Vec::len) {
                 continue;
             }
@@ -260,6 +271,21 @@ impl Dispatcher {
                 attempt::follow(core, &claim.job, claim.fence, reports, held);
             }
             Err(end) => attempt::end_unspawned(core, &claim, end, held),
+        }
+    }
+}
+
+impl Core {
+    /// A job is about to be accepted: where a slot is free and nobody waits, the claim is sent behind it at once, so
+    /// that one commit accepts and claims it.
+    pub(super) fn expect(&self, job: &NewJob) {
+        let Some(gate) = self.gates.get(&job.queue) else { return };
+        let is_free = !gate.is_paused() && gate.slots.has_free() && self.worker.has_free();
+        let is_next = || self.board.lines().ready(&job.queue).is_none();
+        let is_taken = || self.fleet.takes().contains(&job.kind);
+        if is_free && job.not_before.is_none() && is_taken() && is_next() {
+            gate.is_coming.store(true, Ordering::Release);
+            self.board.wake.notify_one();
         }
     }
 }

@@ -242,6 +242,7 @@ impl Handle {
 
     async fn accept(&self, judged: Judged) -> Result<Accepted, StartRefusal> {
         let (board, id) = (&self.core.board, judged.job.id);
+        self.core.expect(&judged.job);
         // Before the commit: whoever follows it asks for them.
         board.foresight().know_args(id, &judged.job.args);
         // The commit takes them along; what is not accepted leaves none, nor does a caller who goes away.

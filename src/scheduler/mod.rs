@@ -154,6 +154,7 @@ fn gates(rows: Vec<QueueRow>, catalog: &Catalog) -> HashMap<QueueName, Gate> {
         let gate = Gate {
             slots: Slots::new(row.slots),
             paused: AtomicBool::new(row.paused.is_some()),
+            is_coming: AtomicBool::new(false),
             turn: tokio::sync::Mutex::default(),
             pass: tokio::sync::Mutex::default(),
         };

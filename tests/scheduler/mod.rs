@@ -17,4 +17,5 @@ mod remembered;
 mod retry;
 mod rig;
 mod shutdown;
+mod together;
 mod unstarted;

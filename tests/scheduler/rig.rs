@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use longhaul::domain::clock::{Clock, ManualClock, from_unix_millis};
+use longhaul::domain::event::Commit;
 use longhaul::domain::id::JobId;
 use longhaul::domain::job::Job;
 use longhaul::domain::kind::{Catalog, Kind};
@@ -18,7 +19,7 @@ use longhaul::runner::log::LogFiles;
 use longhaul::scheduler::handle::StartRequest;
 use longhaul::scheduler::{self, Board, Handle, Scheduler};
 use longhaul::store::sqlite::{self, SqliteStore};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::support::deadline::within;
 use crate::support::gated::{Gated, Seen};
@@ -33,6 +34,34 @@ pub(crate) struct Rig {
     pub(crate) seen: mpsc::Receiver<Seen>,
     /// What was seen, for the message of a deadline.
     pub(crate) history: Vec<Seen>,
+    pub(crate) commits: Arc<Commits>,
+}
+
+/// What each commit told, and a way to hold one back.
+#[derive(Default)]
+pub(crate) struct Commits {
+    gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
+    pub(crate) entered: Notify,
+    /// Of each commit the jobs, and whether they had an open attempt then.
+    pub(crate) told: Mutex<Vec<Vec<(JobId, bool)>>>,
+}
+
+impl Commits {
+    /// The next commit is told only once what this returns is dropped; all that is written meanwhile waits.
+    pub(crate) fn hold(&self) -> std::sync::mpsc::Sender<()> {
+        let (open, gate) = std::sync::mpsc::channel();
+        *self.gate.lock().unwrap() = Some(gate);
+        open
+    }
+
+    fn take(&self, commit: &Commit) {
+        if let Some(gate) = self.gate.lock().unwrap().take() {
+            self.entered.notify_one();
+            let _ = gate.recv();
+        }
+        let told = commit.changes.iter().map(|told| (told.job.id, told.job.open.is_some()));
+        self.told.lock().unwrap().push(told.collect());
+    }
 }
 
 /// A kind `work` in `default` with these slots, and a queue `aside` that nothing waits in.
@@ -79,8 +108,13 @@ impl Rig {
     ) -> Self {
         let clock = ManualClock::at(from_unix_millis(1_800_000_000_000));
         let board = Board::new(&catalog);
-        let store =
-            SqliteStore::open(sqlite::Options::new(folder.join("longhaul.db"), board.sink()));
+        let commits = Arc::<Commits>::default();
+        let (to_board, record) = (board.sink(), Arc::clone(&commits));
+        let sink = Arc::new(move |commit: &Commit| {
+            record.take(commit);
+            to_board(commit);
+        });
+        let store = SqliteStore::open(sqlite::Options::new(folder.join("longhaul.db"), sink));
         let limits = Limits::default();
         let scheduler = Scheduler::start(scheduler::Options {
             board,
@@ -103,7 +137,7 @@ impl Rig {
         .await
         .unwrap();
         let handle = scheduler.handle();
-        Self { scheduler, handle, runner, clock, seen, history: Vec::new() }
+        Self { scheduler, handle, runner, clock, seen, history: Vec::new(), commits }
     }
 
     /// Starts a job of the kind `work`.

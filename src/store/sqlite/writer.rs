@@ -178,7 +178,7 @@ impl Desk {
     fn run(mut self) {
         while let Some(batch) = self.next_batch() {
             let written = self.conn.total_changes();
-            self.write(batch);
+            self.write(batch, true);
             if self.conn.total_changes() != written {
                 self.checkpoint();
             }
@@ -202,17 +202,18 @@ impl Desk {
         Some(batch)
     }
 
-    fn write(&mut self, mut batch: Vec<Box<dyn Pending>>) {
+    /// Writes them; where `is_open`, with what comes until their commit begins.
+    fn write(&mut self, mut batch: Vec<Box<dyn Pending>>, is_open: bool) {
         if let Health::Broken(why) = self.health.borrow().clone() {
             // These were never attempted: nothing of them is stored.
             return self.fail_all(batch, || StoreError::Unavailable(why.clone()));
         }
-        match self.transact(&mut batch) {
+        match self.transact(&mut batch, is_open) {
             Ok(()) => batch.into_iter().for_each(Pending::answer),
             Err(Rollback { failure, began }) => {
                 let reach = failure.reach();
                 if reach != Reach::Broken && began && batch.len() > 1 {
-                    return batch.into_iter().for_each(|write| self.write(vec![write]));
+                    return batch.into_iter().for_each(|write| self.write(vec![write], false));
                 }
                 match reach {
                     Reach::Alone => tracing::error!(error = %failure, "a write was rolled back"),
@@ -225,14 +226,23 @@ impl Desk {
     }
 
     /// Does the batch in one transaction, which is either durable and told, or rolled back.
-    fn transact(&mut self, batch: &mut [Box<dyn Pending>]) -> Result<(), Rollback> {
+    fn transact(
+        &mut self,
+        batch: &mut Vec<Box<dyn Pending>>,
+        is_open: bool,
+    ) -> Result<(), Rollback> {
         let (rows, since) = (self.conn.total_changes(), Instant::now());
         // At once with the lock: a transaction that began as a reader cannot always become one
         // that writes (SQLITE_BUSY in spite of the timeout).
         let begun = self.execute("BEGIN IMMEDIATE");
         begun.map_err(|failure| Rollback { failure, began: false })?;
         let mut tx = Tx::new(&self.conn, &mut self.tally);
-        let done = batch.iter_mut().try_for_each(|write| write.apply(&mut tx));
+        let mut done = batch.iter_mut().try_for_each(|write| write.apply(&mut tx));
+        while is_open && done.is_ok() && batch.len() < MAX_BATCH {
+            let Ok(mut late) = self.receiver.try_recv() else { break };
+            done = late.apply(&mut tx);
+            batch.push(late);
+        }
         let commit = tx.into_commit();
         let done = done.and_then(|()| self.execute("COMMIT"));
         if let Err(failure) = done {

@@ -39,7 +39,8 @@ impl Operation for ClaimRequest {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Vec<Claim>, StoreError>, Failure> {
         let session = tx.session;
         session.prepare(&[PROMOTE, PROMOTED, STANDING, OPEN_QUEUE]).await?;
-        let queues = self.queues.iter().map(|(queue, _)| open_queue(session, queue, self.now));
+        let now = tx.commit.claimed_at(self.now);
+        let queues = self.queues.iter().map(|(queue, _)| open_queue(session, queue, now));
         let (promoted, standing, queues) =
             futures::join!(promote(session, self), standing(session, self), join_all(queues));
         tx.promoted(promoted?);

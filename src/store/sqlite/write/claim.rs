@@ -25,9 +25,9 @@ impl Operation for ClaimRequest {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Result<Vec<Claim>, StoreError>, Failure> {
         promote(tx, self.now)?;
-        let mut claims = Vec::new();
+        let (mut claims, now) = (Vec::new(), tx.commit.claimed_at(self.now));
         for (queue, limit) in &self.queues {
-            let Some(started_at) = open_queue(tx, queue, self.now)? else { continue };
+            let Some(started_at) = open_queue(tx, queue, now)? else { continue };
             let jobs = self.take(tx, queue, *limit, started_at)?;
             if !jobs.is_empty() {
                 let mut update = tx.prepare(UPDATE_LAST_CLAIM)?;
