@@ -148,14 +148,19 @@ impl Dispatcher {
             }
             return Ok(());
         }
-        // A guess: the job comes before the claim, or with the next commit, or is refused.
-        let is_guess = taken.keys().any(|queue| {
+        // Guesses: their jobs come before the claim, or are refused.
+        let is_coming = |queue: &&QueueName| {
             self.gate(queue).is_some_and(|gate| gate.is_coming.swap(false, Ordering::AcqRel))
-        });
+        };
+        let guesses = taken.keys().filter(is_coming).count();
         let wanted = taken.iter().map(|(queue, held)| (queue.clone(), count(held.len()))).collect();
-        let claims = self.core.store.claim(self.request(wanted)).await?;
+        let claims = match self.core.store.claim(self.request(wanted)).await {
+            // What could not be accepted either is nothing to wait for.
+            Err(_) if guesses == taken.len() => return Ok(()),
+            claims => claims?,
+        };
         self.fruitless = match claims.len() {
-            0 if is_guess => self.fruitless,
+            0 if guesses > 0 => self.fruitless,
             0 => self.fruitless + 1,
             _ => 0,
         };
@@ -211,24 +216,30 @@ impl Dispatcher {
             return None;
         }
         let lines = self.core.board.lines();
-        let mut best: Option<(f64, AcceptNo, &QueueName)> = None;
+        // Who is only expected comes behind all who wait.
+        let mut best: Option<(bool, f64, AcceptNo, &QueueName)> = None;
         for (name, gate) in &self.core.gates {
             if gate.paused.load(Ordering::Acquire) || !gate.slots.has_free() {
                 continue;
             }
             let coming =
                 || gate.is_coming.load(Ordering::Acquire).then_some((1, AcceptNo(i64::MAX)));
-            let Some((ready, head)) = lines.ready(name).or_else(coming) else { continue };
+            let waits = lines.ready(name);
+            let is_guess = waits.is_none();
+            let Some((ready, head)) = waits.or_else(coming) else { continue };
             if ready <= taken.get(name).map_or(0, Vec::len) {
                 continue;
             }
             let (slots, busy) = gate.slots.usage();
             let share = f64::from(busy) / f64::from(slots.max(1));
-            if best.is_none_or(|(s, h, _)| share.total_cmp(&s).then(head.cmp(&h)).is_lt()) {
-                best = Some((share, head, name));
+            let is_before = |(guess, s, h, _): (bool, f64, AcceptNo, _)| {
+                is_guess.cmp(&guess).then(share.total_cmp(&s)).then(head.cmp(&h)).is_lt()
+            };
+            if best.is_none_or(is_before) {
+                best = Some((is_guess, share, head, name));
             }
         }
-        best.map(|(_, _, name)| name.clone())
+        best.map(|(.., name)| name.clone())
     }
 
     /// Brings one claim to its process, or to its end where there will be none.
@@ -276,17 +287,19 @@ impl Dispatcher {
 }
 
 impl Core {
-    /// A job is about to be accepted: where a slot is free and nobody waits, the claim is sent behind it at once, so
-    /// that one commit accepts and claims it.
-    pub(super) fn expect(&self, job: &NewJob) {
-        let Some(gate) = self.gates.get(&job.queue) else { return };
+    /// The gate of a job that is about to be accepted, where a slot is free for it and nobody waits.
+    pub(super) fn open_gate(&self, job: &NewJob) -> Option<&Gate> {
+        let gate = self.gates.get(&job.queue)?;
         let is_free = !gate.is_paused() && gate.slots.has_free() && self.worker.has_free();
         let is_next = || self.board.lines().ready(&job.queue).is_none();
         let is_taken = || self.fleet.takes().contains(&job.kind);
-        if is_free && job.not_before.is_none() && is_taken() && is_next() {
-            gate.is_coming.store(true, Ordering::Release);
-            self.board.wake.notify_one();
-        }
+        (is_free && job.not_before.is_none() && is_taken() && is_next()).then_some(gate)
+    }
+
+    /// A job was sent to be accepted: the claim is sent behind it at once, so that one commit accepts and claims it.
+    pub(super) fn expect(&self, gate: &Gate) {
+        gate.is_coming.store(true, Ordering::Release);
+        self.board.wake.notify_one();
     }
 }
 

@@ -219,6 +219,10 @@ impl Core {
     ) -> Option<Arc<Pass>> {
         let gate = self.gates.get(queue)?;
         let mut latest = gate.pass.lock().await;
+        if self.phase() != Phase::Serving {
+            // Nobody is told any more when something starts, and a stop waits for us.
+            return None;
+        }
         let fresh = fresh(latest.as_ref());
         if let Some(pass) = fresh.as_ref().filter(|pass| pass.reaches(upto)) {
             return Some(Arc::clone(pass));
@@ -238,7 +242,7 @@ impl Core {
         upto: Option<AcceptNo>,
         least: usize,
     ) -> Pass {
-        let (at, now, made) = (self.clock.now(), Instant::now(), tokio::time::Instant::now());
+        let (at, now) = (self.clock.now(), Instant::now());
         let untaken = self.untaken();
         let mut foresight = self.board.foresight();
         let history = foresight.history.clone();
@@ -270,6 +274,8 @@ impl Core {
         }
         drop(foresight);
         let last = numbers.last().copied().unwrap_or(AcceptNo(0));
+        // Its age counts from its end: who waited for a long one finds it.
+        let made = tokio::time::Instant::now();
         Pass { made, at, waits, depth: numbers.len(), last, is_whole, outlook }
     }
 

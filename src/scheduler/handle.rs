@@ -1,8 +1,10 @@
 //! The door to the scheduler: everything that anybody may ask of it.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures::poll;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -242,12 +244,20 @@ impl Handle {
 
     async fn accept(&self, judged: Judged) -> Result<Accepted, StartRefusal> {
         let (board, id) = (&self.core.board, judged.job.id);
-        self.core.expect(&judged.job);
         // Before the commit: whoever follows it asks for them.
         board.foresight().know_args(id, &judged.job.args);
         // The commit takes them along; what is not accepted leaves none, nor does a caller who goes away.
         let _noted = Noted(board, id);
-        let answer = self.core.store.start(judged.job, judged.limits).await;
+        let gate = self.core.open_gate(&judged.job);
+        let mut start = self.core.store.start(judged.job, judged.limits);
+        // Once it is asked for it is sent.
+        let answer = match poll!(&mut start) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => {
+                gate.into_iter().for_each(|gate| self.core.expect(gate));
+                start.await
+            }
+        };
         match (answer, judged.refusal) {
             (Err(full), Some(refusal)) if full.is_full() => Err(refusal),
             (answer, _) => Ok(answer?),

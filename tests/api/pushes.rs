@@ -8,6 +8,7 @@ use longhaul::domain::attempt::CancelMode;
 use longhaul::domain::clock::from_unix_millis;
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
+use tokio::task::yield_now;
 use tokio::time::advance;
 
 use super::bed::{Server, serve};
@@ -16,6 +17,8 @@ use crate::support::gated::exit;
 use crate::support::paused::{stand_still, within_real_time};
 
 const EVERY: Duration = Duration::from_millis(200);
+/// So long a place waits for its estimate.
+const PATIENCE: Duration = Duration::from_millis(25);
 const ALMOST: Duration = Duration::from_millis(199);
 const STATUS: &str = "subscription($id: ID!) { jobStatus(id: $id) {
     seq change state coalesced wait { position } estimate { startAt } } }";
@@ -98,11 +101,12 @@ fn nothing_waits_for_an_estimate_that_takes_long() {
         server.ended(&first).await;
         server.start("work").await;
         let running = server.spawned().await;
-        let [ahead, id] = [server.start("work").await, server.start("work").await];
+        let start = async || server.start("work").await;
+        let [first, second, id] = [start().await, start().await, start().await];
         let mut stream = server.subscribe(STATUS, json!({ "id": id })).await;
         let snapshot = next(&mut stream).await;
         let told = &snapshot["estimate"];
-        assert!(place(&snapshot) == 2 && told["startAt"].is_string(), "{snapshot}");
+        assert!(place(&snapshot) == 3 && told["startAt"].is_string(), "{snapshot}");
         // The pass over the line is too old to be told of again, and a new one comes nowhere.
         advance(2 * EVERY).await;
         let busy = occupy();
@@ -110,8 +114,18 @@ fn nothing_waits_for_an_estimate_that_takes_long() {
             let handle = server.scheduler.handle();
             handle.cancel_job(id.parse().unwrap(), CancelMode::Graceful, None).await.unwrap();
         };
-        cancel(&ahead).await;
-        advance(Duration::from_millis(25)).await;
+        cancel(&first).await;
+        advance(PATIENCE).await;
+        let moved = next(&mut stream).await;
+        assert_eq!((place(&moved), &moved["estimate"]), (2, told), "{moved}");
+        // The estimate of the first move is still to come.
+        cancel(&second).await;
+        advance(EVERY).await;
+        for _ in 0..100 {
+            // It has begun to wait by then.
+            yield_now().await;
+        }
+        advance(PATIENCE).await;
         let moved = next(&mut stream).await;
         assert_eq!((place(&moved), &moved["estimate"]), (1, told), "{moved}");
         cancel(&id).await;

@@ -33,6 +33,8 @@ pub(super) struct Outlook {
     /// Somebody selected it: making one costs a pass over the queue.
     is_wanted: bool,
     told: Option<Estimate>,
+    /// Came since, and was not told.
+    kept: Option<Estimate>,
     /// When to look whether it still holds.
     look: Option<Instant>,
     /// What is told next goes without it, since it was not known in time.
@@ -56,6 +58,10 @@ impl Asking {
         Self { change, is_told, until: Instant::now() + PATIENCE, estimate }
     }
 
+    pub(super) fn into_estimate(self) -> Asked {
+        self.estimate
+    }
+
     /// Until when it waits; `None`: for ever.
     pub(super) fn patience(&self) -> Option<Instant> {
         (!self.is_told).then_some(self.until)
@@ -72,7 +78,7 @@ impl Asking {
 
 impl Outlook {
     pub(super) fn new(is_wanted: bool) -> Self {
-        Self { is_wanted, told: None, look: None, is_late: false }
+        Self { is_wanted, told: None, kept: None, look: None, is_late: false }
     }
 
     /// As of now, for a message that goes without it if it takes longer than this; `None` also where nobody asked for
@@ -95,9 +101,14 @@ impl Outlook {
         self.is_wanted.then(|| async move { handle.estimate(&job).await }.boxed())
     }
 
-    /// As it was told last.
-    pub(super) fn told(&self) -> Option<Estimate> {
-        self.told
+    /// One that came when nothing could be told.
+    pub(super) fn keep(&mut self, estimate: Option<Estimate>) {
+        self.kept = estimate;
+    }
+
+    /// As it is known, where a new one takes too long: the latest that came.
+    pub(super) fn known(&self) -> Option<Estimate> {
+        self.kept.or(self.told)
     }
 
     /// Waits for the moment to look again; for ever where there is none.
@@ -123,7 +134,7 @@ impl Outlook {
 
     /// It is told now.
     pub(super) fn tell(&mut self, estimate: Option<Estimate>, now: Timestamp) {
-        self.told = estimate;
+        (self.told, self.kept) = (estimate, None);
         self.rest(now);
         if std::mem::take(&mut self.is_late) {
             self.look_in(PATIENCE);
@@ -209,6 +220,16 @@ mod tests {
         let began = Instant::now();
         outlook.look().await;
         assert_eq!(began.elapsed(), Duration::from_millis(200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_too_late_is_what_the_next_message_knows() {
+        let mut outlook = Outlook::new(true);
+        outlook.tell(Some(waits(160)), at(0));
+        outlook.keep(Some(waits(100)));
+        assert_eq!(outlook.known(), Some(waits(100)));
+        outlook.tell(Some(waits(90)), at(0));
+        assert_eq!(outlook.known(), Some(waits(90)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -171,7 +171,7 @@ impl StatusStream {
             let patience = self.asking.as_ref().and_then(Asking::patience);
             tokio::select! {
                 biased;
-                () = sleep_until(self.due), if self.untold.is_some() && self.asking.is_none() => {
+                () = sleep_until(self.due), if self.untold.is_some() && patience.is_none() => {
                     if let Some(message) = self.tell_volatile() {
                         return Ok(message);
                     }
@@ -246,9 +246,9 @@ impl StatusStream {
         if ahead <= 0 {
             return None;
         }
-        let asking = self.asking.take().filter(|asking| !asking.is_told);
-        let void = [self.untold.take().is_some(), asking.is_some()].map(i64::from);
-        self.coalesced += ahead - 1 + void.into_iter().sum::<i64>();
+        let is_void =
+            [self.untold.take().is_some(), self.asking.take().is_some_and(|a| !a.is_told)];
+        self.coalesced += ahead - 1 + is_void.map(i64::from).iter().sum::<i64>();
         self.is_look = false;
         self.row = Arc::clone(row);
         self.progress = self.handle().progress(row);
@@ -288,7 +288,9 @@ impl StatusStream {
             self.outlook.look_in(self.interval);
             return None;
         }
-        let Some(estimate) = self.outlook.ask(self.handle(), &self.row) else {
+        // One that is still to come is of the same row: it is waited for, not asked for anew.
+        let asked = self.asking.take().map(Asking::into_estimate);
+        let Some(estimate) = asked.or_else(|| self.outlook.ask(self.handle(), &self.row)) else {
             return Some(self.volatile(change, None));
         };
         self.asking = Some(Asking::new(change, is_same, estimate));
@@ -304,8 +306,9 @@ impl StatusStream {
             return None;
         }
         if is_told && Instant::now() < self.due {
-            // A message went without it a moment ago.
-            self.is_look = self.untold.is_none();
+            // A message went without it a moment ago; the next one knows it.
+            self.outlook.keep(estimate);
+            self.is_look |= self.untold.is_none();
             self.note(JobChange::Position);
             return None;
         }
@@ -317,7 +320,7 @@ impl StatusStream {
         let asking = self.asking.as_mut()?;
         asking.is_told = true;
         let change = asking.change;
-        Some(self.volatile(change, self.outlook.told()))
+        Some(self.volatile(change, self.outlook.known()))
     }
 
     fn volatile(
