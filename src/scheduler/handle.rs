@@ -254,7 +254,9 @@ impl Handle {
         let answer = match poll!(&mut start) {
             Poll::Ready(answer) => answer,
             Poll::Pending => {
-                gate.into_iter().for_each(|gate| self.core.expect(gate));
+                if let Some(gate) = gate {
+                    self.core.expect(gate);
+                }
                 start.await
             }
         };
