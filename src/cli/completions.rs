@@ -80,12 +80,11 @@ pub(super) fn jobs(current: &OsStr) -> Vec<CompletionCandidate> {
         let fits = |job: &JobId| job.id.starts_with(&start);
         matching(&client, &filter, SMALL, fits, CANDIDATES).await
     });
-    let jobs = jobs.into_iter();
-    jobs.map(|job| {
+    let candidate = |job: JobId| {
         let help = output::one_line(&format!("{} {}", job.kind.name, job.state));
         CompletionCandidate::new(job.id).help(Some(help.into()))
-    })
-    .collect()
+    };
+    jobs.into_iter().map(candidate).collect()
 }
 
 /// A kind, as its candidate shows it.

@@ -103,16 +103,19 @@ impl Core {
     fn end_of(&self, job: &Job) -> Option<Estimate> {
         let fence = job.open?;
         let said = self.live.said(job.id, fence).map(|said| said.at);
-        let (runner, history) = {
+        let (runner, runs, history) = {
             let mut foresight = self.board.foresight();
             let runner = foresight.queue(&job.queue).running.get(&fence).cloned()?;
             let known = runner.end.filter(|end| end.said == said && end.made.elapsed() < OFTEN);
             if let Some(end) = known {
                 return Some(end.estimate);
             }
-            (runner, foresight.history.clone())
+            let runs = foresight.history.runs_of(runner.traits.kind);
+            if runs == 0 {
+                return None;
+            }
+            (runner, runs, foresight.history.clone())
         };
-        let runs = Some(history.runs_of(runner.traits.kind)).filter(|runs| *runs > 0)?;
         let (at, made) = (self.clock.now(), tokio::time::Instant::now());
         let running = [self.running(&runner, Instant::now())];
         let line = Line { slots: 1, running: &running, waiting: &[], seed: SEED };
