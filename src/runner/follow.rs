@@ -65,6 +65,8 @@ pub(super) struct Follow {
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing to tell or to do")]
 struct News {
+    /// A process of the command may exist, or have existed.
+    may_exist: bool,
     has_started: bool,
     started: bool,
     log_grew: bool,
@@ -77,7 +79,10 @@ struct News {
 impl News {
     fn hear(&mut self, bytes: &[u8], reads_log: bool) {
         for &byte in bytes {
-            if byte == StatusByte::Started as u8 {
+            if byte == StatusByte::Starting as u8 {
+                self.may_exist = true;
+            } else if byte == StatusByte::Started as u8 {
+                self.may_exist = true;
                 self.started |= !self.has_started;
                 self.has_started = true;
             } else if byte == StatusByte::LogGrew as u8 {
@@ -120,7 +125,7 @@ impl Follow {
             self.take_in(looked, &mut news);
         }
         let case = Case {
-            spawned: news.has_started,
+            may_exist: news.may_exist,
             shim: match exit {
                 Some(status) if status.success() => ShimEnd::Well,
                 Some(_) if keeper.has_killed() => ShimEnd::Killed,
@@ -168,7 +173,7 @@ impl Follow {
                 permit = self.reports.reserve(), if !news.is_empty() => match (permit, news.next()) {
                     (Ok(permit), Some(report)) => permit.send(report),
                     // Nobody listens any more; the attempt is followed to its end all the same.
-                    _ => *news = News { has_started: true, ..News::default() },
+                    _ => *news = News { may_exist: true, has_started: true, ..News::default() },
                 },
                 looked = &mut look, if !look.is_terminated() => {
                     self.take_in(looked, news);

@@ -33,8 +33,8 @@ pub(super) struct Case {
     pub(super) folder: Folder,
     pub(super) key: AttemptKey,
     pub(super) policy: Policy,
-    /// Its process is known to have existed, whatever the folder says.
-    pub(super) spawned: bool,
+    /// A process of its command may have existed, whatever the folder says now.
+    pub(super) may_exist: bool,
     /// The machine has not been restarted since its claim.
     pub(super) same_boot: bool,
     /// The most bytes of a result.
@@ -120,7 +120,7 @@ impl Case {
             return Ok(Found::Ended(self.judge(&record)?));
         }
         let started = noting(STARTED, self.folder.has_started(), &mut damage)?;
-        if self.same_boot && !self.spawned && damage.is_none() && started == Some(false) {
+        if self.same_boot && !self.may_exist && damage.is_none() && started == Some(false) {
             let text = self.unstarted();
             return Ok(Found::Ended(AttemptEnd::unrecorded(EndReason::NotStarted, text, false)));
         }

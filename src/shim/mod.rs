@@ -6,7 +6,7 @@
 //!
 //! - Whoever holds the lock owns the attempt. The shim takes it before it starts anything and
 //!   keeps it until no process of the attempt is left.
-//! - `started` stands before the command can exist; a folder with `started`, `void` or a lifeline
+//! - `started` stands, and is told, before the command can exist; a folder with `started`, `void` or a lifeline
 //!   at its end never starts a command (again).
 //! - The reason of a stop is recorded before its first signal; the first reason stays.
 //! - Memory is bounded, whatever the command prints, leaves behind or forks.
@@ -110,7 +110,7 @@ fn attempt(folder: &Path) -> io::Result<Ending> {
     }
     record::reserve(folder)?;
     let status = Status::new();
-    match start(folder, &heard)? {
+    match start(folder, &heard, &status)? {
         Ok((spec, running)) => {
             status.send(StatusByte::Started);
             Supervisor::new(spec, folder, running, (lifeline, status, deaths)).run()?;
@@ -124,7 +124,11 @@ fn attempt(folder: &Path) -> io::Result<Ending> {
 }
 
 /// Starts the command, or says why none exists: an order that came first, or an error.
-fn start(folder: &Path, heard: &[Heard]) -> io::Result<Result<(Spec, Running), ExitRecord>> {
+fn start(
+    folder: &Path,
+    heard: &[Heard],
+    status: &Status,
+) -> io::Result<Result<(Spec, Running), ExitRecord>> {
     let now = SystemClock.now().timestamp_millis();
     let never_ran = ExitRecord {
         version: VERSION,
@@ -158,6 +162,7 @@ fn start(folder: &Path, heard: &[Heard]) -> io::Result<Result<(Spec, Running), E
     };
     // Before the command can exist: without this file the attempt may be tried again.
     files::create(&folder.join(STARTED))?;
+    status.send(StatusByte::Starting);
     match command::start(&spec, &environment, folder) {
         Ok(running) => Ok(Ok((spec, running))),
         Err(error) => failed(error),

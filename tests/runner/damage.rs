@@ -12,10 +12,11 @@ use longhaul::domain::kind::Kind;
 use longhaul::domain::log::LogStream;
 use longhaul::domain::state::EndReason;
 use longhaul::runner::{AttemptSpec, Recovered, Report};
+use longhaul::shim::protocol::StatusByte;
 
 use super::recovery::{prepare, recovered, stored};
 use super::rig::{Rig, again, gate, kind, marked, of_kind, open_gate, shell, within};
-use crate::support::print;
+use crate::support::{executable, print};
 
 /// Every name in the folder, and some that are yet to come.
 const NAMES: &[&str] = &[
@@ -167,6 +168,19 @@ process_test! {
         let rig = Rig::new();
         let end = rig.run(&shell("rm ../started; kill -KILL $PPID; sleep 1000")).await;
         assert_eq!((end.reason, end.may_have_started), (EndReason::Lost, true));
+    }
+}
+
+process_test! {
+    async fn it_has_run_too_where_its_shim_came_to_say_no_more_than_that_it_may() {
+        // P9: the command may do so before the shim has seen that it exists.
+        let folder = tempfile::tempdir().unwrap();
+        let killed = folder.path().join("shim");
+        let says = char::from(StatusByte::Starting as u8);
+        executable::write(&killed, &format!("#!/bin/sh\nprintf {says}\nkill -KILL $$\n"));
+        let rig = Rig::with(|options| options.shim_program = killed);
+        let end = rig.run(&shell("true")).await;
+        assert_eq!((end.reason, end.may_have_started), (EndReason::Lost, true), "{}", end.text);
     }
 }
 

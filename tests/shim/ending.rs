@@ -19,7 +19,8 @@ fn every_exit_code_is_recorded_as_it_is() {
             let ended = shim.end();
             assert_eq!((ended.exit().exit_code, ended.exit().signal), (Some(*code), None));
             assert_eq!((ended.exit().stop, ended.exit().killed), (None, false));
-            assert_eq!(ended.news.first(), Some(&(StatusByte::Started as u8)));
+            let began = [StatusByte::Starting as u8, StatusByte::Started as u8];
+            assert_eq!(ended.news[..2], began, "in this order: the first is of use only so");
             assert_eq!(ended.news.last(), Some(&(StatusByte::Exited as u8)));
             assert!(ended.started && ended.lock_is_free());
         }

@@ -13,7 +13,10 @@ use crate::support::executable;
 fn spawn_error(ended: &Ended) -> String {
     let exit = ended.exit();
     assert_eq!((exit.exit_code, exit.signal, exit.stop), (None, None, None));
-    assert_eq!(ended.news, [StatusByte::Exited as u8]);
+    // Told before it is tried, not after.
+    let may_exist = ended.started.then_some(StatusByte::Starting as u8);
+    let news: Vec<u8> = may_exist.into_iter().chain([StatusByte::Exited as u8]).collect();
+    assert_eq!(ended.news, news);
     assert!(ended.lock_is_free());
     exit.spawn_error.clone().unwrap()
 }

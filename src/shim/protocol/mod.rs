@@ -171,6 +171,9 @@ impl LifelineByte {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum StatusByte {
+    /// [`STARTED`] stands, and the command's process may exist from now on. Said before it can, as the
+    /// command may remove that file and kill its shim before any other word of it is said.
+    Starting = b'B',
     /// The command's process exists.
     Started = b'S',
     /// The log grew.
