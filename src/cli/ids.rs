@@ -5,14 +5,15 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::{Client, read};
 use super::completions;
 use super::exit::{FAILED, Failure, USAGE};
 use super::filter::{Condition, condition, filter};
-use super::model::{JobId, Page};
+use super::model::JobId;
 use super::operations::JOB_IDS;
+use super::paging::{LARGE, Paging};
 
 /// The length of an id that is written out.
 const WHOLE: usize = 36;
@@ -20,8 +21,6 @@ const WHOLE: usize = 36;
 const SHOWN: usize = 5;
 /// So many rows a page, where a few are looked for.
 pub(super) const SMALL: u32 = 20;
-/// The same where all are, unless the server allows fewer.
-const LARGE: u32 = 100;
 /// The states of a job that has not ended.
 pub(super) const OPEN: [&str; 3] = ["QUEUED", "RUNNING", "CANCELING"];
 
@@ -136,40 +135,29 @@ fn ambiguous(given: &str, jobs: &[JobId]) -> Failure {
     Failure::new(USAGE, text).hint("write as much of the id as fits one job only")
 }
 
-/// The jobs of `filter` that fit, the newest first, once `enough` are found no more.
+/// The jobs of `filter` that fit, the newest first, once `enough` are found no more; so many rows a page.
 pub(super) async fn matching(
     client: &Client,
     filter: &Value,
-    mut first: u32,
+    rows: u32,
     fits: impl Fn(&JobId) -> bool,
     enough: usize,
 ) -> Result<Vec<JobId>, Failure> {
     let (mut jobs, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut after = Value::Null;
-    loop {
-        let variables = json!({"filter": filter, "first": first, "after": after});
-        let page: Page = match client.field(JOB_IDS, &variables, "jobs").await {
-            Ok(page) => read(JOB_IDS, &page)?,
-            Err(error) => {
-                let fewer = error.most("first").filter(|&fewer| fewer > 0 && fewer < first);
-                first = fewer.ok_or(error)?;
-                continue;
-            }
-        };
+    let variables = Map::from_iter([("filter".to_owned(), filter.clone())]);
+    let mut pages = Paging::new(client, JOB_IDS, variables);
+    while jobs.len() < enough
+        && let Some(page) = pages.next(rows).await?
+    {
         for row in &page.nodes {
             let job: JobId = read(JOB_IDS, row)?;
             if fits(&job) && seen.insert(job.id.clone()) {
                 jobs.push(job);
             }
         }
-        match page.next() {
-            Some(next) if jobs.len() < enough => after = json!(next),
-            _ => {
-                jobs.truncate(enough);
-                return Ok(jobs);
-            }
-        }
     }
+    jobs.truncate(enough);
+    Ok(jobs)
 }
 
 #[cfg(test)]

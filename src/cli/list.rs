@@ -8,17 +8,16 @@ use serde_json::{Map, Value, json};
 use crate::config::value::positive_duration;
 use crate::domain::clock::{Clock as _, SystemClock};
 
-use super::client::{Client, read};
+use super::client::read;
 use super::completions;
 use super::exit::{DONE, Failure};
 use super::ids::OPEN;
-use super::model::{Job, Page};
-use super::operations::{JOBS, Operation};
+use super::model::Job;
+use super::operations::JOBS;
+use super::paging::{Found, Paging};
 use super::start::{label, label_inputs};
 use super::{Context, output};
 
-/// The most jobs of a page, unless the server allows fewer.
-const PAGE: u32 = 100;
 /// So many of those that have not ended are shown.
 const MOST_OPEN: u32 = 1_000;
 
@@ -93,7 +92,8 @@ pub(super) fn since(text: &str) -> Result<DateTime<Utc>, String> {
 pub(super) async fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     let form = if context.json { Form::Json } else { args.output };
     let variables = variables(filter(args), form == Form::Json);
-    let Found { rows, more, .. } = pages(&context.client, JOBS, variables, args.limit).await?;
+    let Found { rows, more, .. } =
+        Paging::new(&context.client, JOBS, variables).up_to(args.limit).await?;
     show(&rows, form)?;
     if more && form != Form::Json {
         output::say(&format!("there are more than {}: see --limit", args.limit));
@@ -105,7 +105,8 @@ pub(super) async fn run(context: &Context, args: &ListArgs) -> Result<u8, Failur
 pub(super) async fn open(context: &Context) -> Result<Value, Failure> {
     let filter = Map::from_iter([("states".to_owned(), json!(OPEN))]);
     let variables = variables(filter, context.json);
-    let Found { rows, feed, .. } = pages(&context.client, JOBS, variables, MOST_OPEN).await?;
+    let Found { rows, feed, .. } =
+        Paging::new(&context.client, JOBS, variables).up_to(MOST_OPEN).await?;
     show(&rows, if context.json { Form::Json } else { Form::Table })?;
     Ok(feed)
 }
@@ -176,52 +177,6 @@ pub(super) fn counts(states: &[&str]) -> String {
         counts.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect();
     let noun = if states.len() == 1 { "job" } else { "jobs" };
     format!("{} {noun}: {}", states.len(), parts.join(", "))
-}
-
-/// What was found of a list.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) rows: Vec<Value>,
-    /// There are more.
-    pub(super) more: bool,
-    /// Where the feed stood when the first page was read, where that was asked for.
-    pub(super) feed: Value,
-}
-
-/// Up to `limit` jobs of a document that lists them, page by page: as many at once as the server allows.
-pub(super) async fn pages(
-    client: &Client,
-    operation: Operation,
-    mut variables: Map<String, Value>,
-    limit: u32,
-) -> Result<Found, Failure> {
-    let (mut found, mut after) = (Found::default(), Value::Null);
-    let (mut left, mut most) = (limit, PAGE);
-    while left > 0 {
-        let first = left.min(most);
-        variables.extend([("first".to_owned(), json!(first)), ("after".to_owned(), after.clone())]);
-        let asked = json!(variables);
-        let page = match client.field(operation, &asked, "jobs").await {
-            Ok(page) => page,
-            Err(error) => {
-                most =
-                    error.most("first").filter(|&fewer| fewer > 0 && fewer < first).ok_or(error)?;
-                continue;
-            }
-        };
-        if after.is_null() {
-            found.feed = page["feedCursor"].clone();
-        }
-        let page: Page = read(operation, &page)?;
-        // A page may be short although more follows, where no index serves the filter.
-        left = left.saturating_sub(u32::try_from(page.nodes.len()).unwrap_or(u32::MAX));
-        let next = page.next().map(Value::from);
-        found.rows.extend(page.nodes);
-        let Some(next) = next else { return Ok(found) };
-        after = next;
-    }
-    found.more = true;
-    Ok(found)
 }
 
 /// The conditions; one that was not asked for is left out, since an empty list matches nothing.

@@ -28,6 +28,7 @@ mod model;
 mod not_started;
 mod operations;
 mod output;
+mod paging;
 mod progress_line;
 mod query;
 mod queue;

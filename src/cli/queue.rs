@@ -13,9 +13,9 @@ use crate::domain::clock::{Clock as _, SystemClock};
 use super::client::read;
 use super::completions;
 use super::exit::{DONE, Failure, USAGE};
-use super::list::{self, Found};
 use super::model::{Job, Named};
 use super::operations::{Operation, PAUSE_QUEUE, QUEUED_JOBS, QUEUES, RESUME_QUEUE};
+use super::paging::Paging;
 use super::progress_line::rough;
 use super::{Context, output};
 
@@ -81,8 +81,8 @@ pub(super) async fn show_queues(context: &Context, args: &QueueArgs) -> Result<u
     for (queue, mut row) in queues {
         let whole = ("whole".to_owned(), json!(context.json));
         let variables = [("queue".to_owned(), json!(queue.name)), whole].into_iter().collect();
-        let Found { rows: nodes, .. } =
-            list::pages(&context.client, QUEUED_JOBS, variables, args.limit).await?;
+        let nodes =
+            Paging::new(&context.client, QUEUED_JOBS, variables).up_to(args.limit).await?.rows;
         if context.json {
             row["jobs"] = Value::Array(nodes);
             documents.push(row);

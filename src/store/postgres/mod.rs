@@ -35,6 +35,7 @@ mod read;
 mod readers;
 mod row;
 mod session;
+mod settings;
 mod typed;
 mod uploads;
 mod write;

@@ -27,6 +27,7 @@ use super::failure::Failure;
 use super::open::OpenError;
 use super::pooler;
 use super::session::CONNECT_WITHIN;
+use super::settings::Settings;
 use super::typed::{Asks, typed, untyped};
 
 /// How long a read waits for a connection.
@@ -34,33 +35,11 @@ const LENT_WITHIN: Duration = Duration::from_secs(10);
 /// Until a question must be answered. Longer than what the server itself gives one, which tells more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(16);
 
-/// What they are told, by whether a connection is ours or is lent for each transaction. What keeps a lost
-/// connection from being kept is the pooler's then.
-pub(super) struct Settings {
-    pub(super) session: &'static str,
-    pub(super) transaction: &'static str,
-}
-
-/// For those that only read. A page of anything is found by walking an index from its place on, and what belongs
-/// to each row by its key: what the planner knows of a table may be of when it was empty, or nothing, and what is
-/// quickest then (all of it, sorted or hashed) takes seconds of a large one (tests/store/plans.rs).
+/// For those that only read.
 pub(super) const READING: Settings = Settings {
-    session: "SET statement_timeout = '15s';
-        SET lock_timeout = '8s';
-        SET enable_seqscan = off;
-        SET enable_bitmapscan = off;
-        SET enable_hashjoin = off;
-        SET enable_mergejoin = off;
-        SET jit = off;
-        SET default_transaction_read_only = on",
-    transaction: "SET LOCAL statement_timeout = '15s';
-        SET LOCAL lock_timeout = '8s';
-        SET LOCAL enable_seqscan = off;
-        SET LOCAL enable_bitmapscan = off;
-        SET LOCAL enable_hashjoin = off;
-        SET LOCAL enable_mergejoin = off;
-        SET LOCAL jit = off;
-        SET LOCAL transaction_read_only = on",
+    alike: &["statement_timeout = '15s'", "lock_timeout = '8s'", "jit = off"],
+    session: &["default_transaction_read_only = on"],
+    transaction: &["transaction_read_only = on"],
 };
 
 /// The connections that read.
@@ -132,7 +111,8 @@ impl Readers {
         settings: &Settings,
     ) -> Result<Arc<Self>, OpenError> {
         let address = ways.pooled.as_ref().unwrap_or(&ways.session);
-        let told = ways.pooled.as_ref().map(|_| pooler::told(settings.transaction, schema).into());
+        let told =
+            ways.pooled.as_ref().map(|_| pooler::told(&settings.for_transaction(), schema).into());
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(address.config.clone(), address.tls.clone(), config);
         let mut pool = Pool::builder(manager)
@@ -142,11 +122,12 @@ impl Readers {
             .create_timeout(Some(CONNECT_WITHIN))
             .recycle_timeout(Some(CONNECT_WITHIN));
         if told.is_none() {
-            let settings = settings.session;
+            let settings: Arc<str> = settings.for_session().into();
             pool = pool.post_create(Hook::async_fn(move |client: &mut ClientWrapper, _| {
-                Box::pin(
-                    async move { client.batch_execute(settings).await.map_err(HookError::Backend) },
-                )
+                let settings = Arc::clone(&settings);
+                Box::pin(async move {
+                    client.batch_execute(&settings).await.map_err(HookError::Backend)
+                })
             }));
         }
         let pool = pool.build().map_err(|error| OpenError::Sql(error.to_string()))?;

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::address::Address;
 use super::failure::Failure;
 use super::open::OpenError;
+use super::settings::Settings;
 
 /// Until a connection must be ready.
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -24,23 +25,25 @@ pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the session is told. The server lets go of its locks when we are gone, or frozen, however that
-/// came: others wait for them, and do so for longer than we may sleep with one. P1: a commit that is answered before it is durable is none, whatever the
-/// server's own default is. Whatever is written is found by an index, one row at a time and planned once: what the
-/// planner knows of a table may be of when it was empty, and such a plan may be kept (tests/store/plans.rs).
-const SETTINGS: &str = "
-    SET statement_timeout = '8s';
-    SET lock_timeout = '8s';
-    SET idle_in_transaction_session_timeout = '4s';
-    SET tcp_keepalives_idle = 10;
-    SET tcp_keepalives_interval = 3;
-    SET tcp_keepalives_count = 3;
-    SET tcp_user_timeout = '20s';
-    SET plan_cache_mode = force_generic_plan;
-    SET enable_seqscan = off;
-    SET enable_hashjoin = off;
-    SET enable_mergejoin = off;
-    SET jit = off;
-    SELECT set_config('synchronous_commit', 'on', false)
+/// came: others wait for them, and do so for longer than we may sleep with one. Whatever is written is planned once.
+const WRITING: Settings = Settings {
+    alike: &[],
+    session: &[
+        "statement_timeout = '8s'",
+        "lock_timeout = '8s'",
+        "idle_in_transaction_session_timeout = '4s'",
+        "tcp_keepalives_idle = 10",
+        "tcp_keepalives_interval = 3",
+        "tcp_keepalives_count = 3",
+        "tcp_user_timeout = '20s'",
+        "plan_cache_mode = force_generic_plan",
+        "jit = off",
+    ],
+    transaction: &[],
+};
+
+/// P1: a commit that is answered before it is durable is none, whatever the server's own default is.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
 
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -82,7 +85,7 @@ impl Session {
         let cut = cut.abort_handle();
         driver.close();
         let ready = async {
-            client.batch_execute(SETTINGS).await?;
+            client.batch_execute(&format!("{}; {DURABLE}", WRITING.for_session())).await?;
             client.query_one(BACKEND, &[]).await
         };
         let Ok(ready) = timeout(CONNECT_WITHIN, ready).await else {

@@ -17,30 +17,21 @@
 use tokio_postgres::Row;
 
 use super::failure::Failure;
-use super::readers::{Readers, Settings};
+use super::readers::Readers;
 use super::row::{count, get, uuid};
+use super::settings::Settings;
 use crate::domain::id::JobId;
 use crate::store::fleet::{LogPart, Object, Segment, Upload, Uploaded};
 
-/// What such a connection is told: of how long it may take, and to go by keys (see `readers::READING`).
+/// What such a connection is told: it may not take long.
 pub(super) const UPLOADING: Settings = Settings {
-    session: "SET statement_timeout = '3s';
-        SET lock_timeout = '2s';
-        SET enable_seqscan = off;
-        SET enable_bitmapscan = off;
-        SET enable_hashjoin = off;
-        SET enable_mergejoin = off;
-        SET tcp_keepalives_idle = 5;
-        SET tcp_keepalives_interval = 2;
-        SET tcp_keepalives_count = 3;
-        SET synchronous_commit = off",
-    transaction: "SET LOCAL statement_timeout = '3s';
-        SET LOCAL lock_timeout = '2s';
-        SET LOCAL enable_seqscan = off;
-        SET LOCAL enable_bitmapscan = off;
-        SET LOCAL enable_hashjoin = off;
-        SET LOCAL enable_mergejoin = off;
-        SET LOCAL synchronous_commit = off",
+    alike: &["statement_timeout = '3s'", "lock_timeout = '2s'", "synchronous_commit = off"],
+    session: &[
+        "tcp_keepalives_idle = 5",
+        "tcp_keepalives_interval = 2",
+        "tcp_keepalives_count = 3",
+    ],
+    transaction: &[],
 };
 
 /// Words of growth have a channel beside that of other news.
