@@ -5,8 +5,11 @@
 //! [`Follow::next`] may be dropped at any await and called again: what it waits for is kept in
 //! the value itself, not in the future.
 
+use std::fmt;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until};
 
@@ -25,9 +28,22 @@ pub(in crate::cli) struct Follow<'c> {
     operation: Operation,
     variables: Map<String, Value>,
     connection: Option<Subscription>,
+    /// The next connection on its way.
+    opening: Option<Kept<'c, Result<Subscription, StreamError>>>,
+    /// What is to be told of a refusal, once it is known.
+    refusal: Option<Kept<'c, ClientError>>,
     outage: Option<Outage>,
     quiet: bool,
     once: bool,
+}
+
+/// What goes on although nobody stays for it.
+struct Kept<'c, T>(LocalBoxFuture<'c, T>);
+
+impl<T> fmt::Debug for Kept<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
 }
 
 #[derive(Debug)]
@@ -43,8 +59,17 @@ impl<'c> Follow<'c> {
         operation: Operation,
         variables: Map<String, Value>,
     ) -> Self {
-        let (connection, outage, quiet, once) = (None, None, false, false);
-        Self { client, operation, variables, connection, outage, quiet, once }
+        Self {
+            client,
+            operation,
+            variables,
+            connection: None,
+            opening: None,
+            refusal: None,
+            outage: None,
+            quiet: false,
+            once: false,
+        }
     }
 
     /// The same without words about outages: another one speaks for both.
@@ -75,6 +100,11 @@ impl<'c> Follow<'c> {
     /// again that came before it.
     pub(in crate::cli) async fn next(&mut self) -> Result<Option<Value>, ClientError> {
         loop {
+            if let Some(refusal) = &mut self.refusal {
+                let error = (&mut refusal.0).await;
+                self.refusal = None;
+                return Err(error);
+            }
             let error = match self.step().await {
                 Ok(event) => {
                     self.recovered();
@@ -83,11 +113,8 @@ impl<'c> Follow<'c> {
                 Err(StreamError::Refused(errors))
                     if !errors.iter().all(GraphqlError::is_passing) =>
                 {
-                    // What is sent once is somebody's own document.
-                    return Err(match self.client.endpoint.url() {
-                        Ok(url) if !self.once => self.client.refused(errors, url.into()).await,
-                        Ok(_) | Err(_) => ClientError::Refused(errors),
-                    });
+                    self.refuse(errors);
+                    continue;
                 }
                 Err(StreamError::Refused(errors)) => {
                     errors.first().map(|e| e.message.clone()).unwrap_or_default()
@@ -101,18 +128,29 @@ impl<'c> Follow<'c> {
     /// One event of the connection, which is made first where there is none.
     async fn step(&mut self) -> Result<Option<Value>, StreamError> {
         if self.connection.is_none() {
-            if let Some(outage) = &self.outage {
-                sleep_until(outage.next_try).await;
-            }
-            // While it starts again a server has no address.
-            let Client { endpoint, credentials, .. } = self.client;
-            let url = endpoint.url().map_err(|e| StreamError::Lost(e.to_string()))?;
-            let opened =
-                Subscription::open(&url, credentials.as_ref(), self.operation, &self.variables);
-            self.connection = Some(opened.await?);
+            let not_before = self.outage.as_ref().map(|outage| outage.next_try);
+            let (client, operation, variables) = (self.client, self.operation, &self.variables);
+            let opening = self.opening.get_or_insert_with(|| {
+                Kept(open(client, operation, variables.clone(), not_before).boxed_local())
+            });
+            let opened = (&mut opening.0).await;
+            self.opening = None;
+            self.connection = Some(opened?);
         }
         let connection = self.connection.as_mut().expect("it was just made");
         connection.next().await
+    }
+
+    /// Finds out what a refusal means.
+    fn refuse(&mut self, errors: Vec<GraphqlError>) {
+        self.connection = None;
+        let client = self.client;
+        let refusal = match client.endpoint.url() {
+            Ok(url) if !self.once => client.refused(errors, url.into()).boxed_local(),
+            // What is sent once is somebody's own document.
+            Ok(_) | Err(_) => std::future::ready(ClientError::Refused(errors)).boxed_local(),
+        };
+        self.refusal = Some(Kept(refusal));
     }
 
     fn recovered(&mut self) {
@@ -149,5 +187,106 @@ impl<'c> Follow<'c> {
             url: self.client.endpoint.url().map_or_else(|e| e.to_string(), |url| url.to_string()),
             source: error.into(),
         }
+    }
+}
+
+/// A connection, made no earlier than it may be.
+async fn open(
+    client: &Client,
+    operation: Operation,
+    variables: Map<String, Value>,
+    not_before: Option<Instant>,
+) -> Result<Subscription, StreamError> {
+    if let Some(at) = not_before {
+        sleep_until(at).await;
+    }
+    // While it starts again a server has no address.
+    let url = client.endpoint.url().map_err(|error| StreamError::Lost(error.to_string()))?;
+    Subscription::open(&url, client.credentials.as_ref(), operation, &variables).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::operations::JOB_STATUS;
+    use super::super::Endpoint;
+    use super::*;
+
+    use futures::{SinkExt as _, StreamExt as _};
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    use tokio_tungstenite::tungstenite::http::HeaderValue;
+
+    /// Says this to the one who subscribes, and no more.
+    async fn serve(listener: &TcpListener, say: Value) -> WebSocketStream<TcpStream> {
+        let (stream, _) = listener.accept().await.unwrap();
+        #[expect(clippy::result_large_err, reason = "it is the library's")]
+        let speak = |_: &Request, mut response: Response| {
+            let protocol = HeaderValue::from_static("graphql-transport-ws");
+            response.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+            Ok(response)
+        };
+        let mut socket = tokio_tungstenite::accept_hdr_async(stream, speak).await.unwrap();
+        for answer in [json!({"type": "connection_ack"}), say] {
+            assert!(socket.next().await.unwrap().unwrap().is_text());
+            socket.send(Message::text(answer.to_string())).await.unwrap();
+        }
+        socket
+    }
+
+    /// What comes to somebody who never stays for it, as one who has a clock to move.
+    async fn come_and_gone(follow: &mut Follow<'_>) -> Result<Option<Value>, ClientError> {
+        loop {
+            if let Some(event) = follow.next().now_or_never() {
+                return event;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn in_time<T>(what: impl Future<Output = T>) -> T {
+        let in_time = tokio::time::timeout(Duration::from_secs(30), what);
+        in_time.await.expect("it never comes")
+    }
+
+    async fn listener() -> (TcpListener, Client) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        (listener, Client::new(Endpoint::parse(&url).unwrap(), None))
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_made_although_nobody_stays_for_it() {
+        let (listener, client) = listener().await;
+        let mut follow = client.follow(JOB_STATUS, Map::new());
+        let event = json!({"type": "next", "id": "1", "payload": {"data": {"n": 1}}});
+        let both = futures::future::join(serve(&listener, event), come_and_gone(&mut follow));
+        assert_eq!(in_time(both).await.1.unwrap(), Some(json!({"n": 1})));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_although_nobody_stays_for_it() {
+        let (listener, client) = listener().await;
+        let mut follow = client.follow(JOB_STATUS, Map::new());
+        let extensions = json!({"code": "GRAPHQL_VALIDATION_FAILED"});
+        let errors = json!([{"message": "no such field", "extensions": extensions}]);
+        let refused = json!({"type": "error", "id": "1", "payload": errors});
+        let server = async {
+            let _socket = serve(&listener, refused).await;
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"}") {
+                stream.read_buf(&mut asked).await.unwrap();
+            }
+            let body = r#"{"data":{"server":{"version":"9.9.9"}}}"#;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).await.unwrap();
+        };
+        let both = futures::future::join(server, come_and_gone(&mut follow));
+        let error = in_time(both).await.1.unwrap_err().to_string();
+        assert!(error.contains("9.9.9"), "{error}");
     }
 }
