@@ -194,7 +194,8 @@ impl Follow {
     fn hear_the_rest(&self, status: Option<&pipe::Receiver>, news: &mut News) {
         let mut bytes = [0; 4096];
         for _ in 0..16 {
-            match status.map(|status| status.try_read(&mut bytes)) {
+            // Read as it is: the runtime may not have noticed yet that something came.
+            match status.map(|status| rustix::io::read(status, &mut bytes)) {
                 Some(Ok(read @ 1..)) => news.hear(&bytes[..read], self.reads_log),
                 _ => break,
             }

@@ -202,7 +202,8 @@ impl Follower {
             }
             Ok(Guarded::Stale) => {
                 self.core.board.meter.stale.add(1);
-                tracing::warn!("a start of an old claim was refused");
+                tracing::warn!("a start of an old claim was refused; it is stopped");
+                self.core.live.revoke(self.job, self.fence);
                 true
             }
             // Where it ends before, its end commits the start with it.

@@ -21,6 +21,7 @@ use tracing::Instrument;
 
 use super::attempt::{self, Held};
 use super::core::{Barrier, Core, Gate, Phase};
+use super::live::Tenure;
 use super::slots::Slot;
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::id::{AcceptNo, AttemptKey};
@@ -153,6 +154,7 @@ impl Dispatcher {
             self.gate(queue).is_some_and(|gate| gate.is_coming.swap(false, Ordering::AcqRel))
         };
         let guesses = taken.keys().filter(is_coming).count();
+        let tenure = self.core.live.tenure();
         let wanted = taken.iter().map(|(queue, held)| (queue.clone(), count(held.len()))).collect();
         let claims = match self.core.store.claim(self.request(wanted)).await {
             // What could not be accepted either is nothing to wait for.
@@ -174,7 +176,7 @@ impl Dispatcher {
         for claim in claims {
             let held = taken.get_mut(&claim.job.queue).and_then(Vec::pop);
             let held = held.expect("no more are claimed of a queue than slots were taken for it");
-            self.spawn(claim, held).await;
+            self.spawn(claim, held, tenure).await;
         }
         Ok(())
     }
@@ -242,15 +244,19 @@ impl Dispatcher {
         best.map(|(.., name)| name.clone())
     }
 
-    /// Brings one claim to its process, or to its end where there will be none.
-    async fn spawn(&self, claim: Claim, held: Held) {
+    /// Brings one claim of this tenure to its process, or to its end where there will be none.
+    async fn spawn(&self, claim: Claim, held: Held, tenure: Tenure) {
         let core = &self.core;
-        if core.live.take_early(claim.fence).is_some() {
-            let end = AttemptEnd::unrecorded(
-                EndReason::NotStarted,
-                "canceled before its program began",
-                false,
-            );
+        // Read before it is looked whose it is: a lease that begins in between is not this claim's (P11).
+        let lease = core.fleet.lease();
+        let never = if core.live.take_early(claim.fence).is_some() {
+            Some("canceled before its program began")
+        } else {
+            let is_lost = core.live.tenure() != tenure;
+            is_lost.then_some("its worker lost its lease before its program began")
+        };
+        if let Some(why) = never {
+            let end = AttemptEnd::unrecorded(EndReason::NotStarted, why, false);
             return attempt::end_unspawned(core, &claim, end, held);
         }
         let kind = core.catalog.kinds.get(&claim.job.kind);
@@ -272,13 +278,13 @@ impl Dispatcher {
             args: Arc::new(claim.args.clone()),
             timeout: claim.job.timeout,
             policy: plan.policy,
-            lease: core.fleet.lease(),
+            lease,
         };
         let (sender, reports) = mpsc::channel(REPORTS_BOUND);
         let span = attempt::span(&claim.job, claim.fence);
         match core.runner.spawn(spec, sender).instrument(span).await {
             Ok(control) => {
-                core.live.enter(claim.job.id, claim.fence, grace, control);
+                core.live.enter((claim.job.id, claim.fence), grace, control, tenure);
                 attempt::follow(core, &claim.job, claim.fence, reports, held);
             }
             Err(end) => attempt::end_unspawned(core, &claim, end, held),

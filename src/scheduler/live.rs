@@ -29,7 +29,13 @@ struct Table {
     elsewhere: HashMap<JobId, (Fence, Report)>,
     /// What everybody who comes from now on is told, too.
     stopping: Option<Order>,
+    tenure: Tenure,
 }
+
+/// The time from one loss of the worker's lease to the next. Whatever was claimed in an earlier one may be
+/// others' by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Tenure(u64);
 
 /// What an attempt said of itself.
 #[derive(Clone)]
@@ -73,13 +79,18 @@ impl Live {
         self.lock().early.remove(&fence)
     }
 
-    /// Brings an attempt in, and passes on what it should have heard before.
+    /// The present one.
+    pub(super) fn tenure(&self) -> Tenure {
+        self.lock().tenure
+    }
+
+    /// Brings in an attempt that was claimed in this tenure, and passes on what it should have heard before.
     pub(super) fn enter(
         &self,
-        job: JobId,
-        fence: Fence,
+        (job, fence): (JobId, Fence),
         grace: Duration,
         control: Box<dyn Control>,
+        tenure: Tenure,
     ) {
         let mut table = self.lock();
         if let Some(mode) = table.early.remove(&fence) {
@@ -88,7 +99,8 @@ impl Live {
         if let Some(order) = table.stopping {
             control.order(order);
         }
-        let entry = Entry { fence, control, said: None, grace, stopped: false, lost: false };
+        let lost = tenure != table.tenure;
+        let entry = Entry { fence, control, said: None, grace, stopped: false, lost };
         table.attempts.insert(job, entry);
     }
 
@@ -99,10 +111,19 @@ impl Live {
         }
     }
 
-    /// The lease was lost: what runs now is never told of another one, and so ends.
+    /// The lease was lost: what was claimed before is never told of another one, and so ends.
     pub(super) fn lose(&self) {
-        for entry in self.lock().attempts.values_mut() {
+        let mut table = self.lock();
+        table.tenure.0 += 1;
+        for entry in table.attempts.values_mut() {
             entry.lost = true;
+        }
+    }
+
+    /// Somebody else may have the job of this attempt: it stops at once.
+    pub(super) fn revoke(&self, job: JobId, fence: Fence) {
+        if let Some(entry) = self.lock().attempts.get(&job).filter(|entry| entry.fence == fence) {
+            entry.control.order(Order::ShutdownNow);
         }
     }
 
@@ -207,5 +228,46 @@ fn cancel_order(mode: CancelMode) -> Order {
     match mode {
         CancelMode::Graceful => Order::Cancel,
         CancelMode::Force => Order::CancelNow,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crate::domain::clock::from_unix_millis;
+
+    struct Renewals(Arc<AtomicUsize>);
+
+    impl Control for Renewals {
+        fn order(&self, _: Order) {}
+
+        fn renew(&self, _: Lease) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn only_what_was_claimed_since_the_lease_was_lost_is_told_of_the_next_one() {
+        // P11
+        let live = Live::default();
+        let enter = |fence: i64, tenure| {
+            let renewals = Arc::new(AtomicUsize::new(0));
+            let control = Box::new(Renewals(Arc::clone(&renewals)));
+            let id = JobId::new(from_unix_millis(fence), [0; 10]);
+            live.enter((id, Fence(fence)), Duration::ZERO, control, tenure);
+            move || renewals.swap(0, Ordering::Relaxed)
+        };
+        let lease = Lease { begun: Duration::ZERO, length: Duration::from_secs(1) };
+        let before = live.tenure();
+        let entered = enter(1, before);
+        live.renew(lease);
+        assert_eq!(entered(), 1);
+        live.lose();
+        let late = enter(2, before);
+        let new = enter(3, live.tenure());
+        live.renew(lease);
+        assert_eq!((entered(), late(), new()), (0, 0, 1));
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn recover(
                 found.alive += 1;
                 core.board.foresight().load_running(&job, open.fence, core.clock.now());
                 let held = owed(core, &job);
-                core.live.enter(job.id, open.fence, grace, control);
+                core.live.enter((job.id, open.fence), grace, control, core.live.tenure());
                 attempt::follow(core, &job, open.fence, reports, held);
             }
         }

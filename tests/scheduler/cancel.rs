@@ -100,7 +100,9 @@ async fn a_cancel_that_races_with_the_claim_is_obeyed_wherever_it_lands() {
                     assert!(spawned, "an order without a process");
                     rig.runner.end(job, exit(0)).await;
                 }
-                other @ (Seen::Spawned(..) | Seen::Ordered(..)) => panic!("{other:?}"),
+                other @ (Seen::Spawned(..) | Seen::Ordered(..) | Seen::Renewed(_)) => {
+                    panic!("{other:?}")
+                }
             }
         }
         let ended = rig.reaches(job, JobState::Canceled).await;

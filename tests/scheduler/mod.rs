@@ -17,5 +17,6 @@ mod remembered;
 mod retry;
 mod rig;
 mod shutdown;
+mod tenure;
 mod together;
 mod unstarted;

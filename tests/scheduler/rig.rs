@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use longhaul::domain::clock::{Clock, ManualClock, from_unix_millis};
@@ -18,7 +19,9 @@ use longhaul::events::Heard;
 use longhaul::runner::log::LogFiles;
 use longhaul::scheduler::handle::StartRequest;
 use longhaul::scheduler::{self, Board, Handle, Scheduler};
+use longhaul::store::postgres::{self, PostgresStore};
 use longhaul::store::sqlite::{self, SqliteStore};
+use longhaul::store::{CommitSink, Store};
 use tokio::sync::{Notify, mpsc};
 
 use crate::support::deadline::within;
@@ -100,11 +103,42 @@ impl Rig {
         Self::made(folder, catalog, (slots, Retention::default(), Labels::default()), gated).await
     }
 
+    /// A scheduler on this schema of a PostgreSQL, whose worker has so long a lease.
+    pub(crate) async fn shared(
+        folder: &Path,
+        catalog: Catalog,
+        url: &str,
+        lease: Duration,
+    ) -> Self {
+        let open = |sink| {
+            let options = postgres::Options::new(url, sink);
+            let home = folder.display().to_string();
+            Arc::new(PostgresStore::open(postgres::Options { home, ..options }).unwrap()) as _
+        };
+        let changed = |options| scheduler::Options { lease, slots: 64, ..options };
+        Self::on(folder, catalog, Gated::new(), open, changed).await
+    }
+
     async fn made(
         folder: &Path,
         catalog: Catalog,
         (slots, retention, labels): (u32, Retention, Labels),
+        gated: (Gated, mpsc::Receiver<Seen>),
+    ) -> Self {
+        let open = |sink| {
+            let options = sqlite::Options::new(folder.join("longhaul.db"), sink);
+            Arc::new(SqliteStore::open(options).unwrap()) as _
+        };
+        let changed = |options| scheduler::Options { slots, retention, labels, ..options };
+        Self::on(folder, catalog, gated, open, changed).await
+    }
+
+    async fn on(
+        folder: &Path,
+        catalog: Catalog,
         (runner, seen): (Gated, mpsc::Receiver<Seen>),
+        open: impl FnOnce(CommitSink) -> Arc<dyn Store>,
+        changed: impl FnOnce(scheduler::Options) -> scheduler::Options,
     ) -> Self {
         let clock = ManualClock::at(from_unix_millis(1_800_000_000_000));
         let board = Board::new(&catalog);
@@ -114,28 +148,25 @@ impl Rig {
             record.take(commit);
             to_board(commit);
         });
-        let store = SqliteStore::open(sqlite::Options::new(folder.join("longhaul.db"), sink));
-        let limits = Limits::default();
-        let scheduler = Scheduler::start(scheduler::Options {
+        let options = scheduler::Options {
             board,
-            store: Arc::new(store.unwrap()),
+            store: open(sink),
             runner: Arc::new(runner.clone()),
             clock: Arc::new(clock.clone()),
             catalog: Arc::new(catalog),
-            retention,
+            retention: Retention::default(),
             logs: LogFiles::new(folder.join("attempts")),
             objects: None,
-            limits,
+            limits: Limits::default(),
             boot_id: "boot".to_owned(),
-            lease: std::time::Duration::from_secs(60),
+            lease: Duration::from_secs(60),
             works: true,
-            labels,
-            slots,
+            labels: Labels::default(),
+            slots: 1,
             worker_name: "here".to_owned(),
             version: "0.0.0-test".to_owned(),
-        })
-        .await
-        .unwrap();
+        };
+        let scheduler = Scheduler::start(changed(options)).await.unwrap();
         let handle = scheduler.handle();
         Self { scheduler, handle, runner, clock, seen, history: Vec::new(), commits }
     }
@@ -182,7 +213,9 @@ impl Rig {
     pub(crate) async fn spawned(&mut self) -> JobId {
         match self.next().await {
             Seen::Spawned(job, _) => job,
-            other @ Seen::Ordered(..) => panic!("expected a spawn, saw {other:?}"),
+            other @ (Seen::Ordered(..) | Seen::Renewed(_)) => {
+                panic!("expected a spawn, saw {other:?}")
+            }
         }
     }
 

@@ -25,9 +25,9 @@ use crate::support::postgres::{client, cluster};
 use crate::support::proxy::Way;
 
 /// A data folder on a schema.
-struct Folder {
-    url: String,
-    home: &'static str,
+pub(crate) struct Folder {
+    pub(crate) url: String,
+    pub(crate) home: &'static str,
 }
 
 impl Backend for Folder {
@@ -48,12 +48,12 @@ pub(super) async fn two() -> (String, Bed, Bed) {
     (url, a, b)
 }
 
-pub(super) fn fleet(bed: &Bed) -> &dyn Fleet {
+pub(crate) fn fleet(bed: &Bed) -> &dyn Fleet {
     bed.store.fleet().expect("PostgreSQL is shared")
 }
 
 /// Brings a worker in; hears of its lease.
-pub(super) async fn join(
+pub(crate) async fn join(
     bed: &Bed,
     worker: Worker,
     lease: Duration,

@@ -10,7 +10,7 @@ mod commits;
 mod contract;
 mod ends;
 mod filters;
-mod fleet;
+pub(crate) mod fleet;
 mod import;
 mod keep;
 mod lists;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use longhaul::domain::attempt::{Attempt, AttemptEnd};
 use longhaul::domain::id::JobId;
 use longhaul::domain::state::EndReason;
-use longhaul::runner::{AttemptSpec, Control, Order, Recovered, Report, Runner};
-use tokio::sync::mpsc;
+use longhaul::runner::{AttemptSpec, Control, Lease, Order, Recovered, Report, Runner};
+use tokio::sync::{mpsc, oneshot};
 
 /// What the runner was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum Seen {
     Spawned(JobId, u32),
     /// It passed this order on to this job's attempt.
     Ordered(JobId, Order),
+    /// It told this job's attempt that the lease was renewed.
+    Renewed(JobId),
 }
 
 /// The runner. Cheap to clone; all clones are one.
@@ -30,6 +32,7 @@ pub(crate) struct Gated {
     /// The next spawns that fail.
     pub(crate) refuse: Arc<Mutex<Vec<AttemptEnd>>>,
     panics: Arc<AtomicBool>,
+    hold: Arc<Mutex<Option<oneshot::Receiver<()>>>>,
 }
 
 /// How an attempt is found.
@@ -49,6 +52,11 @@ struct Line {
 impl Control for Line {
     fn order(&self, order: Order) {
         self.seen.try_send(Seen::Ordered(self.job, order)).expect("the test reads what it causes");
+    }
+
+    fn renew(&self, _lease: Lease) {
+        // The last ones come when nobody reads any more.
+        let _ = self.seen.try_send(Seen::Renewed(self.job));
     }
 }
 
@@ -76,6 +84,7 @@ impl Gated {
             found: Arc::default(),
             refuse: Arc::default(),
             panics: Arc::default(),
+            hold: Arc::default(),
         };
         (gated, receiver)
     }
@@ -83,6 +92,13 @@ impl Gated {
     /// The next spawn is a fault of the program.
     pub(crate) fn panic_at_spawn(&self) {
         self.panics.store(true, Ordering::Relaxed);
+    }
+
+    /// The next spawn is seen at once, and takes until what this returns is dropped.
+    pub(crate) fn hold_spawn(&self) -> oneshot::Sender<()> {
+        let (release, hold) = oneshot::channel();
+        *self.hold.lock().unwrap() = Some(hold);
+        release
     }
 
     /// Reports the process of a job's attempt.
@@ -125,7 +141,11 @@ impl Runner for Gated {
             return Err(end);
         }
         self.open.lock().unwrap().insert(spec.job, reports);
+        let hold = self.hold.lock().unwrap().take();
         self.seen.send(Seen::Spawned(spec.job, spec.number)).await.expect("the test reads");
+        if let Some(hold) = hold {
+            let _ = hold.await;
+        }
         Ok(self.line(spec.job))
     }
 
