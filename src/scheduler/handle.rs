@@ -275,7 +275,7 @@ impl Handle {
     }
 
     /// Lets running jobs finish and starts no other; the flag tells whether that is new. Once this
-    /// returns, no job of the queue starts.
+    /// returns, no job of the queue starts here; others of the store may begin what they had claimed.
     pub async fn pause_queue(
         &self,
         name: QueueName,

@@ -163,10 +163,11 @@ impl DataFolder {
         let holder =
             Holder { pid: std::process::id(), url, version: env!("CARGO_PKG_VERSION").to_owned() };
         let text = serde_json::to_string(&holder).unwrap_or_default();
+        // Cut off last: who looks in between finds a server.
         let written = (|| {
-            self.lock.set_len(0)?;
             self.lock.seek(SeekFrom::Start(0))?;
-            self.lock.write_all(text.as_bytes())
+            self.lock.write_all(text.as_bytes())?;
+            self.lock.set_len(text.len() as u64)
         })();
         match written {
             // No reason not to serve: only who looks for the server by its folder does not find it.

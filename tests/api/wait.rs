@@ -42,7 +42,7 @@ async fn a_wait_ends_with_its_time() {
     // Whatever changes meanwhile is in the answer.
     let id = server.start("work").await;
     let running = server.spawned().await;
-    let wait = server.data(WAIT, json!({"id": id, "ms": 500}));
+    let wait = server.data(WAIT, json!({"id": id, "ms": 5_000}));
     let cancel =
         server.data("mutation($id: ID!) { cancelJob(id: $id) { changed } }", json!({ "id": id }));
     let (waited, _) = tokio::join!(wait, cancel);

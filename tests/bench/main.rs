@@ -26,6 +26,8 @@ mod history;
 mod http;
 mod library;
 mod machine;
+#[path = "../support/ports.rs"]
+mod ports;
 #[expect(dead_code, reason = "the tests do more with it")]
 #[path = "../support/postgres.rs"]
 mod postgres;

@@ -18,7 +18,7 @@ use super::{ledger, processes};
 use crate::support::print;
 
 /// A tree may outlive the restart by so much.
-const GONE_WITHIN: Duration = Duration::from_secs(2);
+const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Kills the server after a moment. Returns the attempts of which something was alive then.
 async fn cut(server: &mut Server, bed: &Bed, random: &mut StdRng, at_most: u64) -> HashSet<String> {

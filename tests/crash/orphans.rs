@@ -29,7 +29,7 @@ async fn no_process_outlives_a_killed_server() {
 
     server.kill().await;
     let data = bed.data();
-    let gone = move || processes::until_gone(&data, &keys, Duration::from_secs(2));
+    let gone = move || processes::until_gone(&data, &keys, Duration::from_secs(10));
     let took = tokio::task::spawn_blocking(gone).await.unwrap();
     print(&format!("killed server: {} processes gone {took:?} after its end", alive.len()));
 

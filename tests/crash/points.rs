@@ -139,7 +139,7 @@ async fn until_gone(bed: &Bed) {
     let data = bed.data();
     let gone = move || {
         let keys = processes::keys(&processes::of(&data));
-        processes::until_gone(&data, &keys, Duration::from_secs(2))
+        processes::until_gone(&data, &keys, Duration::from_secs(10))
     };
     tokio::task::spawn_blocking(gone).await.unwrap();
 }

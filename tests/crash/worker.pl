@@ -94,7 +94,7 @@ elsif ( $work eq 'flaky' ) {
 }
 elsif ( $work eq 'long' ) {
     report("ready");
-    sleep 4;
+    sleep 5;
 }
 elsif ( $work eq 'slow' ) {
     daemon();

@@ -17,9 +17,9 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 /// One more than there are slots, so that one always waits.
 const CLIENTS: usize = NAMES.len() + 1;
 /// That of each worker.
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(4);
 /// In seconds: shorter than a lease, and longer.
-const SPANS: [u32; 2] = [1, 3];
+const SPANS: [u32; 2] = [1, 5];
 
 /// So many processes, in sum, do nothing but compute for so many seconds. No braces: those are placeholders.
 const BURN: &str = "perl -e '$end = time + $ARGV[0]; fork || last for 2..$ARGV[1]; 1 while time < $end; 1 while wait != -1' $1 $2";
@@ -41,7 +41,8 @@ const GAPS: &str = "
 fn config(fleet: &Fleet, ledger: &Ledger, name: &str) -> String {
     let processes = 2 * std::thread::available_parallelism().unwrap().get();
     let command = ledger.command("burn", BURN, &["{seconds}", &processes.to_string()]);
-    let config = fleet.config(name, 1).replace("lease = \"4s\"", "lease = \"2s\"");
+    let config = fleet.config(name, 1);
+    assert!(config.contains(&format!("lease = \"{}s\"", LEASE.as_secs())), "{config}");
     format!(
         "{config}[queues.burn]\nslots = {}\n[kinds.burn]\ncommand = {command}\nqueue = \"burn\"\n\
          [kinds.burn.args]\ntype = \"object\"\nproperties.seconds = {{ type = \"integer\" }}\n",

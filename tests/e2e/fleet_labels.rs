@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::fleet::{Fleet, job, runs, until};
-use crate::support::graphql::{Api, Socket};
+use super::fleet::{Fleet, job, reason, runs, until, waits};
+use crate::support::graphql::Api;
 use crate::support::server::Server;
 
 /// A worker with these labels, as TOML has them, that knows a kind for those with `gpu = "a100"`.
@@ -14,23 +14,10 @@ async fn server(fleet: &Fleet, name: &str, labels: &str) -> Server {
     Server::start(&(config + train)).await
 }
 
-/// Follows why a job waits.
-async fn waits(api: &Api, id: &str) -> Socket {
-    let query = "subscription($id: ID!) { jobStatus(id: $id, minIntervalMs: 50) {
-        state terminal wait { reason reasonText position } } }";
-    let mut socket = api.socket().await;
-    socket.subscribe(id, query, json!({ "id": id })).await;
-    socket
-}
-
 async fn estimate(api: &Api, id: &str) -> Value {
     let data =
         api.ask("query($id: ID!) { job(id: $id) { estimate { startAt } } }", json!({ "id": id }));
     data.await["job"]["estimate"].take()
-}
-
-fn reason(status: &Value) -> &Value {
-    &status["wait"]["reason"]
 }
 
 /// P2: nobody is told a start before a worker comes that can run it; then it is claimed there, though a

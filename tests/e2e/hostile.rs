@@ -98,7 +98,8 @@ fn cases() -> Vec<Case> {
                 .fails("TIMEOUT", Some("SIGTERM"))
         },
         Case {
-            timeout_ms: Some(300),
+            // Once it is.
+            timeout_ms: Some(5_000),
             ..Case::new("runs past its timeout, deaf", "trap '' TERM; while :; do sleep 1; done", 0)
                 .fails("TIMEOUT", Some("SIGKILL"))
         },

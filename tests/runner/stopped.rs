@@ -61,7 +61,8 @@ process_test! {
         let rig = Rig::new();
         let gate = gate(rig.folder.path());
         let mut spec = stopper(&gate, Duration::from_secs(600));
-        spec.timeout = Some(Duration::from_millis(500));
+        // It has stopped by then.
+        spec.timeout = Some(Duration::from_secs(5));
         let attended = rig.start(&spec).await;
         opened(&gate).await;
         assert_eq!(attended.reports.end().await.reason, EndReason::Timeout);

@@ -212,8 +212,8 @@ impl Shim {
         let mut known = Vec::new();
         for pid in fs::read_to_string(children).unwrap().split_whitespace() {
             let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
-            let stat = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
-            if stat.is_ok_and(|name| name.trim() == "sh") {
+            // It leads its group, which what it left is in.
+            if rustix::process::getpgid(Some(pid)) == Ok(pid) {
                 known.extend(pidfd_open(pid, PidfdFlags::empty()));
             }
         }

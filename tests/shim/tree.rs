@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use longhaul::shim::protocol::{LifelineByte, StopCause};
 
-use super::driver::{attempt, shell};
+use super::driver::{Ended, attempt, shell};
 
 const KILL: i32 = 9;
+/// What the pipes get after the command's own end.
+const LINGER: Duration = Duration::from_secs(1);
 
 #[test]
 fn what_leaves_its_parent_its_group_or_its_session_goes_with_the_rest() {
@@ -28,30 +30,43 @@ fn what_leaves_its_parent_its_group_or_its_session_goes_with_the_rest() {
     }
 }
 
+/// The first of ten ends that came before `within`: a machine that is busy may be late once, and who waits in vain
+/// is late each time.
+fn soon(script: &str, within: Duration) -> Ended {
+    let mut late = Vec::new();
+    for _ in 0..10 {
+        let ended = shell(script).run();
+        if ended.took < within {
+            return ended;
+        }
+        late.push(ended.took);
+    }
+    panic!("all were late: {late:?}");
+}
+
 #[test]
 fn a_daemon_left_after_success_goes_at_once_and_success_stays() {
-    let ended = shell("setsid sleep 600 </dev/null >/dev/null 2>&1 & exit 0").run();
+    // Nobody holds the pipes.
+    let ended = soon("setsid sleep 600 </dev/null >/dev/null 2>&1 & exit 0", LINGER);
     assert_eq!((ended.exit().exit_code, ended.exit().stop), (Some(0), None));
     assert!(!ended.exit().killed);
-    assert!(ended.took < Duration::from_secs(1), "nobody holds the pipes: {:?}", ended.took);
 }
 
 #[test]
 fn a_child_that_holds_the_pipe_gets_a_second_to_print() {
-    let ended = shell("( sleep 0.2; echo late; sleep 600 ) & echo early; exit 0").run();
+    let ended = soon("( sleep 0.2; echo late; sleep 600 ) & echo early; exit 0", 3 * LINGER);
     assert_eq!(ended.exit().exit_code, Some(0));
     assert_eq!(ended.log.text(), "early\nlate\n");
-    let second = Duration::from_secs(1);
-    assert!((second..3 * second).contains(&ended.took), "{:?}", ended.took);
-    let told_ms = ended.exit().ended_at_ms - ended.exit().started_at_ms;
-    assert!(told_ms < 1_000, "the end is the command's own: {told_ms} ms");
+    assert!(ended.took >= LINGER, "{:?}", ended.took);
+    let told = ended.exit().ended_at_ms - ended.exit().started_at_ms;
+    let took = i64::try_from(ended.took.as_millis()).unwrap();
+    assert!(told <= took - 900, "the end is the command's own: {told} of {took} ms");
 }
 
 #[test]
 fn a_tree_that_ends_within_its_second_ends_the_wait() {
-    let ended = shell("( sleep 0.1; echo late ) & exit 0").run();
+    let ended = soon("( sleep 0.1; echo late ) & exit 0", LINGER);
     assert_eq!(ended.log.text(), "late\n");
-    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
 }
 
 #[test]

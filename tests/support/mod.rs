@@ -16,6 +16,7 @@ pub(crate) mod ledger;
 pub(crate) mod metrics;
 pub(crate) mod paused;
 pub(crate) mod pgbouncer;
+pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod s3;

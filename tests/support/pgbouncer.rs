@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use super::ports;
 use super::postgres::{Cluster, cluster, unprivileged};
 use super::watch::Watch;
 
@@ -53,9 +54,7 @@ impl Pooler {
     /// One with so many connections to each database.
     pub(crate) fn before(cluster: &Cluster, size: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("longhaul-pgbouncer-").tempdir().unwrap();
-        let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = holder.local_addr().unwrap().port();
-        drop(holder);
+        let port = ports::free();
         let path = folder.path();
         let users = path.join("users");
         fs::write(&users, "\"longhaul\" \"\"\n").unwrap();

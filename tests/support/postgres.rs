@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::ports;
 use super::watch::Watch;
 
 /// What is needed, and how to come by it.
@@ -94,7 +95,7 @@ impl Cluster {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
             owned.push(file);
         }
-        let port = port.unwrap_or_else(free_port);
+        let port = port.unwrap_or_else(ports::free);
         let mut watch = Command::new("sh");
         watch.args(["-c", WATCH, "sh"]).arg(&programs).arg(&folder).arg(port.to_string());
         let from = from
@@ -217,12 +218,6 @@ impl Cluster {
     pub(crate) async fn admin(&self) -> tokio_postgres::Client {
         client(&self.address("longhaul", "postgres")).await
     }
-}
-
-/// Whoever held it has let go by the time it is used; nobody else asks for it in between.
-fn free_port() -> u16 {
-    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    holder.local_addr().unwrap().port()
 }
 
 /// The address of a schema by these hosts.

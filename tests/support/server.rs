@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::deadline::within;
 use super::graphql::Api;
+use super::ports;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_longhaul");
 
@@ -53,7 +54,9 @@ impl Server {
     async fn start_by_in(command: Command, folder: TempDir, config: &str) -> Self {
         fs::write(folder.path().join("longhaul.toml"), patient(config)).unwrap();
         let said = Arc::default();
-        let (child, url, hearing) = launch(command, folder.path(), "127.0.0.1:0", &said).await;
+        // It may be started again there.
+        let address = format!("127.0.0.1:{}", ports::free());
+        let (child, url, hearing) = launch(command, folder.path(), &address, &said).await;
         let resident_at_start = resident(child.id());
         Self { folder, child: Some(child), said, hearing, api: Api::new(url), resident_at_start }
     }

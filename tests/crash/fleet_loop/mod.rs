@@ -35,7 +35,7 @@ use super::ledger::{self, History};
 use crate::support::print;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const LEASE_MS: u64 = 2_000;
+const LEASE_MS: u64 = 3_000;
 /// Others take over what ran on a server within its lease and 10 s (P11). So long a server stays away:
 /// what nobody has taken over by then it would take back itself.
 const LONG: Duration = Duration::from_millis(LEASE_MS + 10_000);

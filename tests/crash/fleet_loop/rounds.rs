@@ -17,7 +17,7 @@ use super::fleet::{Fleet, Killed};
 use super::verdict::late_results;
 
 /// An attempt's tree outlives its server by the grace and a moment, and no longer (P8).
-const GONE_WITHIN: Duration = Duration::from_secs(3);
+const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long it lasts.
 enum Span {

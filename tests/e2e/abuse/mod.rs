@@ -20,7 +20,7 @@ use super::report;
 use crate::support::deadline::within;
 use crate::support::server::Server;
 
-/// Short patience, so that a test need not wait for it; all else is as it comes.
+/// All but patience is as it comes.
 const CONFIG: &str = r#"
 [worker]
 slots = 2
@@ -29,19 +29,19 @@ command = ["true"]
 args = { type = "object", required = ["a"], additionalProperties = false, properties = { a = { type = "integer" } } }
 [kinds.sh]
 command = ["/bin/sh", "-c", "{script}"]
-[limits]
-read_timeout = "1s"
-init_timeout = "1s"
-slow_reader = "1s"
 "#;
 
 /// Far above the 8 MiB that a release build may take.
 const MOST_MEMORY: u64 = 64 << 20;
 
-async fn server() -> Server {
+/// One that waits for so many seconds: a test that needs that to be over waits as long, and one that does not
+/// needs a server that is not busy for as long.
+async fn server(patience: u32) -> Server {
     let binary = std::env::var_os("LONGHAUL_BINARY");
     let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_longhaul").into());
-    Server::start_by(Command::new(binary), CONFIG).await
+    let limits = ["read_timeout", "init_timeout", "slow_reader"];
+    let limits = limits.map(|limit| format!("{limit} = \"{patience}s\"\n")).concat();
+    Server::start_by(Command::new(binary), &format!("{CONFIG}[limits]\n{limits}")).await
 }
 
 /// Does harm, and asks honestly in the midst of it and after; what is wrong with what came.

@@ -184,7 +184,7 @@ async fn play(server: &Server, rows: Vec<Row>) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_requests_get_their_answer_and_cost_little() {
-    let server = server().await;
+    let server = server(10).await;
     let rows = bodies().into_iter().chain(values()).chain(documents()).collect();
     let faults = play(&server, rows).await;
     settle(server, faults, 0).await;

@@ -159,7 +159,7 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_that_do_harm_end_by_their_code() {
-    let server = server().await;
+    let server = server(3).await;
     let noise = script("yes 'a line of a log that is long' | head -c 33000000");
     let job = server.api.start("sh", noise).await;
     let end = server.api.watch(&job).await.end().await;
