@@ -60,32 +60,30 @@ impl CancelArgs {
 
 /// Asks every job to stop, also after one that cannot; ends as the first that could not.
 pub(super) async fn run(context: &Context, args: &CancelArgs) -> Result<u8, Failure> {
-    let ids = match args.jobs.chosen(&context.client).await? {
-        Chosen::Ids(ids) => ids,
+    let (steps, at_once) = match args.jobs.chosen(&context.client).await? {
+        Chosen::Ids(ids) => (vec![ids], 1),
         Chosen::Jobs(jobs) => {
             confirm(args, &jobs)?;
-            jobs.into_iter().map(|job| job.id).collect()
+            (in_steps(jobs), FOLLOWED)
         }
     };
     let mut told = Told { json: context.json, code: DONE };
     let mut rows = Vec::new();
-    for id in ids {
-        let canceled = cancel(context, &id, args.mode(), args.note.as_deref()).await;
-        let at = Instant::now();
-        let canceled = canceled.and_then(|payload| {
-            let job = read::<Job>(CANCEL_JOB, &payload["job"]);
-            Ok((payload, job.map_err(Refusal::There)?))
-        });
-        rows.push(match canceled {
-            Ok((payload, job)) if args.grace.is_none() || job.terminal => {
-                told.canceled(&job)?;
-                Row::Done(json!({"id": id, "changed": payload["changed"], "job": payload["job"]}))
-            }
-            Ok((payload, job)) => {
-                Row::Stopping { given: id, changed: payload["changed"].clone(), id: job.id, at }
-            }
-            Err(refusal) => Row::Done(told.refused(&id, refusal)),
-        });
+    for ids in steps {
+        let mut answers = stream::iter(ids).map(|id| ask(context, args, id)).buffered(at_once);
+        while let Some((id, at, answer)) = answers.next().await {
+            rows.push(match answer {
+                Ok((payload, job)) if args.grace.is_none() || job.terminal => {
+                    told.canceled(&job)?;
+                    let (changed, job) = (&payload["changed"], &payload["job"]);
+                    Row::Done(json!({"id": id, "changed": changed, "job": job}))
+                }
+                Ok((payload, job)) => {
+                    Row::Stopping { given: id, changed: payload["changed"].clone(), id: job.id, at }
+                }
+                Err(refusal) => Row::Done(told.refused(&id, refusal)),
+            });
+        }
     }
     let rows = tokio::select! {
         rows = ended(context, args, rows, &mut told) => rows?,
@@ -98,6 +96,29 @@ pub(super) async fn run(context: &Context, args: &CancelArgs) -> Result<u8, Fail
         output::document(&rows)?;
     }
     Ok(told.code)
+}
+
+/// What waits first, and of that the last in line: a slot that comes free takes the next in line, which would start
+/// only to be canceled.
+fn in_steps(jobs: Vec<JobId>) -> Vec<Vec<String>> {
+    let ids = |jobs: Vec<JobId>| jobs.into_iter().rev().map(|job| job.id).collect();
+    let (waiting, begun) = jobs.into_iter().partition(|job| job.state == "QUEUED");
+    vec![ids(waiting), ids(begun)]
+}
+
+/// Asks one job to stop, and when that was answered.
+async fn ask(
+    context: &Context,
+    args: &CancelArgs,
+    id: String,
+) -> (String, Instant, Result<(Value, Job), Refusal>) {
+    let canceled = cancel(context, &id, args.mode(), args.note.as_deref()).await;
+    let at = Instant::now();
+    let canceled = canceled.and_then(|payload| {
+        let job = read::<Job>(CANCEL_JOB, &payload["job"]);
+        Ok((payload, job.map_err(Refusal::There)?))
+    });
+    (id, at, canceled)
 }
 
 /// Has what was found confirmed.

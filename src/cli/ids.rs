@@ -23,6 +23,8 @@ const SHOWN: usize = 5;
 pub(super) const SMALL: u32 = 20;
 /// The states of a job that has not ended.
 pub(super) const OPEN: [&str; 3] = ["QUEUED", "RUNNING", "CANCELING"];
+/// Those of one that has begun, too.
+pub(super) const BEGUN: [&str; 2] = ["RUNNING", "CANCELING"];
 
 /// Jobs by id, or all of a sort.
 #[derive(Debug, Args)]

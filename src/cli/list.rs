@@ -1,5 +1,7 @@
 //! `longhaul list`: the newest jobs, a line each, and how many of each state.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
@@ -11,14 +13,14 @@ use crate::domain::clock::{Clock as _, SystemClock};
 use super::client::read;
 use super::completions;
 use super::exit::{DONE, Failure};
-use super::ids::OPEN;
+use super::ids::{BEGUN, OPEN};
 use super::model::Job;
 use super::operations::JOBS;
 use super::paging::{Found, Paging};
 use super::start::{label, label_inputs};
 use super::{Context, output};
 
-/// So many of those that have not ended are shown.
+/// So many of those that have not ended are shown, and all that have begun, up to as many.
 const MOST_OPEN: u32 = 1_000;
 
 /// What `list` takes.
@@ -103,11 +105,23 @@ pub(super) async fn run(context: &Context, args: &ListArgs) -> Result<u8, Failur
 
 /// Lists what has not ended; where the feed stood when that was read.
 pub(super) async fn open(context: &Context) -> Result<Value, Failure> {
-    let filter = Map::from_iter([("states".to_owned(), json!(OPEN))]);
-    let variables = variables(filter, context.json);
-    let Found { rows, feed, .. } =
-        Paging::new(&context.client, JOBS, variables).up_to(MOST_OPEN).await?;
+    let of = |states: &[&str]| {
+        let filter = Map::from_iter([("states".to_owned(), json!(states))]);
+        Paging::new(&context.client, JOBS, variables(filter, context.json)).up_to(MOST_OPEN)
+    };
+    let Found { mut rows, more, feed } = of(&OPEN).await?;
+    if more {
+        // The newest wait; what has begun is older than they are.
+        let known: HashSet<_> = rows.iter().map(|row| row["id"].clone()).collect();
+        let begun = of(&BEGUN).await?.rows;
+        rows.extend(begun.into_iter().filter(|row| !known.contains(&row["id"])));
+    }
     show(&rows, if context.json { Form::Json } else { Form::Table })?;
+    if more && !context.json {
+        output::say(
+            "there are more that wait: `longhaul queue` counts them, `longhaul list --state queued` shows them",
+        );
+    }
     Ok(feed)
 }
 

@@ -21,7 +21,7 @@ use super::progress_line::Drawing;
 use super::start::{StartArgs, request, send};
 use super::{Context, output};
 
-/// How long the rest of the log is waited for once the job has ended.
+/// How long the rest of the log is waited for without a word of it, once the job has ended.
 const LOG_REST: Duration = Duration::from_secs(10);
 /// Place and progress are told at most once in this time; states at once.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
@@ -167,6 +167,8 @@ impl<'c> Watch<'c> {
         let (mut ended, mut complete) = (None, false);
         while ended.is_none() || !complete {
             tokio::select! {
+                // Whoever is slow to take what is printed loses none of it: what is there comes before the deadline.
+                biased;
                 event = self.status.next(), if ended.is_none() => {
                     let last = match event? {
                         Some(data) => self.show_status(&data["jobStatus"])?,
@@ -174,19 +176,25 @@ impl<'c> Watch<'c> {
                     };
                     ended = last.then(|| Instant::now() + LOG_REST);
                 }
+                () = due(self.line.as_ref()) => self.line.iter_mut().for_each(LiveLine::tick),
+                () = sleep_until(self.quiet_until), if self.pending.is_some() => {
+                    self.tell_pending();
+                }
                 event = self.log.next(), if !complete => {
                     complete = match event? {
                         Some(data) => self.show_log(&data["jobLog"])?,
                         None => true,
                     };
-                }
-                () = due(self.line.as_ref()) => self.line.iter_mut().for_each(LiveLine::tick),
-                () = sleep_until(self.quiet_until), if self.pending.is_some() => {
-                    self.tell_pending();
+                    ended = ended.map(|_| Instant::now() + LOG_REST);
                 }
                 () = sleep_until(ended.unwrap_or_else(Instant::now)), if ended.is_some() => {
-                    output::say("the rest of the log did not come in time; see `longhaul logs`");
-                    complete = true;
+                    // A server that is away is waited for as long as anywhere.
+                    if self.log.is_away() {
+                        ended = Some(Instant::now() + LOG_REST);
+                    } else {
+                        output::say("the rest of the log did not come in time; see `longhaul logs`");
+                        complete = true;
+                    }
                 }
             }
         }

@@ -101,6 +101,13 @@ impl Fleet {
         self.length.map(|length| runner::Lease { begun, length })
     }
 
+    /// Of the servers that live it is the one that does what one is to do for all, as far as is known.
+    pub(super) fn is_first(&self, me: WorkerId) -> bool {
+        let members = self.members();
+        let first = members.iter().filter(|member| member.is_live).map(|member| member.worker.id);
+        first.min().is_none_or(|first| first == me)
+    }
+
     /// Others live beside it, as far as is known.
     pub(super) fn has_company(&self) -> bool {
         *self.has_company.borrow()

@@ -6,8 +6,6 @@
 //! - Small steps: whoever waits for the store waits for [`STEP`] at most, and between two steps the
 //!   store is others' for twice as long as the step took.
 //! - Everything to do stands in the store, so that a crash at any moment costs nothing but time.
-//! - Folders are removed while nothing ends, or from [`MANY`] on: a file system may be slow to make files
-//!   right after others were removed (ext4 without a journal looks at each of those first).
 //!
 //! # Concurrency
 //!
@@ -22,9 +20,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::core::Core;
-use crate::domain::clock::Timestamp;
+use super::removal::Removal;
+use crate::domain::clock::{Timestamp, since_boot};
 use crate::domain::id::{AcceptNo, JobId};
-use crate::runner::kept::{Folders, Look};
+use crate::runner::kept::Look;
 use crate::store::StoreError;
 use crate::store::keep::{Ended, Kept, Prune, Settled};
 
@@ -34,6 +33,9 @@ const SETTLE_AFTER: Duration = Duration::from_secs(1);
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// What is past its time is looked for at least so often, whatever the clock was set to.
 const LOOK_EVERY: TimeDelta = TimeDelta::hours(1);
+/// Where others keep the same, what there is is counted so often, a walk over an index: what ended since may be too
+/// much for so long.
+const COUNT_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// The same where something that is past its time was passed over: its key is young.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// Where so many were, no end hastens the next look.
@@ -50,11 +52,6 @@ const TURN: usize = 8;
 /// So many bytes of logs go into the store in one transaction.
 const SETTLED_BYTES: u64 = 256 * 1024;
 
-/// Nothing ended for so long: folders may be removed.
-const QUIET: Duration = Duration::from_secs(3);
-/// So many folders that are to go may wait for that.
-const MANY: u64 = 4_096;
-
 /// What a turn left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rest {
@@ -69,32 +66,28 @@ enum Rest {
 /// The task and what only it knows.
 pub(super) struct Keeper {
     core: Arc<Core>,
-    folders: Folders,
+    folders: Removal,
     /// Counts the jobs that ended since the start.
     ends: watch::Receiver<u64>,
     /// How many of them are in `kept`.
     counted: u64,
     kept: Kept,
-    /// The wall clock and the monotonic one at the start: a clock that is set forward while the server
-    /// runs makes nothing old.
-    began: (Timestamp, Instant),
+    /// The wall clock, and the time since the boot, at the start: a clock that is set forward while the server runs
+    /// makes nothing old. A machine that slept has.
+    began: (Timestamp, Duration),
     /// When the next job is past its time; `None`: there is none.
     due: Option<Timestamp>,
-    /// Where the look through what ended goes on, and how many of it were passed over.
-    looked: (Option<(Timestamp, AcceptNo)>, usize),
+    /// Where the look through what ended goes on, whether it goes by counts, and how many were passed over.
+    looked: (Option<(Timestamp, AcceptNo)>, bool, usize),
+    /// Where others keep the same: when it was counted last, and at how many ends.
+    counted_anew: Option<(Timestamp, u64)>,
     /// Until when nothing is pruned: too much was passed over.
     not_before: Timestamp,
-    /// Folders are left that could not be removed.
-    is_held: bool,
-    /// So many folders are to go, at most.
-    doomed: u64,
-    /// When a job ended last, as far as was noticed.
-    last_end: Instant,
 }
 
 impl Keeper {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        let folders = Folders::new(core.logs.root().to_owned());
+        let folders = Removal::new(&core);
         let ends = core.board.ends.subscribe();
         let now = core.clock.now();
         Self {
@@ -103,13 +96,11 @@ impl Keeper {
             ends,
             counted: 0,
             kept: Kept::default(),
-            began: (now, Instant::now()),
+            began: (now, since_boot()),
             due: None,
-            looked: (None, 0),
+            looked: (None, false, 0),
+            counted_anew: None,
             not_before: now,
-            is_held: false,
-            doomed: 0,
-            last_end: Instant::now(),
         }
     }
 
@@ -141,7 +132,7 @@ impl Keeper {
             }
             let due = self.due.map(|due| (due - self.now()).to_std().unwrap_or_default());
             let due = due.map(|due| due.max(AGAIN_AFTER));
-            let quiet = (self.doomed > 0 && again.is_none()).then(|| self.until_quiet());
+            let quiet = again.is_none().then(|| self.folders.due()).flatten();
             let next = again.into_iter().chain(due).chain(quiet).min();
             let until_next = async {
                 match next {
@@ -162,23 +153,21 @@ impl Keeper {
         self.kept = self.core.store.kept().await?;
         // What ends while it is counted may be left out: then a little more is kept.
         self.counted = *self.ends.borrow_and_update();
-        self.remove_folders().await
+        self.folders.remove().await
     }
 
     /// Settles and prunes some of what there is.
     async fn round(&mut self) -> Result<Rest, StoreError> {
         let ends = *self.ends.borrow_and_update();
         if ends > self.counted {
-            self.last_end = Instant::now();
+            self.folders.job_ended();
         }
         self.kept.jobs += ends - self.counted;
         self.counted = ends;
-        if self.is_held || self.doomed > 0 && self.until_quiet().is_zero() {
-            self.remove_folders().await?;
-        }
+        self.folders.remove_if_quiet().await?;
         let settled = self.settle().await?;
         let pruned = self.prune().await?;
-        let held = if self.is_held { Rest::InUse } else { Rest::Nothing };
+        let held = if self.folders.are_held() { Rest::InUse } else { Rest::Nothing };
         Ok(settled.max(pruned).max(held))
     }
 
@@ -191,7 +180,7 @@ impl Keeper {
             if page.is_empty() {
                 return Ok(left);
             }
-            let folders = self.folders.clone();
+            let folders = self.folders.folders();
             let looked = tokio::task::spawn_blocking(move || {
                 let (mut found, mut bytes) = (Vec::new(), 0);
                 for job in page {
@@ -223,9 +212,9 @@ impl Keeper {
             }
             self.carry(&settled).await?;
             if !settled.is_empty() {
-                self.doomed += settled.iter().filter(|job| job.logs.is_some()).count() as u64;
+                let gone = settled.iter().filter(|job| job.logs.is_some()).count();
                 self.core.store.settle(settled).await?;
-                self.remove_what_is_many().await?;
+                self.folders.doom(gone).await?;
             }
             rest(begun).await;
         }
@@ -253,19 +242,22 @@ impl Keeper {
             return Ok(Rest::Nothing);
         }
         // A turn goes on where the one before it stopped: what that passed over stays for now.
-        let (mut after, mut passed_over) = std::mem::take(&mut self.looked);
+        let (mut after, mut by_counts, mut passed_over) = std::mem::take(&mut self.looked);
+        by_counts = by_counts || after.is_none() && self.counts().await?;
         self.due = (self.kept.jobs > 0).then(|| self.now() + LOOK_EVERY);
+        if let Some((at, _)) = self.counted_anew.filter(|&(_, ends)| ends != self.counted) {
+            self.due = self.due.map(|due| due.min(at + COUNT_EVERY));
+        }
         let mut turn = 0;
         let left = loop {
             let page = self.core.store.ended(after, PAGE).await?;
             let Some(last) = page.last() else { break Rest::Nothing };
             after = Some((last.ended_at, last.accepted));
-            let (going, stays) = self.past(&page);
+            let (going, stays) = self.past(&page, by_counts);
             let stay = page.iter().position(|job| stays == Some(*job)).unwrap_or(page.len());
             passed_over += stay - going.len();
             if !going.is_empty() {
                 self.prune_these(going).await?;
-                self.remove_what_is_many().await?;
                 turn += 1;
             }
             if let Some(stays) = stays {
@@ -274,7 +266,7 @@ impl Keeper {
                 break Rest::Nothing;
             }
             if turn == TURN {
-                self.looked = (after, passed_over);
+                self.looked = (after, by_counts, passed_over);
                 break Rest::Work;
             }
         };
@@ -289,17 +281,32 @@ impl Keeper {
         Ok(left)
     }
 
-    /// Those of a page that are to go now, and the first one that may stay.
-    fn past(&self, page: &[Ended]) -> (Vec<Ended>, Option<Ended>) {
+    /// Whether what was counted is all there is. Others who keep the same settle and remove unheard: one of all goes by
+    /// counts, soon after it has counted anew, so that what one removes is not removed by each.
+    async fn counts(&mut self) -> Result<bool, StoreError> {
+        if self.core.store.fleet().is_none() {
+            return Ok(true);
+        }
+        let now = self.now();
+        let is_new = self.counted_anew.is_some_and(|(at, _)| now < at + COUNT_EVERY);
+        if is_new || !self.core.fleet.is_first(self.core.me.id) {
+            return Ok(false);
+        }
+        self.kept = self.core.store.kept().await?;
+        self.counted_anew = Some((now, self.counted));
+        Ok(true)
+    }
+
+    /// Those of a page that are to go now, by what is counted too, and the first one that may stay.
+    fn past(&self, page: &[Ended], by_counts: bool) -> (Vec<Ended>, Option<Ended>) {
         let limits = &self.core.retention;
         let now = self.now();
         let (too_old, keys_before) = (now - self.age(), now - KEY_AGE);
         let mut left = self.kept;
         let mut going = Vec::new();
         for &job in page {
-            let is_past = job.ended_at <= too_old
-                || left.jobs > limits.jobs
-                || left.log_bytes > limits.log_bytes;
+            let is_too_much = left.jobs > limits.jobs || left.log_bytes > limits.log_bytes;
+            let is_past = job.ended_at <= too_old || by_counts && is_too_much;
             if !is_past {
                 return (going, Some(job));
             }
@@ -327,7 +334,7 @@ impl Keeper {
             let bytes = going.drain(..pruned.looked_at).filter_map(|job| job.log_bytes);
             self.kept.log_bytes = self.kept.log_bytes.saturating_sub(bytes.sum());
             self.kept.jobs = self.kept.jobs.saturating_sub(pruned.removed as u64);
-            self.doomed += pruned.removed as u64;
+            self.folders.doom(pruned.removed).await?;
             if let Some(carrying) = self.core.carrying.as_ref().filter(|_| pruned.removed > 0) {
                 carrying.work.notify_one();
             }
@@ -340,46 +347,11 @@ impl Keeper {
         Ok(())
     }
 
-    /// How long until nothing has ended for a while.
-    fn until_quiet(&self) -> Duration {
-        (self.last_end + QUIET).saturating_duration_since(Instant::now())
-    }
-
-    async fn remove_what_is_many(&mut self) -> Result<(), StoreError> {
-        if self.doomed > MANY { self.remove_folders().await } else { Ok(()) }
-    }
-
-    /// Removes the folders that the store says are to go.
-    async fn remove_folders(&mut self) -> Result<(), StoreError> {
-        self.is_held = false;
-        loop {
-            let doomed = self.core.store.doomed_folders(PAGE).await?;
-            if doomed.is_empty() {
-                self.doomed = 0;
-                return Ok(());
-            }
-            self.is_held = true;
-            let folders = self.folders.clone();
-            let removed = tokio::task::spawn_blocking(move || folders.remove(doomed)).await;
-            match removed {
-                Ok(Ok(removed)) if !removed.is_empty() => {
-                    self.core.store.folders_gone(removed).await?;
-                    self.is_held = false;
-                }
-                // A backup is being made, or it was told why; the next round tries again.
-                Ok(Ok(_)) | Err(_) => return Ok(()),
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the folders of jobs stay for now");
-                    return Ok(());
-                }
-            }
-        }
-    }
-
     /// Now, by the wall clock, but never later than the monotonic one says.
     fn now(&self) -> Timestamp {
-        let (wall, monotonic) = self.began;
-        let passed = TimeDelta::from_std(monotonic.elapsed()).unwrap_or(TimeDelta::MAX);
+        let (wall, boot) = self.began;
+        let passed = TimeDelta::from_std(since_boot().saturating_sub(boot));
+        let passed = passed.unwrap_or(TimeDelta::MAX);
         self.core.clock.now().min(wall.checked_add_signed(passed).unwrap_or(wall))
     }
 

@@ -57,6 +57,14 @@ struct Entry {
     lost: bool,
 }
 
+impl Entry {
+    fn lose(&mut self) {
+        self.lost = true;
+        // Its supervisor's clock may be of another mind than whoever took the job away.
+        self.control.order(Order::ShutdownNow);
+    }
+}
+
 impl Live {
     /// Passes a cancel on to the attempt, or keeps it until there is one. `true`: somebody got it.
     pub(super) fn cancel(&self, job: JobId, fence: Fence, mode: CancelMode) -> bool {
@@ -99,8 +107,10 @@ impl Live {
         if let Some(order) = table.stopping {
             control.order(order);
         }
-        let lost = tenure != table.tenure;
-        let entry = Entry { fence, control, said: None, grace, stopped: false, lost };
+        let mut entry = Entry { fence, control, said: None, grace, stopped: false, lost: false };
+        if tenure != table.tenure {
+            entry.lose();
+        }
         table.attempts.insert(job, entry);
     }
 
@@ -111,13 +121,12 @@ impl Live {
         }
     }
 
-    /// The lease was lost: what was claimed before is never told of another one, and so ends.
+    /// The lease was lost: what was claimed before is others' by now. It stops at once, and is never told of another
+    /// lease.
     pub(super) fn lose(&self) {
         let mut table = self.lock();
         table.tenure.0 += 1;
-        for entry in table.attempts.values_mut() {
-            entry.lost = true;
-        }
+        table.attempts.values_mut().for_each(Entry::lose);
     }
 
     /// Somebody else may have the job of this attempt: it stops at once.
@@ -238,10 +247,15 @@ mod tests {
 
     use crate::domain::clock::from_unix_millis;
 
-    struct Renewals(Arc<AtomicUsize>);
+    /// How often it was told that the lease was renewed, and to stop at once.
+    #[derive(Default)]
+    struct Told(AtomicUsize, AtomicUsize);
 
-    impl Control for Renewals {
-        fn order(&self, _: Order) {}
+    impl Control for Arc<Told> {
+        fn order(&self, order: Order) {
+            assert_eq!(order, Order::ShutdownNow);
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
 
         fn renew(&self, _: Lease) {
             self.0.fetch_add(1, Ordering::Relaxed);
@@ -249,25 +263,24 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_claimed_since_the_lease_was_lost_is_told_of_the_next_one() {
+    fn what_was_claimed_before_the_lease_was_lost_stops_and_is_not_told_of_the_next_one() {
         // P11
         let live = Live::default();
         let enter = |fence: i64, tenure| {
-            let renewals = Arc::new(AtomicUsize::new(0));
-            let control = Box::new(Renewals(Arc::clone(&renewals)));
+            let told = Arc::<Told>::default();
             let id = JobId::new(from_unix_millis(fence), [0; 10]);
-            live.enter((id, Fence(fence)), Duration::ZERO, control, tenure);
-            move || renewals.swap(0, Ordering::Relaxed)
+            live.enter((id, Fence(fence)), Duration::ZERO, Box::new(Arc::clone(&told)), tenure);
+            move || (told.0.swap(0, Ordering::Relaxed), told.1.load(Ordering::Relaxed))
         };
         let lease = Lease { begun: Duration::ZERO, length: Duration::from_secs(1) };
         let before = live.tenure();
         let entered = enter(1, before);
         live.renew(lease);
-        assert_eq!(entered(), 1);
+        assert_eq!(entered(), (1, 0));
         live.lose();
         let late = enter(2, before);
         let new = enter(3, live.tenure());
         live.renew(lease);
-        assert_eq!((entered(), late(), new()), (0, 0, 1));
+        assert_eq!((entered(), late(), new()), ((0, 1), (0, 1), (1, 0)));
     }
 }

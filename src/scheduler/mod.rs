@@ -35,6 +35,7 @@ pub mod raw_log;
 mod recent;
 mod recovery;
 mod remembered;
+mod removal;
 mod shutdown;
 mod slots;
 mod tell;

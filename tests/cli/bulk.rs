@@ -1,5 +1,6 @@
 //! Many at once: what a filter finds, how many that are, and every queue.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,7 +44,10 @@ fn what_a_filter_finds_is_canceled_by_its_number() {
     for more in [&["--confirm", "2"][..], &["--yes"]] {
         let server = two();
         let output = against(&server, &[&CANCEL[..], more].concat());
-        assert_eq!(stdout(&output), format!("{ONE}  QUEUED\n{TWO}  QUEUED\n"), "the oldest first");
+        let told: BTreeSet<_> = stdout(&output).lines().map(str::to_owned).collect();
+        assert_eq!(told, BTreeSet::from([format!("{ONE}  QUEUED"), format!("{TWO}  QUEUED")]));
+        let asked = server.asked("CancelJob").into_iter().map(|of| of["id"].to_string());
+        assert_eq!(asked.collect::<BTreeSet<_>>().len(), 2, "each once");
         let filter = json!({
             "states": ["QUEUED", "RUNNING", "CANCELING"], "queues": ["q"],
             "labels": [{"key": "team", "value": "film"}],
@@ -116,6 +120,8 @@ fn every_queue_can_be_paused_and_resumed() {
 }
 
 const CONFIG: &str = r#"
+[queues.default]
+slots = 2
 [kinds.deaf]
 command = ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 60; done"]
 grace = "1h"
@@ -155,6 +161,22 @@ async fn a_grace_is_shorter_than_that_of_the_kind() {
     // Without a wait a program is told of it, too.
     let canceled = ask(&server, &["cancel", "--all", "--yes", "--json", "--grace", "1s"]).await;
     assert_eq!(stdout(&canceled), "[]\n");
+}
+
+#[tokio::test]
+async fn what_waits_is_canceled_before_it_can_start() {
+    let server = Server::start(&CONFIG.replace("slots = 2", "slots = 1")).await;
+    let first = begun(&server, "obedient").await;
+    for _ in 0..60 {
+        ask(&server, &["start", "obedient"]).await;
+    }
+    let canceled = ask(&server, &["cancel", "--all", "--yes", "--grace", "1h", "--json"]).await;
+    assert_eq!(canceled.status.code(), Some(0), "{}", words(&canceled));
+    let rows: Vec<Value> = serde_json::from_str(stdout(&canceled)).unwrap();
+    assert_eq!(rows.len(), 61);
+    let begun = rows.iter().filter(|row| row["job"]["attempt"] != 0);
+    let begun: Vec<_> = begun.map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(begun, [first], "nothing but what ran before");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The commands of a script: ids by their beginning, raw GraphQL, lists, and a server of another version.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::commands::status;
@@ -53,8 +55,8 @@ fn a_selection_needs_no_ids() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let filter = json!({"states": ["QUEUED", "RUNNING", "CANCELING"], "kinds": ["demo"]});
     assert_eq!(server.asked("JobIds")[0]["filter"], filter);
-    let asked: Vec<_> = server.asked("CancelJob").iter().map(|v| v["id"].clone()).collect();
-    assert_eq!(asked, [ONE, TWO], "the oldest first");
+    let asked = server.asked("CancelJob").into_iter().map(|v| v["id"].as_str().unwrap().to_owned());
+    assert_eq!(asked.collect::<BTreeSet<_>>(), BTreeSet::from([ONE, TWO].map(str::to_owned)));
     assert_eq!(longhaul(&["wait"]).output().unwrap().status.code(), Some(2));
 }
 
@@ -68,6 +70,28 @@ fn wait_any_ends_with_the_first() {
         .data("Job", json!({"job": job(&json!({"state": "FAILED", "terminal": true, "reason": "EXIT_CODE", "exitCode": 3}))}));
     let output = against(&server, &["wait", "--any", "j1", "j2"]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+}
+
+#[test]
+fn what_runs_is_shown_however_many_wait() {
+    let page = |rows: Vec<Value>, more: bool| {
+        let info = json!({"hasNextPage": more, "endCursor": "c"});
+        json!({"jobs": {"nodes": rows, "pageInfo": info, "feedCursor": "f"}})
+    };
+    let waiting = |number: usize| job(&json!({"id": format!("w{number}"), "state": "QUEUED"}));
+    let mut server = Scripted::start();
+    for first in (0..1_000).step_by(100) {
+        server = server.data("Jobs", page((first..first + 100).map(waiting).collect(), true));
+    }
+    let runs = job(&json!({"id": "r", "state": "RUNNING"}));
+    let server = server.data("Jobs", page(vec![runs], false));
+    let output = against(&server, &["status"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().filter(|line| line.starts_with("r ")).count(), 1);
+    let words = stderr(&output);
+    assert!(words.contains("1001 jobs: 1 running, 1000 queued\n"), "{words}");
+    assert!(words.contains("there are more that wait"), "{words}");
+    assert_eq!(server.asked("Jobs")[10]["filter"], json!({"states": ["RUNNING", "CANCELING"]}));
 }
 
 fn jobs() -> Scripted {

@@ -5,6 +5,7 @@ mod cancel;
 mod fifo;
 mod fruitless;
 mod keep;
+mod keep_shared;
 mod labels;
 mod limits;
 mod many_ended;

@@ -103,19 +103,19 @@ impl Rig {
         Self::made(folder, catalog, (slots, Retention::default(), Labels::default()), gated).await
     }
 
-    /// A scheduler on this schema of a PostgreSQL, whose worker has so long a lease.
+    /// A scheduler with many worker slots on this schema of a PostgreSQL, changed like this.
     pub(crate) async fn shared(
         folder: &Path,
         catalog: Catalog,
         url: &str,
-        lease: Duration,
+        changed: impl FnOnce(scheduler::Options) -> scheduler::Options,
     ) -> Self {
         let open = |sink| {
             let options = postgres::Options::new(url, sink);
             let home = folder.display().to_string();
             Arc::new(PostgresStore::open(postgres::Options { home, ..options }).unwrap()) as _
         };
-        let changed = |options| scheduler::Options { lease, slots: 64, ..options };
+        let changed = |options| changed(scheduler::Options { slots: 64, ..options });
         Self::on(folder, catalog, Gated::new(), open, changed).await
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use longhaul::domain::id::JobId;
 use longhaul::domain::state::JobState;
 use longhaul::runner::Order;
+use longhaul::scheduler::Options;
 use longhaul::store::fleet::Lease;
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
@@ -61,11 +62,17 @@ impl Other {
     }
 }
 
+/// With a lease of so many seconds.
+fn leased(seconds: u64) -> impl FnOnce(Options) -> Options {
+    let lease = Duration::from_secs(seconds);
+    move |options| Options { lease, ..options }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_claimed_before_the_lease_was_lost_does_not_run_under_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
     let url = cluster().schema().await;
-    let mut rig = Rig::shared(folder.path(), plain(4), &url, Duration::from_secs(4)).await;
+    let mut rig = Rig::shared(folder.path(), plain(4), &url, leased(4)).await;
     let mut other = Other::beside(&url).await;
     let default = || "default".parse().unwrap();
     rig.handle.pause_queue(default(), None).await.unwrap();
@@ -77,6 +84,7 @@ async fn what_was_claimed_before_the_lease_was_lost_does_not_run_under_the_next_
     other.reap().await;
     other.sees_renewals(2).await;
     drop(held);
+    assert_eq!(rig.next().await, Seen::Ordered(jobs[0], Order::ShutdownNow));
     // They are in line again, and so each comes with a claim of the new lease.
     let mut spawned: Vec<(JobId, u32)> = Vec::new();
     while spawned.len() < 3 {
@@ -98,7 +106,7 @@ async fn what_was_claimed_before_the_lease_was_lost_does_not_run_under_the_next_
 async fn an_attempt_whose_start_is_refused_is_stopped_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let url = cluster().schema().await;
-    let mut rig = Rig::shared(folder.path(), plain(1), &url, Duration::from_secs(600)).await;
+    let mut rig = Rig::shared(folder.path(), plain(1), &url, leased(600)).await;
     let mut other = Other::beside(&url).await;
     let id = rig.start().await;
     assert_eq!(rig.spawned().await, id);

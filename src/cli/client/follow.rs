@@ -96,6 +96,11 @@ impl<'c> Follow<'c> {
         self.variables.remove(name);
     }
 
+    /// The server is away, and is waited for: [`Follow::next`] ends that, one way or the other.
+    pub(in crate::cli) fn is_away(&self) -> bool {
+        self.outage.is_some()
+    }
+
     /// The `data` of the next event; `None` after the last one. After an outage events may come
     /// again that came before it.
     pub(in crate::cli) async fn next(&mut self) -> Result<Option<Value>, ClientError> {

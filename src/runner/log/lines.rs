@@ -108,6 +108,15 @@ impl OpenLine {
 }
 
 impl Assembler {
+    /// The bytes of its open lines.
+    pub(super) fn held_bytes(&self) -> usize {
+        let held = self.streams.iter().map(|state| match state {
+            State::Open(line) => line.bytes.capacity(),
+            State::Fresh | State::Rest => 0,
+        });
+        held.sum()
+    }
+
     /// Nothing is open. Lines are cut at `line_bytes`.
     pub(super) fn new(line_bytes: usize) -> Self {
         Self {

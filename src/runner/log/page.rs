@@ -92,7 +92,8 @@ impl Pager<'_> {
         if let (Some(place), Some(last)) = (walk.place(), last.or(after))
             && sink.after.is_none()
         {
-            self.files.places().remember(self.key(last), place);
+            let began = after.map(|after| self.key(after)).filter(|&began| began != self.key(last));
+            self.files.places().remember(self.key(last), place, began);
         }
         Ok(match stop {
             Stop::Refused => true,

@@ -1,0 +1,64 @@
+//! What several servers keep together.
+
+use std::time::Duration;
+
+use longhaul::domain::retention::Retention;
+use longhaul::domain::state::JobState;
+use longhaul::scheduler::Options;
+use tokio::sync::watch;
+
+use super::keep::keeping;
+use super::rig::{Rig, plain};
+use crate::support::deadline::within;
+use crate::support::postgres::{client, cluster};
+
+fn named(name: &str, retention: Retention) -> impl FnOnce(Options) -> Options {
+    let worker_name = name.to_owned();
+    move |options| Options { worker_name, retention, ..options }
+}
+
+/// Waits until the server has done all that is to be done after so many ends.
+async fn idle(kept: &mut watch::Receiver<u64>, ends: u64) {
+    let done = kept.wait_for(|&counted| counted >= ends);
+    within("nothing is to be done", &ends, done).await.unwrap();
+}
+
+async fn run(rig: &mut Rig, count: usize) {
+    for _ in 0..count {
+        let id = rig.start().await;
+        assert_eq!(rig.spawned().await, id);
+        rig.runner.begin(id).await;
+        rig.ends(id, 0, JobState::Succeeded).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_of_several_removes_is_not_removed_by_each() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let url = cluster().schema().await;
+    let sql = client(&url).await;
+    let left = async || {
+        let row = sql.query_one("SELECT count(*) FROM jobs WHERE ended_at IS NOT NULL", &[]).await;
+        row.unwrap().get::<_, i64>(0)
+    };
+    let before = named("before", Retention::default());
+    let mut rig = Rig::shared(folders[0].path(), plain(1), &url, before).await;
+    run(&mut rig, 10).await;
+    idle(&mut rig.handle.kept(), 10).await;
+    rig.scheduler.stop(Duration::ZERO).await;
+
+    let a = named("a", keeping(3));
+    let mut a = Rig::shared(folders[1].path(), plain(1), &url, a).await;
+    let mut of_a = a.handle.kept();
+    within("a round of the first", &"", of_a.changed()).await.unwrap();
+    assert_eq!(left().await, 3);
+    // It keeps, and runs nothing.
+    let b = |options| Options { works: false, ..named("b", keeping(3))(options) };
+    let b = Rig::shared(folders[2].path(), plain(1), &url, b).await;
+    let mut of_b = b.handle.kept();
+    within("a round of the second", &"", of_b.changed()).await.unwrap();
+    run(&mut a, 5).await;
+    idle(&mut of_a, 5).await;
+    idle(&mut of_b, 5).await;
+    assert_eq!(left().await, 8, "by counts it goes on once it has counted anew");
+}
