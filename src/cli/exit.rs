@@ -30,6 +30,9 @@ pub(super) const TIMEOUT: u8 = 124;
 /// The job was canceled, or the command was interrupted.
 pub(super) const INTERRUPTED: u8 = 130;
 
+/// Nobody reads any more what a job that goes on prints: 128 and SIGPIPE.
+const UNREAD: u8 = 141;
+
 /// Why a command failed: what is printed, and the exit code.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -50,6 +53,12 @@ impl Failure {
     /// An end without words: the reader of our output went away, which is its right.
     pub(super) fn broken_pipe() -> Self {
         Self { silent: true, ..Self::new(DONE, "") }
+    }
+
+    /// The same of a command that stands for one that goes on: an end without words is no success of that.
+    #[must_use]
+    pub(super) fn of_what_goes_on(self) -> Self {
+        if self.silent { Self { code: UNREAD, ..self } } else { self }
     }
 
     /// The same with what lies behind an error.

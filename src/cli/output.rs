@@ -51,6 +51,11 @@ fn not_written(error: &io::Error) -> Failure {
     }
 }
 
+/// What is printed beside an exit code that counts: who does not read it gets the code all the same.
+pub(super) fn beside(printed: Result<(), Failure>) -> Result<(), Failure> {
+    printed.or_else(|failure| if failure.is_silent() { Ok(()) } else { Err(failure) })
+}
+
 /// Prints a JSON document for a program, readable by a person too.
 pub(super) fn document(value: &impl Serialize) -> Result<(), Failure> {
     line(&escaped(&serde_json::to_string_pretty(value).expect("plain data is JSON")))

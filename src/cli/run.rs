@@ -54,14 +54,15 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
         }
     };
     if context.json {
-        output::record(&json!({"type": "started", "job": row}))?;
+        output::beside(output::record(&json!({"type": "started", "job": row})))?;
     } else {
         output::say(&format!("job {}", job.id));
     }
     let mut watch = Watch::new(&context.client, &job.id, context.json);
     let mut has_ended = false;
     let ended = async {
-        watch.until_ended().await?;
+        // Where the command itself stood, it would end by SIGPIPE: whoever goes by the code must not take it for done.
+        watch.until_ended().await.map_err(Failure::of_what_goes_on)?;
         has_ended = true;
         last_word(&context.client, &job.id).await
     };
@@ -81,7 +82,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<u8, Failure>
     };
     let line = watch.line.take();
     if context.json {
-        output::record(&json!({"type": "ended", "job": row}))?;
+        output::beside(output::record(&json!({"type": "ended", "job": row})))?;
     } else if line.is_some() {
         drop(line);
         output::say_styled(&Drawing::new().ended(&job, job.took()));

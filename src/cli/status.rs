@@ -15,7 +15,7 @@ use super::ids::{resolve_all, unknown};
 use super::list;
 use super::model::{Job, Progress, Status, Wait};
 use super::operations::{JOB, JOB_FEED, JOB_STATUS};
-use super::wait::one_or_all;
+use super::wait::{few_enough, one_or_all};
 use super::{Context, output};
 
 /// What `status` takes.
@@ -31,6 +31,9 @@ pub(super) struct StatusArgs {
 
 /// Shows jobs.
 pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
+    if args.watch {
+        few_enough(&args.ids)?;
+    }
     let ids = resolve_all(&context.client, &args.ids).await?;
     match (ids.is_empty(), args.watch) {
         (true, false) => return list::open(context).await.map(|_| DONE),

@@ -11,13 +11,16 @@ use serde_json::{Map, Value, json};
 use crate::config::value::{duration_text, positive_duration};
 
 use super::client::read;
-use super::exit::{DONE, Failure, INTERRUPTED, TIMEOUT, of_job};
+use super::exit::{DONE, Failure, INTERRUPTED, TIMEOUT, USAGE, of_job};
 use super::ids::{Selection, resolve_all, unknown};
 use super::live_line::{LiveLine, due};
 use super::model::{Job, Status};
 use super::operations::{JOB, JOB_STATUS};
 use super::run::last_word;
 use super::{Context, output};
+
+/// So many jobs may be followed at once: each takes a connection here and on the server.
+const MOST_AT_ONCE: usize = 500;
 
 /// What `wait` takes.
 #[derive(Debug, Args)]
@@ -59,16 +62,29 @@ pub(super) async fn run(context: &Context, args: &WaitArgs) -> Result<u8, Failur
         output::say("no jobs");
     }
     let code = ended.iter().map(|(job, _)| of_job(job)).find(|&code| code != DONE);
+    output::beside(show(context, ended))?;
+    Ok(code.unwrap_or(DONE))
+}
+
+fn show(context: &Context, ended: Vec<(Job, Value)>) -> Result<(), Failure> {
     if context.json {
         let rows: Vec<_> = ended.into_iter().map(|(_, row)| row).collect();
-        output::document(&one_or_all(rows))?;
-    } else {
-        for (job, _) in &ended {
-            let text = format!("{}  {}  {}", job.id, job.state, job.detail());
-            output::line(output::one_line(&text).trim_end())?;
-        }
+        return output::document(&one_or_all(rows));
     }
-    Ok(code.unwrap_or(DONE))
+    ended.iter().try_for_each(|(job, _)| {
+        let text = format!("{}  {}  {}", job.id, job.state, job.detail());
+        output::line(output::one_line(&text).trim_end())
+    })
+}
+
+/// Refuses to follow more jobs at once than there are connections for.
+pub(super) fn few_enough(ids: &[String]) -> Result<(), Failure> {
+    if ids.len() <= MOST_AT_ONCE {
+        return Ok(());
+    }
+    let text = format!("{} jobs are too many to follow at once: at most {MOST_AT_ONCE}", ids.len());
+    Err(Failure::new(USAGE, text)
+        .hint("`longhaul status --watch` without ids follows all jobs by one connection"))
 }
 
 /// One document: the row itself where one was asked for.
@@ -78,6 +94,9 @@ pub(super) fn one_or_all(mut rows: Vec<Value>) -> Value {
 
 async fn ended(context: &Context, args: &WaitArgs) -> Result<Vec<(Job, Value)>, Failure> {
     let ids = args.jobs.given(&context.client).await?;
+    if args.any {
+        few_enough(&ids)?;
+    }
     let ids = resolve_all(&context.client, &ids).await?;
     // A wrong id is told before the wait for a right one.
     for id in &ids {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::core::Core;
 use super::removal::Removal;
@@ -31,6 +31,8 @@ use crate::store::keep::{Ended, Kept, Prune, Settled};
 const SETTLE_AFTER: Duration = Duration::from_secs(1);
 /// How long to wait where the store, or a process that is left, is in the way.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How long what ended is settled at the end of a server.
+const LAST: Duration = Duration::from_secs(1);
 /// What is past its time is looked for at least so often, whatever the clock was set to.
 const LOOK_EVERY: TimeDelta = TimeDelta::hours(1);
 /// Where others keep the same, what there is is counted so often, a walk over an index: what ended since may be too
@@ -101,6 +103,26 @@ impl Keeper {
             looked: (None, false, 0),
             counted_anew: None,
             not_before: now,
+        }
+    }
+
+    /// Settles what ended on the way out, for a moment: the next server of this folder would, but a worker of a fleet may
+    /// have none, and what nobody settles is kept for ever.
+    pub(super) async fn settle_last(core: &Arc<Core>) {
+        if core.store.fleet().is_none() {
+            return;
+        }
+        let mut keeper = Self::new(Arc::clone(core));
+        let work = async {
+            while keeper.settle().await? == Rest::Work {}
+            Ok::<(), StoreError>(())
+        };
+        match timeout(LAST, work).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the next server of this folder settles what ended");
+            }
+            Err(_) => tracing::debug!("the next server of this folder settles some of what ended"),
         }
     }
 

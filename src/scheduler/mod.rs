@@ -262,6 +262,7 @@ impl Scheduler {
         let begun = Instant::now();
         self.core.drain().await;
         self.core.stop_by(begun, budget).await;
+        Keeper::settle_last(&self.core).await;
         self.core.say_farewell().await;
     }
 

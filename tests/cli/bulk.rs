@@ -71,6 +71,21 @@ fn who_waits_for_what_a_filter_finds_is_told_that_it_is_nothing() {
 }
 
 #[test]
+fn no_more_jobs_are_followed_at_once_than_there_are_connections_for() {
+    let many: Vec<_> =
+        (0..501).map(|n| format!("019ab3c0-5a50-7c3e-8f00-3b6f2c1d{n:04}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    for how in [["wait", "--any"], ["status", "--watch"]] {
+        let server = Scripted::start();
+        let output = against(&server, &[&how[..], &many].concat());
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""), "{}", stderr(&output));
+        let told = "longhaul: 501 jobs are too many to follow at once: at most 500\n";
+        assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+        assert_eq!(server.asked("Job"), Vec::<Value>::new());
+    }
+}
+
+#[test]
 fn a_smaller_page_is_asked_for_where_the_server_allows_no_larger_one() {
     let refused = Reply::Error("INVALID_INPUT", "too many", json!({"argument": "first", "max": 7}));
     let server = Scripted::start().reply("JobIds", refused).data("JobIds", ids(&[]));

@@ -138,12 +138,16 @@ fn start_reads_values_by_the_kinds_schema_and_repeats_a_lost_reply_with_its_key(
 
 #[test]
 fn the_first_reply_may_be_the_lost_one() {
-    // P14
-    let server = Scripted::start()
-        .reply("StartJob", Reply::Lost)
-        .data("StartJob", json!({"startJob": {"created": false, "job": job(&json!({}))}}));
-    let output = against(&server, &["start", "demo"]);
-    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "j1\n"));
+    // P14, also where something stands before the server that has lost it.
+    for lost in [Reply::Lost, Reply::Gateway(502), Reply::Gateway(504)] {
+        let server = Scripted::start()
+            .reply("StartJob", lost)
+            .data("StartJob", json!({"startJob": {"created": false, "job": job(&json!({}))}}));
+        let output = against(&server, &["start", "demo"]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(0), "j1\n"));
+        let asked = server.asked("StartJob");
+        assert_eq!((asked.len(), &asked[0]), (2, &asked[1]), "the very same request");
+    }
 }
 
 #[test]

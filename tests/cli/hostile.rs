@@ -88,8 +88,17 @@ fn a_reader_of_json_that_goes_away_is_no_failure() {
     let silent = (Some(0), String::new());
     let server = Scripted::start().data("Jobs", json!({"jobs": page}));
     assert_eq!(unread(&server, &["list"]), silent);
-    let server = with_job(&job(&json!({"state": "FAILED", "terminal": true})));
-    assert_eq!(unread(&server, &["run", "demo"]), silent);
+    // What stands for a command ends as that would; what only tells of one ends with its code.
+    let failed =
+        job(&json!({"state": "FAILED", "terminal": true, "reason": "EXIT_CODE", "exitCode": 7}));
+    let server =
+        with_job(&failed).session("JobStatus", vec![status("RUNNING", &json!({})), Step::Hang]);
+    let server = server.session("JobLog", vec![Step::Hang]);
+    assert_eq!(unread(&server, &["run", "demo"]), (Some(141), String::new()));
+    let server = Scripted::start().data("Job", json!({"job": failed.clone()}));
+    let server = server.data("Job", json!({"job": failed}));
+    let server = server.session("JobStatus", vec![status("FAILED", &json!({}))]);
+    assert_eq!(unread(&server, &["wait", "j1"]), (Some(7), String::new()));
     let server = Scripted::start()
         .data("Job", json!({"job": succeeded()}))
         .session("JobStatus", vec![status("RUNNING", &json!({})), Step::Hang]);

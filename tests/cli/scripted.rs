@@ -28,6 +28,8 @@ pub(crate) enum Reply {
     Error(&'static str, &'static str, Value),
     /// The connection breaks in the middle of the answer.
     Lost,
+    /// What something that stands before the server says with this status: no GraphQL.
+    Gateway(u16),
     /// No GraphQL at all.
     Page,
     /// Nothing until the client goes away.
@@ -208,6 +210,10 @@ async fn answer(State(script): State<Shared>, Json(request): Json<Value>) -> Res
         Some(Reply::Lost) => {
             let parts = [Ok("{\"da"), Err(std::io::Error::other("cut"))];
             Body::from_stream(futures::stream::iter(parts)).into_response()
+        }
+        Some(Reply::Gateway(status)) => {
+            let page = r#"{"message":"upstream"}"#;
+            (StatusCode::from_u16(status).unwrap(), page).into_response()
         }
         Some(Reply::Page) => "<html>".into_response(),
         Some(Reply::Hang) => std::future::pending().await,

@@ -130,5 +130,5 @@ fn a_program_that_goes_away_in_the_middle_ends_it_without_a_word() {
     server.open("gone");
     let mut words = String::new();
     run.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-    assert_eq!((run.wait().unwrap().code(), words.as_str()), (Some(0), ""));
+    assert_eq!((run.wait().unwrap().code(), words.as_str()), (Some(141), ""));
 }

@@ -62,3 +62,15 @@ async fn what_one_of_several_removes_is_not_removed_by_each() {
     idle(&mut of_b, 5).await;
     assert_eq!(left().await, 8, "by counts it goes on once it has counted anew");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_ends_leaves_nothing_unsettled() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = cluster().schema().await;
+    let mut rig = Rig::shared(folder.path(), plain(1), &url, |options| options).await;
+    run(&mut rig, 1).await;
+    rig.scheduler.stop(Duration::ZERO).await;
+    let sql = "SELECT kept_log_bytes FROM jobs";
+    let kept: Option<i64> = client(&url).await.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(kept, Some(0), "no other server could settle it");
+}

@@ -110,7 +110,7 @@ impl<'c> Follow<'c> {
                 self.refusal = None;
                 return Err(error);
             }
-            let error = match self.step().await {
+            let (error, refused) = match self.step().await {
                 Ok(event) => {
                     self.recovered();
                     return Ok(event);
@@ -121,12 +121,17 @@ impl<'c> Follow<'c> {
                     self.refuse(errors);
                     continue;
                 }
-                Err(StreamError::Refused(errors)) => {
-                    errors.first().map(|e| e.message.clone()).unwrap_or_default()
+                Err(StreamError::Forbidden(text)) => {
+                    let url = self.url();
+                    return Err(ClientError::Forbidden { url, text });
                 }
-                Err(StreamError::Lost(error)) => error,
+                Err(StreamError::Refused(errors)) => {
+                    (errors.first().map(|e| e.message.clone()).unwrap_or_default(), Some(errors))
+                }
+                Err(StreamError::Lost(error)) => (error, None),
             };
-            self.lost(error)?;
+            // A server that said why is there.
+            self.lost(error).map_err(|gone| refused.map_or(gone, ClientError::Refused))?;
         }
     }
 
@@ -188,10 +193,11 @@ impl<'c> Follow<'c> {
     }
 
     fn unreachable(&self, error: String) -> ClientError {
-        ClientError::Unreachable {
-            url: self.client.endpoint.url().map_or_else(|e| e.to_string(), |url| url.to_string()),
-            source: error.into(),
-        }
+        ClientError::Unreachable { url: self.url(), source: error.into() }
+    }
+
+    fn url(&self) -> String {
+        self.client.endpoint.url().map_or_else(|error| error.to_string(), |url| url.to_string())
     }
 }
 
@@ -293,5 +299,34 @@ mod tests {
         let both = futures::future::join(server, come_and_gone(&mut follow));
         let error = in_time(both).await.1.unwrap_err().to_string();
         assert!(error.contains("9.9.9"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_is_told_so_and_not_that_nobody_is_there() {
+        let (listener, client) = listener().await;
+        let mut once = client.follow(JOB_STATUS, Map::new()).once();
+        let extensions = json!({"code": "RATE_LIMITED"});
+        let errors = json!([{"message": "too many", "extensions": extensions}]);
+        let refused = json!({"type": "error", "id": "1", "payload": errors});
+        let (_socket, told) =
+            in_time(futures::future::join(serve(&listener, refused), once.next())).await;
+        assert!(
+            matches!(told, Err(ClientError::Refused(errors)) if errors[0].message == "too many")
+        );
+        let mut again = client.follow(JOB_STATUS, Map::new());
+        let forbid = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut asked).await.unwrap();
+            }
+            let answer = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 13\r\n\r\nnot this name";
+            stream.write_all(answer).await.unwrap();
+            stream
+        };
+        let (_stream, told) = in_time(futures::future::join(forbid, again.next())).await;
+        assert!(
+            matches!(told, Err(ClientError::Forbidden { text, .. }) if text == "not this name")
+        );
     }
 }

@@ -184,7 +184,17 @@ impl Client {
             self.reached.set(self.reached.get() || !error.is_connect());
             ClientError::Unreachable { url: url.clone(), source: Box::new(error) }
         })?;
-        if serde_json::from_slice::<Answer>(&bytes).is_ok() {
+        let answer = serde_json::from_slice::<Answer>(&bytes).ok();
+        // Any object reads as one.
+        let says = answer.as_ref().is_some_and(|a| a.data.is_some() || !a.errors.is_empty());
+        let is_of_ours = says && status.as_u16() == 503;
+        if matches!(status.as_u16(), 502..=504) && !is_of_ours {
+            // Something stands before the server, and has lost it, perhaps with a reply on the way.
+            self.reached.set(self.reached.get() || status.as_u16() != 503);
+            let source = format!("what stands before it says HTTP {status}").into();
+            return Err(ClientError::Unreachable { url, source });
+        }
+        if answer.is_some() {
             self.reached.set(true);
             return Ok((url, bytes));
         }

@@ -4,19 +4,21 @@
 //!
 //! [`Subscription::next`] may be dropped at any await and called again; no message is lost.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::super::operations::Operation;
 use super::{Answer, CONNECT_TIMEOUT, Credentials, GraphqlError};
@@ -32,7 +34,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// A running subscription.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<TcpStream>,
     opened: Instant,
     heard: Instant,
     asked: bool,
@@ -45,6 +47,8 @@ pub(super) enum StreamError {
     Lost(String),
     /// The server refused the operation, or ended it with an error.
     Refused(Vec<GraphqlError>),
+    /// The server refused the connection; what it said.
+    Forbidden(String),
 }
 
 /// A message of the server.
@@ -93,7 +97,8 @@ impl Subscription {
         if let Some(credentials) = credentials {
             request.headers_mut().insert(AUTHORIZATION, credentials.header());
         }
-        let (socket, _) = connect_async(request).await.map_err(lost)?;
+        let stream = reach(&addresses(url).await.map_err(lost)?).await.map_err(lost)?;
+        let (socket, _) = client_async(request, stream).await.map_err(refused)?;
         let now = Instant::now();
         let mut subscription = Self { socket, opened: now, heard: now, asked: false };
         subscription.send(&json!({"type": "connection_init"})).await?;
@@ -156,6 +161,39 @@ impl Subscription {
     }
 }
 
+/// The addresses of the server.
+async fn addresses(url: &Url) -> io::Result<Vec<SocketAddr>> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    Ok(lookup_host((host, url.port_or_known_default().unwrap_or(80))).await?.collect())
+}
+
+/// A connection to the first address that takes one. Each has its share of the time: one that is cut off says nothing.
+async fn reach(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let share = CONNECT_TIMEOUT / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
+    for address in addresses {
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "it does not answer in time"),
+        }
+    }
+    Err(last)
+}
+
+/// Why there is no socket on a connection.
+fn refused(error: WsError) -> StreamError {
+    if let WsError::Http(answer) = &error
+        && matches!(answer.status().as_u16(), 401 | 403)
+    {
+        // Another try would hear the same.
+        let body = answer.body().as_deref().unwrap_or_default();
+        let text = String::from_utf8_lossy(body);
+        return StreamError::Forbidden(text.lines().next().unwrap_or("").to_owned());
+    }
+    lost(error)
+}
+
 /// The message in a frame; `None` for frames that carry none. The library answers pings.
 fn read_frame(frame: Option<Result<Message, WsError>>) -> Result<Option<FromServer>, StreamError> {
     match frame {
@@ -175,6 +213,38 @@ fn read_frame(frame: Option<Result<Message, WsError>>) -> Result<Option<FromServ
         Some(Ok(Message::Close(None))) => Err(lost("the server closed the connection")),
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {
             Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_address_that_says_nothing_leaves_time_for_the_next() {
+        // Its backlog is full: the kernel passes over whoever comes.
+        let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+        rustix::net::listen(&deaf, 0).unwrap();
+        let deaf = (deaf.local_addr().unwrap(), deaf);
+        let filler = std::net::TcpStream::connect(deaf.0).unwrap();
+        let good = TcpListener::bind("127.0.0.1:0").unwrap();
+        let both = [deaf.0, good.local_addr().unwrap()];
+        let reached = timeout(2 * CONNECT_TIMEOUT, reach(&both)).await.expect("it takes too long");
+        let reached = reached.unwrap();
+        assert_eq!(reached.peer_addr().unwrap(), good.local_addr().unwrap());
+        assert!(reach(&[deaf.0]).await.is_err(), "it is as deaf as it is to be");
+        drop(filler);
+    }
+
+    #[tokio::test]
+    async fn an_address_may_be_of_either_kind() {
+        for (url, address) in
+            [("http://[::1]:7/", "[::1]:7"), ("http://127.0.0.1/", "127.0.0.1:80")]
+        {
+            let found = addresses(&url.parse().unwrap()).await.unwrap();
+            assert_eq!(found, [address.parse().unwrap()]);
         }
     }
 }
