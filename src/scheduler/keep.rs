@@ -35,9 +35,9 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const LAST: Duration = Duration::from_secs(1);
 /// What is past its time is looked for at least so often, whatever the clock was set to.
 const LOOK_EVERY: TimeDelta = TimeDelta::hours(1);
-/// Where others keep the same, what there is is counted so often, a walk over an index: what ended since may be too
-/// much for so long.
-const COUNT_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// Where others keep the same, what there is is counted anew, a walk over an index, as soon as that takes no more than
+/// one part of so many of the time: what ended since may be too much until then.
+const COUNT_SHARE: u32 = 100;
 /// The same where something that is past its time was passed over: its key is young.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// Where so many were, no end hastens the next look.
@@ -81,8 +81,8 @@ pub(super) struct Keeper {
     due: Option<Timestamp>,
     /// Where the look through what ended goes on, whether it goes by counts, and how many were passed over.
     looked: (Option<(Timestamp, AcceptNo)>, bool, usize),
-    /// Where others keep the same: when it was counted last, and at how many ends.
-    counted_anew: Option<(Timestamp, u64)>,
+    /// Where others keep the same: until when it is not counted anew, and how many ends were counted last.
+    counted_anew: (Instant, Option<u64>),
     /// Until when nothing is pruned: too much was passed over.
     not_before: Timestamp,
 }
@@ -101,7 +101,7 @@ impl Keeper {
             began: (now, since_boot()),
             due: None,
             looked: (None, false, 0),
-            counted_anew: None,
+            counted_anew: (Instant::now(), None),
             not_before: now,
         }
     }
@@ -267,8 +267,12 @@ impl Keeper {
         let (mut after, mut by_counts, mut passed_over) = std::mem::take(&mut self.looked);
         by_counts = by_counts || after.is_none() && self.counts().await?;
         self.due = (self.kept.jobs > 0).then(|| self.now() + LOOK_EVERY);
-        if let Some((at, _)) = self.counted_anew.filter(|&(_, ends)| ends != self.counted) {
-            self.due = self.due.map(|due| due.min(at + COUNT_EVERY));
+        if let (until, Some(counted)) = self.counted_anew
+            && counted != self.counted
+        {
+            let left = until.saturating_duration_since(Instant::now());
+            let count = self.now() + TimeDelta::from_std(left).unwrap_or_default();
+            self.due = self.due.map(|due| due.min(count));
         }
         let mut turn = 0;
         let left = loop {
@@ -309,13 +313,13 @@ impl Keeper {
         if self.core.store.fleet().is_none() {
             return Ok(true);
         }
-        let now = self.now();
-        let is_new = self.counted_anew.is_some_and(|(at, _)| now < at + COUNT_EVERY);
-        if is_new || !self.core.fleet.is_first(self.core.me.id) {
+        let begun = Instant::now();
+        if begun < self.counted_anew.0 || !self.core.fleet.is_first(self.core.me.id) {
             return Ok(false);
         }
         self.kept = self.core.store.kept().await?;
-        self.counted_anew = Some((now, self.counted));
+        let took = begun.elapsed();
+        self.counted_anew = (Instant::now() + took * COUNT_SHARE, Some(self.counted));
         Ok(true)
     }
 
