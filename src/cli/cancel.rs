@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::value::positive_duration;
 
-use super::client::{ClientError, GraphqlError, read};
+use super::client::{ClientError, GraphqlError, Pauses, read};
 use super::exit::{DONE, FAILED, Failure, INTERRUPTED, USAGE};
 use super::ids::{Chosen, Selection, resolve};
 use super::list::counts;
@@ -70,7 +70,8 @@ pub(super) async fn run(context: &Context, args: &CancelArgs) -> Result<u8, Fail
     let mut told = Told { json: context.json, code: DONE };
     let mut rows = Vec::new();
     for ids in steps {
-        let mut answers = stream::iter(ids).map(|id| ask(context, args, id)).buffered(at_once);
+        let ask = |id| ask(context, args, id, at_once > 1);
+        let mut answers = stream::iter(ids).map(ask).buffered(at_once);
         while let Some((id, at, answer)) = answers.next().await {
             rows.push(match answer {
                 Ok((payload, job)) if args.grace.is_none() || job.terminal => {
@@ -93,7 +94,7 @@ pub(super) async fn run(context: &Context, args: &CancelArgs) -> Result<u8, Fail
         }
     };
     if context.json {
-        output::document(&rows)?;
+        output::beside(output::document(&rows))?;
     }
     Ok(told.code)
 }
@@ -106,13 +107,23 @@ fn in_steps(jobs: Vec<JobId>) -> Vec<Vec<String>> {
     vec![ids(waiting), ids(begun)]
 }
 
-/// Asks one job to stop, and when that was answered.
+/// Asks one job to stop, `again` where the server has no room for that now, and when that was answered.
 async fn ask(
     context: &Context,
     args: &CancelArgs,
     id: String,
+    again: bool,
 ) -> (String, Instant, Result<(Value, Job), Refusal>) {
-    let canceled = cancel(context, &id, args.mode(), args.note.as_deref()).await;
+    let mut pauses = Pauses::new();
+    let canceled = loop {
+        let canceled = cancel(context, &id, args.mode(), args.note.as_deref()).await;
+        let passes = matches!(&canceled, Err(Refusal::There(ClientError::Refused(errors)))
+            if again && errors.iter().all(GraphqlError::is_passing));
+        match pauses.next_try().filter(|_| passes) {
+            Some(at) => sleep_until(at).await,
+            None => break canceled,
+        }
+    };
     let at = Instant::now();
     let canceled = canceled.and_then(|payload| {
         let job = read::<Job>(CANCEL_JOB, &payload["job"]);
@@ -253,7 +264,11 @@ struct Told {
 
 impl Told {
     fn canceled(&self, job: &Job) -> Result<(), Failure> {
-        if self.json { Ok(()) } else { output::line(&format!("{}  {}", job.id, job.state)) }
+        if self.json {
+            return Ok(());
+        }
+        // Whoever stops reading did not ask for fewer.
+        output::beside(output::line(&format!("{}  {}", job.id, job.state)))
     }
 
     /// The row of one that could not be.

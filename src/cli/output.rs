@@ -51,7 +51,8 @@ fn not_written(error: &io::Error) -> Failure {
     }
 }
 
-/// What is printed beside an exit code that counts: who does not read it gets the code all the same.
+/// What is printed beside something that counts by itself, an exit code or what is done: who does not read it gets that
+/// all the same.
 pub(super) fn beside(printed: Result<(), Failure>) -> Result<(), Failure> {
     printed.or_else(|failure| if failure.is_silent() { Ok(()) } else { Err(failure) })
 }

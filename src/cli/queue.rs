@@ -201,7 +201,7 @@ async fn each(
         }
     }
     if context.json {
-        output::document(&rows)?;
+        output::beside(output::document(&rows))?;
     }
     Ok(code)
 }
@@ -213,7 +213,8 @@ fn show(context: &Context, operation: Operation, row: Value) -> Result<Option<Va
         return Ok(Some(row));
     }
     let state = if paused { "paused" } else { "open" };
-    output::line(&format!("{name}  {state}"))?;
+    // Whoever stops reading did not ask for fewer.
+    output::beside(output::line(&format!("{name}  {state}")))?;
     Ok(None)
 }
 

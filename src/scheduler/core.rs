@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::FutureExt;
@@ -64,6 +64,8 @@ pub struct Board {
     pub(super) wake: Arc<Notify>,
     /// Counts the jobs that ended.
     pub(super) ends: watch::Sender<u64>,
+    /// Counts the jobs that were removed since the start, by whichever server.
+    pub(super) removed: Arc<AtomicU64>,
     /// How many of those the keeper has looked after.
     pub(super) kept: watch::Sender<u64>,
 }
@@ -81,6 +83,7 @@ impl Board {
             fleet: Arc::default(),
             wake: Arc::new(Notify::new()),
             ends: watch::Sender::new(0),
+            removed: Arc::default(),
             kept: watch::Sender::new(0),
         }
     }
@@ -104,8 +107,11 @@ impl Board {
             }
             board.bus.publish(commit);
             board.wake.notify_one();
-            let ends = commit.changes.iter().filter(|c| c.event.change == JobChange::Ended).count();
-            if ends > 0 {
+            let count = |change| commit.changes.iter().filter(|c| c.event.change == change).count();
+            let (ends, removed) = (count(JobChange::Ended), count(JobChange::Removed));
+            board.removed.fetch_add(removed as u64, Ordering::AcqRel);
+            // What another server removed may have its folder here.
+            if ends > 0 || removed > 0 && board.fleet.get().is_some() {
                 board.ends.send_modify(|ended| *ended += ends as u64);
             }
         })

@@ -38,6 +38,8 @@ const LOOK_EVERY: TimeDelta = TimeDelta::hours(1);
 /// Where others keep the same, what there is is counted anew, a walk over an index, as soon as that takes no more than
 /// one part of so many of the time: what ended since may be too much until then.
 const COUNT_SHARE: u32 = 100;
+/// The same however long it took, waiting included.
+const COUNT_EVERY: Duration = Duration::from_secs(30);
 /// The same where something that is past its time was passed over: its key is young.
 const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// Where so many were, no end hastens the next look.
@@ -186,6 +188,7 @@ impl Keeper {
         }
         self.kept.jobs += ends - self.counted;
         self.counted = ends;
+        self.folders.doom_of_removed().await?;
         self.folders.remove_if_quiet().await?;
         let settled = self.settle().await?;
         let pruned = self.prune().await?;
@@ -269,6 +272,7 @@ impl Keeper {
         self.due = (self.kept.jobs > 0).then(|| self.now() + LOOK_EVERY);
         if let (until, Some(counted)) = self.counted_anew
             && counted != self.counted
+            && self.core.fleet.is_first(self.core.me.id)
         {
             let left = until.saturating_duration_since(Instant::now());
             let count = self.now() + TimeDelta::from_std(left).unwrap_or_default();
@@ -318,8 +322,8 @@ impl Keeper {
             return Ok(false);
         }
         self.kept = self.core.store.kept().await?;
-        let took = begun.elapsed();
-        self.counted_anew = (Instant::now() + took * COUNT_SHARE, Some(self.counted));
+        let pause = (begun.elapsed() * COUNT_SHARE).min(COUNT_EVERY);
+        self.counted_anew = (Instant::now() + pause, Some(self.counted));
         Ok(true)
     }
 
@@ -360,7 +364,7 @@ impl Keeper {
             let bytes = going.drain(..pruned.looked_at).filter_map(|job| job.log_bytes);
             self.kept.log_bytes = self.kept.log_bytes.saturating_sub(bytes.sum());
             self.kept.jobs = self.kept.jobs.saturating_sub(pruned.removed as u64);
-            self.folders.doom(pruned.removed).await?;
+            self.folders.doom_of_removed().await?;
             if let Some(carrying) = self.core.carrying.as_ref().filter(|_| pruned.removed > 0) {
                 carrying.work.notify_one();
             }

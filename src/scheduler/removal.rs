@@ -7,6 +7,7 @@
 //! - Which ones are to go stands in the store, so that a crash at any moment costs nothing but time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,6 +31,8 @@ pub(super) struct Removal {
     are_held: bool,
     /// So many are to go, at most.
     doomed: u64,
+    /// How many jobs were removed, as far as was noticed.
+    removed: u64,
     /// When a job ended last, as far as was noticed.
     last_end: Instant,
 }
@@ -38,7 +41,7 @@ impl Removal {
     pub(super) fn new(core: &Arc<Core>) -> Self {
         let folders = Folders::new(core.logs.root().to_owned());
         let core = Arc::clone(core);
-        Self { core, folders, are_held: false, doomed: 0, last_end: Instant::now() }
+        Self { core, folders, are_held: false, doomed: 0, removed: 0, last_end: Instant::now() }
     }
 
     /// The folders of all jobs.
@@ -65,6 +68,13 @@ impl Removal {
     pub(super) async fn doom(&mut self, more: usize) -> Result<(), StoreError> {
         self.doomed += more as u64;
         if self.doomed > MANY { self.remove().await } else { Ok(()) }
+    }
+
+    /// The same of jobs that were removed meanwhile: any server may do that, and each has its own folders.
+    pub(super) async fn doom_of_removed(&mut self) -> Result<(), StoreError> {
+        let removed = self.core.board.removed.load(Ordering::Acquire);
+        let more = removed - std::mem::replace(&mut self.removed, removed);
+        self.doom(usize::try_from(more).unwrap_or(usize::MAX)).await
     }
 
     /// Removes them where nothing has ended for a while, or some were in use.

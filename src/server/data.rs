@@ -163,7 +163,7 @@ impl DataFolder {
         let holder =
             Holder { pid: std::process::id(), url, version: env!("CARGO_PKG_VERSION").to_owned() };
         let text = serde_json::to_string(&holder).unwrap_or_default();
-        // Cut off last: who looks in between finds a server.
+        // Cut off last: who looks in between reads the first value.
         let written = (|| {
             self.lock.seek(SeekFrom::Start(0))?;
             self.lock.write_all(text.as_bytes())?;
@@ -220,7 +220,8 @@ fn lock_within(lock: &File, patience: Duration) -> Result<bool, Errno> {
 fn read(mut lock: &File) -> Option<Holder> {
     let mut text = String::new();
     lock.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    // What is written over it may not be cut off yet.
+    serde_json::Deserializer::from_str(&text).into_iter().next()?.ok()
 }
 
 #[cfg(test)]

@@ -178,6 +178,23 @@ async fn a_grace_is_shorter_than_that_of_the_kind() {
     assert_eq!(stdout(&canceled), "[]\n");
 }
 
+#[test]
+fn a_server_that_has_no_room_for_as_many_at_once_is_asked_again() {
+    let refused = || Reply::Error("RATE_LIMITED", "too many requests at once", json!({}));
+    let canceled = json!({"cancelJob": {"changed": true, "job": job(&json!({}))}});
+    let server = Scripted::start()
+        .data("JobIds", ids(&[TWO, ONE]))
+        .reply("CancelJob", refused())
+        .data("CancelJob", canceled.clone())
+        .data("CancelJob", canceled);
+    let output = against(&server, &["cancel", "--all", "--yes"]);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    assert_eq!(server.asked("CancelJob").len(), 3);
+    // Who named them hears of it at once.
+    let server = Scripted::start().reply("CancelJob", refused());
+    assert_eq!(against(&server, &["cancel", "j1"]).status.code(), Some(75));
+}
+
 #[tokio::test]
 async fn what_waits_is_canceled_before_it_can_start() {
     let server = Server::start(&CONFIG.replace("slots = 2", "slots = 1")).await;

@@ -67,13 +67,18 @@ fn the_words_of_a_newer_server_are_shown() {
     assert!(stdout(&output).contains("j1  FROZEN"), "{}", stdout(&output));
 }
 
-/// Runs it with a reader that has gone away.
+/// Runs it for a program that has gone away.
 fn unread(server: &Scripted, arguments: &[&str]) -> (Option<i32>, String) {
+    unread_as(server, &[arguments, &["--json"]].concat())
+}
+
+/// Runs it for a reader that has gone away.
+fn unread_as(server: &Scripted, arguments: &[&str]) -> (Option<i32>, String) {
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     drop(reader);
     let output = Command::new(longhaul(&[]).get_program())
         .args(arguments)
-        .args(["--json", "--server", server.url()])
+        .args(["--server", server.url()])
         .stdout(Stdio::from(writer))
         .stderr(Stdio::piped())
         .output()
@@ -104,7 +109,22 @@ fn a_reader_of_json_that_goes_away_is_no_failure() {
         .session("JobStatus", vec![status("RUNNING", &json!({})), Step::Hang]);
     assert_eq!(unread(&server, &["status", "--watch", "j1"]), silent);
     let server = Scripted::start().reply("CancelJob", Reply::Error("NOT_FOUND", "no", json!({})));
-    assert_eq!(unread(&server, &["cancel", "j1"]).0, Some(0));
+    assert_eq!(unread(&server, &["cancel", "j1"]).0, Some(1));
+}
+
+#[test]
+fn who_stops_reading_did_not_ask_for_less() {
+    let queue = |name: &str| json!({"name": name, "slots": 1, "paused": true});
+    let server = Scripted::start()
+        .data("Queues", json!({"queues": [queue("a"), queue("b")]}))
+        .data("PauseQueue", json!({"pauseQueue": {"queue": queue("a")}}))
+        .data("PauseQueue", json!({"pauseQueue": {"queue": queue("b")}}));
+    assert_eq!(unread_as(&server, &["pause", "--all"]), (Some(0), String::new()));
+    assert_eq!(server.asked("PauseQueue").len(), 2);
+    let canceled = json!({"cancelJob": {"changed": true, "job": job(&json!({}))}});
+    let server = Scripted::start().data("CancelJob", canceled.clone()).data("CancelJob", canceled);
+    assert_eq!(unread_as(&server, &["cancel", "j1", "j2"]), (Some(0), String::new()));
+    assert_eq!(server.asked("CancelJob").len(), 2);
 }
 
 #[test]

@@ -56,7 +56,8 @@ impl Endpoint {
 }
 
 fn read_lock(path: &Path) -> Option<Lock> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    // It may have just been written over, and not been cut off.
+    serde_json::Deserializer::from_slice(&std::fs::read(path).ok()?).into_iter().next()?.ok()
 }
 
 /// There is a process of this id. One that we may not signal is there all the same.

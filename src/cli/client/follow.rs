@@ -98,7 +98,7 @@ impl<'c> Follow<'c> {
 
     /// The server is away, and is waited for: [`Follow::next`] ends that, one way or the other.
     pub(in crate::cli) fn is_away(&self) -> bool {
-        self.outage.is_some()
+        self.outage.is_some() && self.connection.is_none()
     }
 
     /// The `data` of the next event; `None` after the last one. After an outage events may come

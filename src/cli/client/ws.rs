@@ -171,8 +171,9 @@ async fn addresses(url: &Url) -> io::Result<Vec<SocketAddr>> {
 async fn reach(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let share = CONNECT_TIMEOUT / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
-    for address in addresses {
-        match timeout(share, TcpStream::connect(address)).await {
+    for (number, address) in addresses.iter().enumerate() {
+        let time = if number + 1 < addresses.len() { share } else { CONNECT_TIMEOUT };
+        match timeout(time, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error,
             Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "it does not answer in time"),
@@ -183,15 +184,18 @@ async fn reach(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 
 /// Why there is no socket on a connection.
 fn refused(error: WsError) -> StreamError {
-    if let WsError::Http(answer) = &error
-        && matches!(answer.status().as_u16(), 401 | 403)
-    {
+    let WsError::Http(answer) = &error else { return lost(error) };
+    let body = answer.body().as_deref().unwrap_or_default();
+    match serde_json::from_slice::<Answer>(body) {
+        // No room for another one, or the like.
+        Ok(said) if !said.errors.is_empty() => StreamError::Refused(said.errors),
         // Another try would hear the same.
-        let body = answer.body().as_deref().unwrap_or_default();
-        let text = String::from_utf8_lossy(body);
-        return StreamError::Forbidden(text.lines().next().unwrap_or("").to_owned());
+        _ if matches!(answer.status().as_u16(), 401 | 403) => {
+            let text = String::from_utf8_lossy(body);
+            StreamError::Forbidden(text.lines().next().unwrap_or("").to_owned())
+        }
+        Ok(_) | Err(_) => lost(error),
     }
-    lost(error)
 }
 
 /// The message in a frame; `None` for frames that carry none. The library answers pings.
