@@ -64,10 +64,10 @@ pub struct Board {
     pub(super) wake: Arc<Notify>,
     /// Counts the jobs that ended.
     pub(super) ends: watch::Sender<u64>,
-    /// Counts the jobs that were removed since the start, by whichever server.
-    pub(super) removed: Arc<AtomicU64>,
     /// How many of those the keeper has looked after.
     pub(super) kept: watch::Sender<u64>,
+    /// Counts the jobs that were removed since the start, by whichever server.
+    pub(super) removed: Arc<AtomicU64>,
 }
 
 impl Board {

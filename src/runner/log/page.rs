@@ -92,7 +92,7 @@ impl Pager<'_> {
         if let (Some(place), Some(last)) = (walk.place(), last.or(after))
             && sink.after.is_none()
         {
-            let began = after.map(|after| self.key(after)).filter(|&began| began != self.key(last));
+            let began = after.map(|after| self.key(after));
             self.files.places().remember(self.key(last), place, began);
         }
         Ok(match stop {
